@@ -1,0 +1,98 @@
+//! Which synapses an event reaches: the contract of fabric and array.
+
+use crate::error::EventError;
+
+/// One synapse: a row of a synapse array and the neuron circuit below its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Site {
+    /// Neuron circuit, 0..512; circuits 0..256 are the top half.
+    pub circuit: u16,
+    /// Row of the circuit's own half, 0..256.
+    pub row: u16,
+}
+
+impl Site {
+    /// Neuron circuits, hence columns of both halves together.
+    pub const CIRCUITS: usize = 512;
+    /// Synapse rows per half.
+    pub const ROWS: usize = 256;
+}
+
+/// For every source of a network the synapses that conduct when it fires.
+///
+/// Sources are counted as the network counts them: first its external inputs,
+/// then its neurons. The fabric fills the table once per configuration; the
+/// synapse array joins it with weights. Sites of a source are sorted and
+/// without repetition: an event that reaches a synapse twice does so by two
+/// sources or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteTable {
+    inputs: usize,
+    offsets: Vec<u32>,
+    sites: Vec<Site>,
+}
+
+impl SiteTable {
+    /// Builds the table from the sites of each source, `inputs` of which are
+    /// external.
+    ///
+    /// # Errors
+    /// [`EventError::Site`] when a site lies outside the arrays.
+    pub fn new(inputs: usize, per_source: Vec<Vec<Site>>) -> Result<Self, EventError> {
+        assert!(inputs <= per_source.len(), "every input is a source");
+        let mut offsets = vec![0];
+        let mut sites = Vec::with_capacity(per_source.iter().map(Vec::len).sum());
+        for (source_index, mut list) in per_source.into_iter().enumerate() {
+            for site in &list {
+                for (what, value, limit) in [
+                    ("circuit", site.circuit, Site::CIRCUITS),
+                    ("row", site.row, Site::ROWS),
+                ] {
+                    if usize::from(value) >= limit {
+                        return Err(EventError::Site {
+                            source_index,
+                            what,
+                            value: value.into(),
+                            limit,
+                        });
+                    }
+                }
+            }
+            list.sort_unstable();
+            list.dedup();
+            sites.extend(list);
+            offsets.push(u32::try_from(sites.len()).expect("1,024 sources x 131,072 synapses fit"));
+        }
+        Ok(Self {
+            inputs,
+            offsets,
+            sites,
+        })
+    }
+
+    /// Number of external inputs; sources from here on are neurons.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+    /// Number of sources.
+    #[must_use]
+    pub fn sources(&self) -> usize {
+        self.offsets.len() - 1
+    }
+    /// The synapses that a source reaches, sorted by (circuit, row).
+    #[must_use]
+    pub fn of(&self, source: usize) -> &[Site] {
+        &self.sites[self.offsets[source] as usize..self.offsets[source + 1] as usize]
+    }
+    /// Number of sites of all sources.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sites.len()
+    }
+    /// Whether no source reaches a synapse.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty()
+    }
+}
