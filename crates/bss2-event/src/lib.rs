@@ -38,6 +38,6 @@ pub use error::{EventError, RangeError};
 pub use random::{Domain, Seed};
 pub use recording::{Recording, TimeGrid};
 pub use simd::SimdPath;
-pub use sites::{Site, SiteTable};
+pub use sites::{NeuronCircuits, RowMode, Site, SiteTable};
 pub use spike::{SampleSpikes, SpikeBatch};
 pub use units::{Amperes, Farads, Hertz, Joules, Seconds, Siemens, Volts, Watts};

@@ -18,6 +18,31 @@ impl Site {
     pub const ROWS: usize = 256;
 }
 
+/// What a synapse row adds to the columns it reaches: a setting of its driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RowMode {
+    /// Nothing.
+    #[default]
+    Disabled,
+    /// Excitatory current.
+    Excitatory,
+    /// Inhibitory current.
+    Inhibitory,
+    /// Both at once.
+    Both,
+}
+
+/// The one or two neuron circuits that make a logical neuron. The first one
+/// carries membrane capacitor, comparator and readout; the second one lends
+/// its synapses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NeuronCircuits {
+    /// Circuit with the membrane, 0..512.
+    pub membrane: u16,
+    /// Circuit joined to it, if any.
+    pub partner: Option<u16>,
+}
+
 /// For every source of a network the synapses that conduct when it fires.
 ///
 /// Sources are counted as the network counts them: first its external inputs,

@@ -45,6 +45,8 @@ fn parse(text: &str, unit: &'static str) -> Result<f64, EventError> {
                         .starts_with(|d: char| d.is_ascii_digit() || d == '-' || d == '+')))
         })
         .map_or(trimmed.len(), |(i, _)| i);
+    // A limit that is switched off is written as "inf V".
+    let number_end = if trimmed.starts_with("inf") { 3 } else { number_end };
     let (number, suffix) = trimmed.split_at(number_end);
     let number: f64 = number.parse().map_err(|_| {
         fail(format!(
@@ -347,6 +349,8 @@ mod tests {
         assert_eq!("6µs".parse::<Seconds>().unwrap(), Seconds::micro(6.0));
         assert_eq!(Seconds::micro(1.7).to_string(), "1.7 us");
         assert_eq!(Volts::new(0.0).to_string(), "0 V");
+        assert_eq!(Volts::new(f64::INFINITY).to_string(), "inf V");
+        assert_eq!("inf V".parse::<Volts>().unwrap(), Volts::new(f64::INFINITY));
         for bad in ["6", "us", "6 uV", "", "6 s s", "nan s", "1e400x s"] {
             let error = bad.parse::<Seconds>().unwrap_err().to_string();
             assert!(error.contains("quantity in s"), "{bad}: {error}");
