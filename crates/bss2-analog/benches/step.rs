@@ -1,0 +1,112 @@
+//! One sample through the analog core, in the shape of the paper's network:
+//! 256 logical neurons of two circuits, 256 inputs of which about 130 fire,
+//! 20 CADC samples, all non-idealities on.
+//!
+//! Floor: 80 steps x 256 neurons x 4 synaptic inputs; about 60 operations per
+//! neuron and step, 1.2 M in all, or 77 k vector instructions of 16 lanes.
+
+use bss2_analog::{
+    AnalogCore, Integration, MismatchProfile, Network, Observation, RunAddress, SYNAPSES, Workspace,
+};
+use bss2_event::random::{Address, Domain};
+use bss2_event::{NeuronCircuits, RowMode, Seed, SimdPath, Site, SiteTable};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+fn step(criterion: &mut Criterion) {
+    let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(1)).unwrap();
+    for circuit in chip.circuits_mut().iter_mut() {
+        // Fires often enough for the slow path to count.
+        circuit.capacitance = 63;
+    }
+    let neurons: Vec<_> = (0..256)
+        .map(|n| NeuronCircuits {
+            membrane: 2 * n,
+            partner: Some(2 * n + 1),
+        })
+        .collect();
+    let mut row_modes = [RowMode::Excitatory; 512];
+    for row in (1..512).step_by(2) {
+        row_modes[row] = RowMode::Inhibitory;
+    }
+    // Input i: rows 2(i % 128) and the next, on first or second circuits.
+    let per_source = (0..512_u16)
+        .map(|source| {
+            let neurons = if source < 256 { 0..246 } else { 246..256 };
+            neurons
+                .flat_map(|n| {
+                    let circuit = 2 * n + source % 256 / 128;
+                    let row = 2 * (source % 128);
+                    [
+                        Site { circuit, row },
+                        Site {
+                            circuit,
+                            row: row + 1,
+                        },
+                    ]
+                })
+                .collect()
+        })
+        .collect();
+    let sites = SiteTable::new(256, per_source).unwrap();
+    let network = Network {
+        neurons: &neurons,
+        sites: &sites,
+        row_modes: &row_modes,
+    };
+    let mut core = chip.lower(&network, &Integration::default()).unwrap();
+    let draw = Address::new(Seed(2), Domain::Test);
+    // As trained: one of each pair is zero, the others average 6.
+    let mut weights = vec![0_u8; SYNAPSES];
+    for (pair, cells) in weights.chunks_mut(512).enumerate() {
+        for column in 0..256 {
+            let w = (7.0 * draw.element(pair as u32).normal(column as u32)).clamp(-63.0, 63.0);
+            cells[column + if w < 0.0 { 256 } else { 0 }] = w.abs() as u8;
+        }
+    }
+    core.write_weights(&weights).unwrap();
+    let mut events: Vec<(f64, u16)> = (0..130)
+        .map(|i| {
+            let u = draw.element(1000 + i).uniform(0);
+            (8e-6 * (1.0 / (1.0 - 0.7 * u)).ln(), (i * 2 % 256) as u16)
+        })
+        .collect();
+    events.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let times: Vec<f64> = events.iter().map(|e| e.0).collect();
+    let sources: Vec<u16> = events.iter().map(|e| e.1).collect();
+
+    let (mut workspace, mut observation) = (Workspace::default(), Observation::default());
+    let mut group = criterion.benchmark_group("step");
+    group.throughput(Throughput::Elements(1));
+    for (name, path) in [
+        ("native", SimdPath::Native),
+        ("baseline", SimdPath::Baseline),
+    ] {
+        let mut sample = 0;
+        group.bench_function(format!("256-246-10/20/{name}"), |bencher| {
+            bencher.iter(|| {
+                sample += 1;
+                core.run_on(
+                    path,
+                    RunAddress {
+                        sample,
+                        ..RunAddress::default()
+                    },
+                    &times,
+                    &sources,
+                    |_, time| Some(time + 1e-7),
+                    &mut workspace,
+                    &mut observation,
+                );
+                observation.spikes().len()
+            });
+        });
+    }
+    println!("spikes of the last sample: {}", observation.spikes().len());
+    group.bench_function("write_weights", |bencher| {
+        bencher.iter(|| core.write_weights(&weights).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, step);
+criterion_main!(benches);

@@ -1,0 +1,323 @@
+//! Every setting of the analog core of one chip.
+
+use bss2_event::{NeuronCircuits, RangeError, RowMode, Seed, Site, SiteTable};
+use serde::{Deserialize, Serialize};
+
+use crate::cadc::{Cadc, CadcSchedule};
+use crate::capmem::CapMem;
+use crate::circuit::{CircuitConfig, CircuitParameters};
+use crate::error::AnalogError;
+use crate::lowered::LoweredCore;
+use crate::mismatch::{FixedPattern, MismatchProfile};
+use crate::neuron::lif::LaneParameters;
+use crate::synapse::SynapseTable;
+
+/// How time is advanced.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Integration {
+    /// When the CADC samples.
+    pub schedule: CadcSchedule,
+    /// Steps between two CADC samples.
+    pub steps_per_sample: usize,
+    /// Where events and spikes may lie.
+    pub grid: Grid,
+}
+
+/// Where events and spikes may lie between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grid {
+    /// Anywhere, as on the chip.
+    #[default]
+    Exact,
+    /// At the beginning of the step they fall into: the discrete-time model of
+    /// the learner, whose equations are this propagator's with the currents
+    /// read one step later. Refractory periods are whole steps, at least one.
+    Snapped,
+}
+
+impl Default for Integration {
+    fn default() -> Self {
+        Self {
+            schedule: CadcSchedule::default(),
+            steps_per_sample: 4,
+            grid: Grid::Exact,
+        }
+    }
+}
+
+impl Integration {
+    /// Length of a step in microseconds.
+    pub(crate) fn step_us(&self) -> f64 {
+        self.schedule.period.as_micro() / self.steps_per_sample as f64
+    }
+
+    fn validate(&self) -> Result<(), AnalogError> {
+        let period = self.schedule.period.as_micro();
+        RangeError::check("schedule.period", period, 0.54, 1e3, "us")?;
+        RangeError::check(
+            "schedule.samples",
+            self.schedule.samples as f64,
+            1.0,
+            1e6,
+            "",
+        )?;
+        RangeError::check(
+            "steps_per_sample",
+            self.steps_per_sample as f64,
+            1.0,
+            1e4,
+            "",
+        )?;
+        Ok(())
+    }
+}
+
+/// The part of a chip that a network uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Network<'a> {
+    /// Circuits of each neuron; all neurons have the same number.
+    pub neurons: &'a [NeuronCircuits],
+    /// Synapses that each source reaches: inputs first, then the neurons.
+    pub sites: &'a SiteTable,
+    /// `[half][row]`: what each of the 512 rows adds.
+    pub row_modes: &'a [RowMode],
+}
+
+/// The analog core of one chip: what its user can set, and the deviations that
+/// its user cannot see.
+#[derive(Debug, Clone)]
+pub struct AnalogCore {
+    chip: Seed,
+    profile: MismatchProfile,
+    pattern: FixedPattern,
+    capmem: CapMem,
+    cadc: Cadc,
+    circuits: Vec<CircuitConfig>,
+}
+
+/// Steps that the shortest time constant must last for the expansion about the
+/// middle of a step to hold.
+const STEPS_PER_TAU: f64 = 2.5;
+
+impl AnalogCore {
+    /// A chip at nominal codes.
+    ///
+    /// # Errors
+    /// When the profile is not valid.
+    pub fn new(profile: MismatchProfile, chip: Seed) -> Result<Self, AnalogError> {
+        let pattern = FixedPattern::draw(&profile, chip)?;
+        Ok(Self {
+            chip,
+            profile,
+            pattern,
+            capmem: CapMem::default(),
+            cadc: Cadc::default(),
+            circuits: vec![CircuitConfig::default(); Site::CIRCUITS],
+        })
+    }
+
+    /// Seed that the chip was drawn from.
+    #[must_use]
+    pub fn chip(&self) -> Seed {
+        self.chip
+    }
+    /// Profile that the chip was drawn from.
+    #[must_use]
+    pub fn profile(&self) -> &MismatchProfile {
+        &self.profile
+    }
+    /// Codes of all cells.
+    #[must_use]
+    pub fn capmem(&self) -> &CapMem {
+        &self.capmem
+    }
+    /// Codes of all cells, to set them.
+    pub fn capmem_mut(&mut self) -> &mut CapMem {
+        &mut self.capmem
+    }
+    /// The CADC.
+    #[must_use]
+    pub fn cadc(&self) -> &Cadc {
+        &self.cadc
+    }
+    /// The CADC, to set it.
+    pub fn cadc_mut(&mut self) -> &mut Cadc {
+        &mut self.cadc
+    }
+    /// Digital settings of all circuits.
+    #[must_use]
+    pub fn circuits(&self) -> &[CircuitConfig] {
+        &self.circuits
+    }
+    /// Digital settings of all circuits, to set them.
+    pub fn circuits_mut(&mut self) -> &mut [CircuitConfig] {
+        &mut self.circuits
+    }
+
+    /// Compiles the settings for a network. Weights are zero afterwards.
+    ///
+    /// # Errors
+    /// Settings outside their range; circuits that are used twice; a step too
+    /// long for a time constant.
+    pub fn lower(
+        &self,
+        network: &Network<'_>,
+        integration: &Integration,
+    ) -> Result<LoweredCore, AnalogError> {
+        integration.validate()?;
+        check_network(network)?;
+        let joined = network.neurons.first().is_some_and(|n| n.partner.is_some());
+        let groups = if joined { 4 } else { 2 };
+        let mut lanes = Vec::with_capacity(network.neurons.len());
+        let mut full_strength = Vec::with_capacity(network.neurons.len());
+        for (index, neuron) in network.neurons.iter().enumerate() {
+            let (lane, strength) = self.lane(index, neuron, integration)?;
+            lanes.push(lane);
+            full_strength.push(strength);
+        }
+        let table = SynapseTable::new(
+            network.neurons,
+            groups,
+            network.sites,
+            network.row_modes,
+            &self.pattern,
+            &full_strength,
+            self.profile.synapse.integral_nonlinearity,
+        );
+        Ok(LoweredCore::new(
+            joined,
+            &lanes,
+            table,
+            network.sites.inputs(),
+            &self.profile,
+            *integration,
+        ))
+    }
+
+    /// Parameters of a logical neuron, and the strength of its synaptic inputs
+    /// in volts per microsecond.
+    fn lane(
+        &self,
+        index: usize,
+        neuron: &NeuronCircuits,
+        integration: &Integration,
+    ) -> Result<(LaneParameters, [f64; 4]), AnalogError> {
+        let of = |circuit: u16| {
+            let config = &self.circuits[usize::from(circuit)];
+            CircuitParameters::of(circuit, &self.capmem, config, &self.pattern, &self.profile)
+        };
+        let config = &self.circuits[usize::from(neuron.membrane)];
+        config.refractory.validate(neuron.membrane)?;
+        let first = of(neuron.membrane);
+        // A circuit alone is joined to one that has nothing.
+        let second = neuron.partner.map_or(
+            CircuitParameters {
+                g_leak: 0.0,
+                capacitance: 0.0,
+                standing_current: 0.0,
+                ..first
+            },
+            of,
+        );
+        let conductance = first.g_leak + second.g_leak;
+        let capacitance = first.capacitance + second.capacitance;
+        RangeError::check("membrane capacitance", capacitance * 1e12, 0.05, 10.0, "pF")?;
+        RangeError::check("leak conductance", conductance * 1e9, 0.1, 1e5, "nS")?;
+        let inputs =
+            [&first, &second].map(|c| [0, 1].map(|sign| (c.tau_syn[sign], c.strength[sign])));
+        let inputs = inputs.as_flattened();
+        let tau_mem = 1e6 * capacitance / conductance;
+        let tau_syn: [f64; 4] = std::array::from_fn(|g| 1e6 * inputs[g].0);
+        // Inhibition pulls down.
+        let slew: [f64; 4] = std::array::from_fn(|g| 1e-6 * inputs[g].1 / capacitance);
+        let step_us = integration.step_us();
+        if integration.grid == Grid::Exact {
+            for (parameter, value_us) in [("tau_mem", tau_mem)]
+                .into_iter()
+                .chain(tau_syn.map(|tau| ("tau_syn", tau)))
+            {
+                if value_us < STEPS_PER_TAU * step_us {
+                    return Err(AnalogError::StepTooLong {
+                        neuron: index,
+                        parameter,
+                        value_us,
+                        step_us,
+                        factor: STEPS_PER_TAU,
+                    });
+                }
+            }
+        }
+        let limit = self.profile.synaptic_saturation.min(1e6);
+        let v_rest = (first.g_leak * first.v_leak
+            + second.g_leak * second.v_leak
+            + first.standing_current
+            + second.standing_current)
+            / conductance;
+        let mut refractory = config.refractory.reset_duration().as_micro();
+        if integration.grid == Grid::Snapped {
+            refractory = (config.refractory.period().as_micro() / step_us)
+                .floor()
+                .max(1.0)
+                * step_us;
+        }
+        let lane = LaneParameters {
+            tau_mem,
+            v_rest,
+            v_reset: first.v_reset,
+            v_threshold: if config.threshold_enabled {
+                first.v_threshold
+            } else {
+                f64::INFINITY
+            },
+            tau_syn,
+            // A silent input has no current to limit.
+            saturation: slew.map(|s| limit * s.max(1e-9)),
+            refractory,
+            noise: self.profile.noise.membrane.get(),
+            cadc: self.cadc.transfer(&self.pattern, neuron.membrane),
+            half: (neuron.membrane / 256) as u8,
+        };
+        Ok((lane, slew))
+    }
+}
+
+fn check_network(network: &Network<'_>) -> Result<(), AnalogError> {
+    let circuits_of = |n: &NeuronCircuits| 1 + usize::from(n.partner.is_some());
+    let mut taken = [false; Site::CIRCUITS];
+    for (neuron, circuits) in network.neurons.iter().enumerate() {
+        let (found, expected) = (circuits_of(circuits), circuits_of(&network.neurons[0]));
+        if found != expected {
+            return Err(AnalogError::MixedSizes {
+                neuron,
+                found,
+                expected,
+            });
+        }
+        for circuit in [Some(circuits.membrane), circuits.partner]
+            .into_iter()
+            .flatten()
+        {
+            RangeError::check("neuron circuit", circuit.into(), 0.0, 511.0, "")?;
+            if std::mem::replace(&mut taken[usize::from(circuit)], true) {
+                return Err(AnalogError::CircuitTaken { circuit });
+            }
+        }
+    }
+    RangeError::check(
+        "row modes",
+        network.row_modes.len() as f64,
+        512.0,
+        512.0,
+        "",
+    )?;
+    let found = network.sites.sources() - network.sites.inputs();
+    if found != network.neurons.len() {
+        return Err(AnalogError::Sources {
+            found,
+            expected: network.neurons.len(),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What can go wrong in the analog core.
+
+use bss2_event::RangeError;
+use thiserror::Error;
+
+/// Errors of this crate.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum AnalogError {
+    /// A setting is outside its range.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// A circuit belongs to two logical neurons.
+    #[error("neuron circuit {circuit} is part of two neurons; every circuit serves one")]
+    CircuitTaken {
+        /// The circuit, 0..512.
+        circuit: u16,
+    },
+    /// Neurons of one and of two circuits in one network.
+    #[error(
+        "neuron {neuron} joins {found} circuits and neuron 0 joins {expected}; all neurons of a \
+         network have the same number"
+    )]
+    MixedSizes {
+        /// The neuron that differs.
+        neuron: usize,
+        /// Its number of circuits.
+        found: usize,
+        /// The number of circuits of neuron 0.
+        expected: usize,
+    },
+    /// A source of the site table is neither an input nor a neuron.
+    #[error("the site table has {found} neuron sources, but there are {expected} neurons")]
+    Sources {
+        /// Sources of the table that are not inputs.
+        found: usize,
+        /// Number of neurons.
+        expected: usize,
+    },
+    /// The synapse array has another size.
+    #[error("{found} weights were given, the synapse arrays hold {expected}")]
+    SynramSize {
+        /// Number of given weights.
+        found: usize,
+        /// Number of synapses.
+        expected: usize,
+    },
+    /// The time step is too long for a time constant.
+    #[error(
+        "neuron {neuron} has {parameter} = {value_us:.3} us, less than {factor} steps of \
+         {step_us:.3} us; use a finer grid (`Integration::steps_per_sample`) or a slower setting"
+    )]
+    StepTooLong {
+        /// The neuron.
+        neuron: usize,
+        /// Which time constant.
+        parameter: &'static str,
+        /// Its value in microseconds.
+        value_us: f64,
+        /// The step in microseconds.
+        step_us: f64,
+        /// Steps that a time constant must last.
+        factor: f64,
+    },
+    /// The refractory counter ends before the reset is released.
+    #[error(
+        "the refractory counter value {counter} of circuit {circuit} is shorter than the reset \
+         hold-off of {holdoff_cycles} cycles; the end of the reset would be missed"
+    )]
+    HoldoffTooLong {
+        /// The circuit.
+        circuit: u16,
+        /// The counter value.
+        counter: u8,
+        /// Cycles before the end at which the reset is released.
+        holdoff_cycles: u8,
+    },
+    /// A mismatch profile is not a covariance.
+    #[error("the correlations of the mismatch profile contradict each other: {reason}")]
+    Correlations {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A mismatch profile of this name does not exist.
+    #[error(
+        "there is no mismatch profile {name:?}; known are \"ideal\" and \"cube66\", or give a file"
+    )]
+    UnknownProfile {
+        /// The name as given.
+        name: String,
+    },
+}

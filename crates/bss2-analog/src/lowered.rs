@@ -1,0 +1,209 @@
+//! A chip compiled for a network: flat arrays, ready to run.
+
+use bss2_event::random::Seed;
+use bss2_event::{Seconds, SimdPath};
+
+use crate::core::{Grid, Integration};
+use crate::error::AnalogError;
+use crate::mismatch::{CadcSpread, MismatchProfile, NoiseProfile};
+use crate::neuron::lif::{LaneParameters, LifBlock};
+use crate::noise::PADDING;
+use crate::observation::Observation;
+use crate::step::{self, Workspace};
+use crate::synapse::{L, SynapseTable};
+
+/// What the random draws of a run are addressed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunAddress {
+    /// Chip and run: fixed for all samples of an experiment.
+    pub seed: Seed,
+    /// The sample's identity in its data set.
+    pub sample: u64,
+    /// Which showing of the data this is, below 2^24.
+    pub presentation: u32,
+}
+
+/// State of the neurons at the beginning of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Start {
+    /// Long after the previous sample, as in training: currents are zero and
+    /// membranes at rest; neurons whose rest lies above their threshold fire, in
+    /// a random phase.
+    #[default]
+    Rest,
+    /// Membranes are held at reset and released at this time.
+    Held {
+        /// End of the hold.
+        until: Seconds,
+    },
+}
+
+/// An analog core compiled for a network.
+#[derive(Debug, Clone)]
+pub struct LoweredCore {
+    blocks: Blocks,
+    pub(crate) common: Common,
+}
+
+/// What does not depend on the number of synaptic inputs.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    pub(crate) neurons: usize,
+    pub(crate) inputs: usize,
+    pub(crate) table: SynapseTable,
+    pub(crate) noise: NoiseProfile,
+    pub(crate) cadc: CadcSpread,
+    pub(crate) v_range: (f32, f32),
+    pub(crate) integration: Integration,
+    pub(crate) start: Start,
+}
+
+/// Neurons of one circuit have two synaptic inputs, of two circuits four.
+#[derive(Debug, Clone)]
+enum Blocks {
+    Single(Vec<LifBlock<2>>),
+    Joined(Vec<LifBlock<4>>),
+}
+
+fn compile<const G: usize>(lanes: &[LaneParameters], h: f64) -> Vec<LifBlock<G>> {
+    let padded = lanes.len().next_multiple_of(PADDING);
+    let mut blocks = vec![LifBlock::idle(); padded / L];
+    for (lane, parameters) in lanes.iter().enumerate() {
+        blocks[lane / L].set(lane % L, parameters, h);
+    }
+    blocks
+}
+
+impl LoweredCore {
+    pub(crate) fn new(
+        joined: bool,
+        lanes: &[LaneParameters],
+        table: SynapseTable,
+        inputs: usize,
+        profile: &MismatchProfile,
+        integration: Integration,
+    ) -> Self {
+        let h = integration.step_us();
+        let rail = profile.rail.get() as f32;
+        let common = Common {
+            neurons: lanes.len(),
+            inputs,
+            table,
+            noise: profile.noise,
+            cadc: profile.cadc,
+            v_range: if rail.is_finite() {
+                (0.0, rail)
+            } else {
+                (f32::NEG_INFINITY, rail)
+            },
+            integration,
+            start: Start::Rest,
+        };
+        let blocks = if joined {
+            Blocks::Joined(compile(lanes, h))
+        } else {
+            Blocks::Single(compile(lanes, h))
+        };
+        Self { blocks, common }
+    }
+
+    /// Number of neurons.
+    #[must_use]
+    pub fn neurons(&self) -> usize {
+        self.common.neurons
+    }
+
+    /// Sets the state that samples begin with.
+    pub fn set_start(&mut self, start: Start) {
+        self.common.start = start;
+    }
+
+    /// Takes the weights of all synapses, `[half][row][column]`, 0..=63.
+    ///
+    /// # Errors
+    /// [`AnalogError::SynramSize`].
+    pub fn write_weights(&mut self, weights: &[u8]) -> Result<(), AnalogError> {
+        self.common.table.write(weights)
+    }
+
+    /// Integrates one sample.
+    ///
+    /// `times` (seconds, ascending) and `sources` are the events that arrive at
+    /// the rows; `recurrence` is told each spike (neuron, seconds) in the order
+    /// of time within a step and answers when its event arrives at the rows, if
+    /// it does. Nothing is allocated once workspace and observation have grown.
+    ///
+    /// # Panics
+    /// If `times` and `sources` differ in length or a source does not exist.
+    pub fn run(
+        &self,
+        address: RunAddress,
+        times: &[f64],
+        sources: &[u16],
+        recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        workspace: &mut Workspace,
+        observation: &mut Observation,
+    ) {
+        self.run_on(
+            SimdPath::Native,
+            address,
+            times,
+            sources,
+            recurrence,
+            workspace,
+            observation,
+        );
+    }
+
+    /// As [`LoweredCore::run`], on a chosen instruction set: all give the same bits.
+    #[allow(clippy::too_many_arguments)]
+    #[doc(hidden)]
+    pub fn run_on(
+        &self,
+        path: SimdPath,
+        address: RunAddress,
+        times: &[f64],
+        sources: &[u16],
+        mut recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        workspace: &mut Workspace,
+        observation: &mut Observation,
+    ) {
+        assert_eq!(times.len(), sources.len(), "one source per event");
+        assert!(
+            sources
+                .iter()
+                .all(|&s| usize::from(s) < self.common.table.sources()),
+            "sources are those of the site table"
+        );
+        let snapped = self.common.integration.grid == Grid::Snapped;
+        let (common, recurrence) = (&self.common, &mut recurrence);
+        let input = step::Input {
+            address,
+            times,
+            sources,
+        };
+        macro_rules! run {
+            ($g:literal, $snap:literal, $blocks:expr, $buffers:expr) => {
+                path.dispatch(
+                    #[inline(always)]
+                    || {
+                        step::run::<$g, $snap, _>(
+                            common,
+                            $blocks,
+                            input,
+                            recurrence,
+                            $buffers,
+                            observation,
+                        )
+                    },
+                )
+            };
+        }
+        match (&self.blocks, snapped) {
+            (Blocks::Single(b), false) => run!(2, false, b, &mut workspace.single),
+            (Blocks::Single(b), true) => run!(2, true, b, &mut workspace.single),
+            (Blocks::Joined(b), false) => run!(4, false, b, &mut workspace.joined),
+            (Blocks::Joined(b), true) => run!(4, true, b, &mut workspace.joined),
+        }
+    }
+}

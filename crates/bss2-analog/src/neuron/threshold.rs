@@ -1,0 +1,175 @@
+//! The comparator: where inside a step the membrane crosses its threshold.
+
+/// An event as one neuron sees it inside a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalEvent {
+    /// Microseconds from the beginning of the step.
+    pub(crate) at: f32,
+    pub(crate) group: u8,
+    /// Volts per microsecond.
+    pub(crate) strength: f32,
+}
+
+/// What the equation of one neuron needs inside a step; microseconds and volts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalNeuron<const G: usize> {
+    pub(crate) v_rest: f32,
+    pub(crate) v_reset: f32,
+    pub(crate) v_threshold: f32,
+    pub(crate) inverse_tau_mem: f32,
+    pub(crate) inverse_tau_syn: [f32; G],
+    /// What the saturation makes of each current in this step, with its sign.
+    pub(crate) gain: [f32; G],
+    /// The membrane noise of the step as a slope.
+    pub(crate) drift: f32,
+    /// From a crossing to the release of the reset.
+    pub(crate) hold: f32,
+}
+
+/// State of one neuron at some moment inside a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment<const G: usize> {
+    pub(crate) v: f32,
+    pub(crate) current: [f32; G],
+    /// The membrane is held at reset until then, from the beginning of the step.
+    pub(crate) held_until: f32,
+}
+
+impl<const G: usize> LocalNeuron<G> {
+    /// Follows the neuron through a step of length `h` piece by piece: from
+    /// event to event, from crossing to reset to release. Within a piece the
+    /// membrane is the cubic Taylor polynomial of its equation, good to
+    /// `(h/tau)^4 / 24`. `events` are in the order of time; `on_spike` gets each
+    /// crossing, from the beginning of the step.
+    #[inline(always)]
+    pub(crate) fn resolve(
+        &self,
+        mut moment: Moment<G>,
+        events: &[LocalEvent],
+        h: f32,
+        mut on_spike: impl FnMut(f32),
+    ) -> Moment<G> {
+        let mut now = 0.0_f32;
+        let mut events = events.iter().peekable();
+        loop {
+            while let Some(event) = events.next_if(|event| event.at <= now) {
+                moment.current[usize::from(event.group)] += event.strength;
+            }
+            if now >= h {
+                return moment;
+            }
+            // The next moment at which the equation changes.
+            let held = moment.held_until > now;
+            let mut end = events.peek().map_or(h, |event| event.at.min(h));
+            if held {
+                end = end.min(moment.held_until);
+                moment.v = self.v_reset;
+            } else {
+                let membrane = self.membrane(&moment);
+                if let Some(crossing) = membrane.first_above(self.v_threshold, end - now) {
+                    end = now + crossing;
+                    on_spike(end);
+                    moment.held_until = end + self.hold;
+                    moment.v = self.v_reset;
+                } else {
+                    moment.v = membrane.at(end - now);
+                }
+            }
+            for (current, rate) in moment.current.iter_mut().zip(self.inverse_tau_syn) {
+                let x = (end - now) * rate;
+                *current *= 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0))));
+            }
+            now = end;
+        }
+    }
+
+    /// The membrane from a moment on, as long as nothing happens.
+    #[inline(always)]
+    fn membrane(&self, moment: &Moment<G>) -> Cubic {
+        let (mut i0, mut i1, mut i2) = (self.drift, 0.0, 0.0);
+        for g in 0..G {
+            let rate = self.inverse_tau_syn[g];
+            let current = self.gain[g] * moment.current[g];
+            i0 += current;
+            i1 -= current * rate;
+            i2 += current * rate * rate;
+        }
+        let rate = self.inverse_tau_mem;
+        let v1 = (self.v_rest - moment.v) * rate + i0;
+        let v2 = i1 - v1 * rate;
+        let v3 = i2 - v2 * rate;
+        Cubic {
+            v: moment.v,
+            v1,
+            v2: v2 * 0.5,
+            v3: v3 * (1.0 / 6.0),
+        }
+    }
+}
+
+/// `v + d (v1 + d (v2 + d v3))`.
+#[derive(Debug, Clone, Copy)]
+struct Cubic {
+    v: f32,
+    v1: f32,
+    v2: f32,
+    v3: f32,
+}
+
+impl Cubic {
+    #[inline(always)]
+    fn at(&self, d: f32) -> f32 {
+        self.v + d * (self.v1 + d * (self.v2 + d * self.v3))
+    }
+
+    #[inline(always)]
+    fn slope(&self, d: f32) -> f32 {
+        self.v1 + d * (2.0 * self.v2 + d * 3.0 * self.v3)
+    }
+
+    /// The first `d` in `0..=end` at which the membrane is above the threshold.
+    #[inline(always)]
+    fn first_above(&self, threshold: f32, end: f32) -> Option<f32> {
+        if self.v > threshold {
+            return Some(0.0);
+        }
+        let mut high = end;
+        if self.at(end) <= threshold {
+            // It may have peaked in between: there the slope changes its sign.
+            if !(self.v1 > 0.0 && self.slope(end) < 0.0) {
+                return None;
+            }
+            high = self.v1 / (self.v1 - self.slope(end)) * end;
+            for _ in 0..3 {
+                let curvature = 2.0 * self.v2 + 6.0 * high * self.v3;
+                if curvature < 0.0 {
+                    high = (high - self.slope(high) / curvature).clamp(0.0, end);
+                }
+            }
+            if self.at(high) <= threshold {
+                return None;
+            }
+        }
+        // Newton's method, kept inside the bracket.
+        let (mut low, mut d) = (0.0_f32, high * 0.5);
+        for _ in 0..12 {
+            let excess = self.at(d) - threshold;
+            if excess > 0.0 {
+                high = d
+            } else {
+                low = d
+            }
+            let newton = d - excess / self.slope(d);
+            let next = if newton > low && newton < high {
+                newton
+            } else {
+                0.5 * (low + high)
+            };
+            if (next - d).abs() < 1e-6 {
+                return Some(next);
+            }
+            d = next;
+        }
+        Some(high)
+    }
+}

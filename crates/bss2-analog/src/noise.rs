@@ -1,0 +1,46 @@
+//! Random numbers of a whole core at one step, addressed by lane.
+//!
+//! Element `e` of a draw serves four lanes, one per word: lanes `e`, `e + n/4`,
+//! `e + n/2` and `e + 3n/4` of `n` padded lanes. That order keeps every store
+//! contiguous.
+
+use bss2_event::random::{Address, normal_pair};
+
+use crate::synapse::L;
+
+/// Lanes are padded to a multiple of this: four words of a block of counters.
+pub(crate) const PADDING: usize = 4 * L;
+
+/// One random word per lane.
+#[inline(always)]
+pub(crate) fn fill_words(address: Address, step: u32, out: &mut [[u32; L]]) {
+    let quarter = out.len() / 4;
+    for e in 0..quarter {
+        let words = address.element((e * L) as u32).lanes(step);
+        for (w, word) in words.into_iter().enumerate() {
+            out[w * quarter + e] = word;
+        }
+    }
+}
+
+/// One standard normal number per lane.
+#[inline(always)]
+pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [[f32; L]]) {
+    let quarter = out.len() / 4;
+    for e in 0..quarter {
+        let words = address.element((e * L) as u32).lanes(step);
+        for pair in 0..2 {
+            let (mut x, mut y) = ([0.0; L], [0.0; L]);
+            for l in 0..L {
+                (x[l], y[l]) = normal_pair(words[2 * pair][l], words[2 * pair + 1][l]);
+            }
+            out[2 * pair * quarter + e] = x;
+            out[(2 * pair + 1) * quarter + e] = y;
+        }
+    }
+}
+
+/// Standard deviation of a byte drawn uniformly from 0..=255: sqrt((256^2 - 1) / 12).
+pub(crate) const BYTE_SD: f32 = 73.900_83;
+/// Its mean.
+pub(crate) const BYTE_MEAN: f32 = 127.5;

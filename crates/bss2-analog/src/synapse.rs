@@ -1,0 +1,158 @@
+//! The synapse array: 6-bit weights to flat tables of strengths.
+
+use bss2_event::{NeuronCircuits, RowMode, Site, SiteTable};
+
+use crate::error::AnalogError;
+use crate::mismatch::FixedPattern;
+
+/// Lanes that a kernel advances together; neurons are padded to whole blocks.
+pub(crate) const L: usize = bss2_event::random::LANES;
+
+/// Synapses of both halves.
+pub const SYNAPSES: usize = Site::CIRCUITS * Site::ROWS;
+
+/// Strength of every synapse that a source reaches, for contiguous access.
+///
+/// A source has one row per synaptic input ("group": excitatory and inhibitory
+/// input of the membrane circuit, then of its partner) that it reaches; a row
+/// covers a contiguous range of lane blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct SynapseTable {
+    groups: usize,
+    /// `[source][group]`.
+    rows: Vec<Row>,
+    /// Blocks of all rows; volts per microsecond at the peak of one event.
+    strengths: Vec<[f32; L]>,
+    /// Where each conducting synapse goes: element of `strengths`, index of
+    /// its weight `[half][row][column]`, strength at weight 63.
+    cells: Vec<Cell>,
+    /// Current of each weight relative to weight 63.
+    dac: [f32; 64],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    target: u32,
+    synapse: u32,
+    full_strength: f32,
+}
+
+/// Blocks `first..last` of a source's row begin at `base`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Row {
+    pub(crate) base: u32,
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+impl SynapseTable {
+    /// Joins sites with row modes and gains. `full_strength[lane][group]` is
+    /// that of one event of weight 63, in volts per microsecond.
+    pub(crate) fn new(
+        neurons: &[NeuronCircuits],
+        groups: usize,
+        sites: &SiteTable,
+        row_modes: &[RowMode],
+        pattern: &FixedPattern,
+        full_strength: &[[f64; 4]],
+        integral_nonlinearity: f64,
+    ) -> Self {
+        // Circuit -> (lane, first group).
+        let mut lane_of = [None; Site::CIRCUITS];
+        for (lane, neuron) in neurons.iter().enumerate() {
+            lane_of[usize::from(neuron.membrane)] = Some((lane, 0));
+            if let Some(partner) = neuron.partner {
+                lane_of[usize::from(partner)] = Some((lane, 2));
+            }
+        }
+        let mut rows = Vec::with_capacity(sites.sources() * groups);
+        let mut cells = Vec::with_capacity(sites.len());
+        let mut blocks = 0_u32;
+        for source in 0..sites.sources() {
+            // (lane, synapse index) by group.
+            let mut reached: [Vec<(usize, u32)>; 4] = Default::default();
+            for site in sites.of(source) {
+                let Some((lane, group)) = lane_of[usize::from(site.circuit)] else {
+                    continue;
+                };
+                let (half, column) = (site.circuit / 256, site.circuit % 256);
+                let half_row = usize::from(half) * Site::ROWS + usize::from(site.row);
+                let synapse = (half_row * 256 + usize::from(column)) as u32;
+                let mode = row_modes[half_row];
+                if matches!(mode, RowMode::Excitatory | RowMode::Both) {
+                    reached[group].push((lane, synapse));
+                }
+                if matches!(mode, RowMode::Inhibitory | RowMode::Both) {
+                    reached[group + 1].push((lane, synapse));
+                }
+            }
+            for (group, reached) in reached.iter().enumerate().take(groups) {
+                let first = reached.iter().map(|r| r.0 / L).min().unwrap_or(0);
+                let last = reached.iter().map(|r| r.0 / L + 1).max().unwrap_or(0);
+                rows.push(Row {
+                    base: blocks,
+                    first: first as u16,
+                    last: last as u16,
+                });
+                for &(lane, synapse) in reached {
+                    let target = (blocks as usize - first) * L + lane;
+                    let gain = f64::from(pattern.synapse_gain[synapse as usize]);
+                    cells.push(Cell {
+                        target: target as u32,
+                        synapse,
+                        full_strength: (gain * full_strength[lane][group]) as f32,
+                    });
+                }
+                blocks += (last - first) as u32;
+            }
+        }
+        let dac = std::array::from_fn(|w| {
+            let w = w as f64;
+            // DEFAULT: an s-shaped deviation that leaves both ends in place.
+            let bow = integral_nonlinearity * libm::sin(std::f64::consts::TAU * w / 63.0);
+            ((w + bow).max(0.0) / 63.0) as f32
+        });
+        Self {
+            groups,
+            rows,
+            strengths: vec![[0.0; L]; blocks as usize],
+            cells,
+            dac,
+        }
+    }
+
+    /// Takes weights `[half][row][column]` of all synapses.
+    pub(crate) fn write(&mut self, weights: &[u8]) -> Result<(), AnalogError> {
+        if weights.len() != SYNAPSES {
+            return Err(AnalogError::SynramSize {
+                found: weights.len(),
+                expected: SYNAPSES,
+            });
+        }
+        self.strengths.fill([0.0; L]);
+        let flat = self.strengths.as_flattened_mut();
+        for cell in &self.cells {
+            let weight = usize::from(weights[cell.synapse as usize] & 63);
+            // Two rows may reach a lane by the same group: their currents add.
+            flat[cell.target as usize] += self.dac[weight] * cell.full_strength;
+        }
+        Ok(())
+    }
+
+    /// The row of a source in a group.
+    #[inline(always)]
+    pub(crate) fn row(&self, source: usize, group: usize) -> Row {
+        self.rows[source * self.groups + group]
+    }
+
+    /// Number of sources.
+    pub(crate) fn sources(&self) -> usize {
+        self.rows.len() / self.groups
+    }
+
+    /// Strengths of all rows, in blocks.
+    #[inline(always)]
+    pub(crate) fn strengths(&self) -> &[[f32; L]] {
+        &self.strengths
+    }
+}
