@@ -1,0 +1,208 @@
+//! The hot loop: when events arrive, and which are lost.
+//!
+//! Two kinds of events come in. Those from outside are known before a sample
+//! begins, so [`Delivery::inputs`] moves them all at once; spikes of neurons
+//! are moved one by one, as they happen, by [`Delivery::spike`]. Both share the
+//! buses. An input that has come over the link finds its cycle free; spikes
+//! take what is left, and queue.
+
+use crate::compile::{Compiled, SourceRoute};
+use crate::error::RoutingError;
+use crate::padi::PadiBus;
+use crate::timing::FabricTiming;
+use crate::traffic::{Arrivals, Traffic};
+
+/// Slack, in cycles, so that a time written as a multiple of the clock is that
+/// multiple in spite of rounding.
+const SLACK: f64 = 1e-6;
+
+/// Compiled routes with their times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    timing: FabricTiming,
+    clock_s: f64,
+    delay_s: f64,
+    inputs: usize,
+    routes: Vec<SourceRoute>,
+    /// Bus group of each path, [`NO_GROUP`] where it reaches no bus.
+    groups: Vec<u8>,
+    widths: [u8; PadiBus::COUNT],
+}
+
+const NO_GROUP: u8 = u8::MAX;
+
+/// A spike as it is recorded outside the chip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RecordedSpike {
+    /// The neuron that its label means; `None` for an address of no neuron.
+    pub neuron: Option<u16>,
+    /// Time stamp in seconds, on the clock's grid.
+    pub time: f64,
+}
+
+impl Delivery {
+    /// Joins routes and times.
+    ///
+    /// # Errors
+    /// [`RoutingError::Range`] for a time or depth outside its range.
+    pub fn new(compiled: &Compiled, timing: FabricTiming) -> Result<Self, RoutingError> {
+        timing.validate()?;
+        let mut widths = [0; PadiBus::COUNT];
+        widths[..compiled.widths().len()].copy_from_slice(compiled.widths());
+        Ok(Self {
+            timing,
+            clock_s: timing.clock.get(),
+            delay_s: timing.on_chip_delay.get(),
+            inputs: compiled.inputs(),
+            routes: compiled.routes().to_vec(),
+            groups: compiled
+                .groups()
+                .iter()
+                .map(|group| group.unwrap_or(NO_GROUP))
+                .collect(),
+            widths,
+        })
+    }
+
+    /// The times in use.
+    #[must_use]
+    pub fn timing(&self) -> &FabricTiming {
+        &self.timing
+    }
+    /// Number of inputs from outside.
+    #[must_use]
+    pub fn inputs_len(&self) -> usize {
+        self.inputs
+    }
+
+    /// Moves the inputs of a sample to the rows: `times` in seconds, ascending
+    /// and not negative, each with its channel.
+    ///
+    /// The link takes one event per cycle, from the cycle in which it is sent
+    /// (the time rounded down to the grid). Arrival times do not contain the
+    /// latency of the link, as recordings begin later by the same time.
+    ///
+    /// Call it once per sample, after [`Traffic::begin_sample`] and before the
+    /// sample's first [`Delivery::spike`].
+    ///
+    /// # Panics
+    /// If the slices differ in length or a channel is no input.
+    #[inline]
+    pub fn inputs(
+        &self,
+        times: &[f64],
+        channels: &[u16],
+        traffic: &mut Traffic,
+        arrivals: &mut Arrivals,
+    ) {
+        assert_eq!(times.len(), channels.len(), "one channel per time");
+        arrivals.clear();
+        let routes = &self.routes[..self.inputs];
+        let cycles_per_s = 1.0 / self.clock_s;
+        let depth = i64::from(self.timing.link_in_depth);
+        for (&time, &channel) in times.iter().zip(channels) {
+            let route = routes[usize::from(channel)];
+            let (cycle, arrival) = if self.timing.clocked {
+                let sent = (time * cycles_per_s + SLACK) as i64;
+                let served = traffic.link_in.accept(sent, depth);
+                traffic.counts.link_in.add(1, served.is_some());
+                match served {
+                    Some(cycle) => (cycle, cycle as f64 * self.clock_s),
+                    None => continue,
+                }
+            } else {
+                traffic.counts.link_in.add(1, true);
+                (0, time)
+            };
+            for path in route.first_path..route.first_path + u16::from(route.paths) {
+                let group = self.groups[usize::from(path)];
+                if group == NO_GROUP {
+                    continue;
+                }
+                // One event per cycle comes over the link, and inputs go before
+                // spikes: the cycle is free.
+                traffic.slots[usize::from(group)].take(cycle);
+                let width = self.widths[usize::from(group)];
+                traffic.counts.buses.add(width.into(), true);
+                arrivals.push(arrival, path);
+            }
+        }
+    }
+
+    /// Moves one spike of a neuron (counted as the network counts) at `time` in
+    /// seconds: `rows` is called with arrival time and path for every path that
+    /// it does not lose, and the spike as recorded outside is returned, unless
+    /// it is lost or has no way out.
+    ///
+    /// The spike waits for the next clock cycle, for the others that share its
+    /// event output, and at the crossbar for a free cycle of each output; rows
+    /// see it one on-chip delay later. Time stamps are taken where the spike
+    /// leaves the crossbar.
+    ///
+    /// Call it in order of time, as far as the simulation can know: a spike
+    /// that is told too late queues behind those told before.
+    ///
+    /// # Panics
+    /// If there is no such neuron.
+    #[inline]
+    pub fn spike(
+        &self,
+        neuron: usize,
+        time: f64,
+        traffic: &mut Traffic,
+        mut rows: impl FnMut(f64, u16),
+    ) -> Option<RecordedSpike> {
+        let route = self.routes[self.inputs + neuron];
+        let input = route.input?;
+        let paths = route.first_path..route.first_path + u16::from(route.paths);
+        if !self.timing.clocked {
+            traffic.counts.neuron_output.add(1, true);
+            for path in paths {
+                let group = self.groups[usize::from(path)];
+                if group != NO_GROUP {
+                    let width = self.widths[usize::from(group)];
+                    traffic.counts.buses.add(width.into(), true);
+                    rows(time + self.delay_s, path);
+                }
+            }
+            return route.recorded.map(|(_, neuron)| {
+                traffic.counts.link_nodes.add(1, true);
+                traffic.counts.link_out.add(1, true);
+                RecordedSpike { neuron, time }
+            });
+        }
+
+        let next = (time / self.clock_s - SLACK).ceil().max(0.0) as i64;
+        let depth = i64::from(self.timing.neuron_output_depth);
+        let sent = traffic.neuron_outputs[usize::from(input)].accept(next, depth);
+        traffic.counts.neuron_output.add(1, sent.is_some());
+        let sent = sent?;
+        for path in paths {
+            let group = self.groups[usize::from(path)];
+            if group == NO_GROUP {
+                continue;
+            }
+            let served = traffic
+                .nodes
+                .serve(&mut traffic.slots, input, group.into(), sent);
+            let width = self.widths[usize::from(group)];
+            traffic.counts.buses.add(width.into(), served.is_some());
+            if let Some(cycle) = served {
+                rows(cycle as f64 * self.clock_s + self.delay_s, path);
+            }
+        }
+        let (output, neuron) = route.recorded?;
+        let stamped = traffic
+            .nodes
+            .serve(&mut traffic.slots, input, output.into(), sent);
+        traffic.counts.link_nodes.add(1, stamped.is_some());
+        let stamped = stamped?;
+        let depth = i64::from(self.timing.link_out_depth);
+        let left = traffic.link_out.accept(stamped, depth);
+        traffic.counts.link_out.add(1, left.is_some());
+        left.map(|_| RecordedSpike {
+            neuron,
+            time: stamped as f64 * self.clock_s,
+        })
+    }
+}
