@@ -7,7 +7,6 @@ use crate::core::{Grid, Integration};
 use crate::error::AnalogError;
 use crate::mismatch::{CadcSpread, MismatchProfile, NoiseProfile};
 use crate::neuron::lif::{LaneParameters, LifBlock};
-use crate::noise::PADDING;
 use crate::observation::Observation;
 use crate::step::{self, Workspace};
 use crate::synapse::{L, SynapseTable};
@@ -66,8 +65,7 @@ enum Blocks {
 }
 
 fn compile<const G: usize>(lanes: &[LaneParameters], h: f64) -> Vec<LifBlock<G>> {
-    let padded = lanes.len().next_multiple_of(PADDING);
-    let mut blocks = vec![LifBlock::idle(); padded / L];
+    let mut blocks = vec![LifBlock::idle(); lanes.len().div_ceil(L)];
     for (lane, parameters) in lanes.iter().enumerate() {
         blocks[lane / L].set(lane % L, parameters, h);
     }

@@ -4,21 +4,19 @@
 //! `e + n/2` and `e + 3n/4` of `n` padded lanes. That order keeps every store
 //! contiguous.
 
-use bss2_event::random::{Address, normal_pair};
+use bss2_event::random::{Address, LANES, normal_pair};
 
 use crate::synapse::L;
-
-/// Lanes are padded to a multiple of this: four words of a block of counters.
-pub(crate) const PADDING: usize = 4 * L;
 
 /// One random word per lane.
 #[inline(always)]
 pub(crate) fn fill_words(address: Address, step: u32, out: &mut [[u32; L]]) {
+    let out = out.as_flattened_mut();
     let quarter = out.len() / 4;
-    for e in 0..quarter {
-        let words = address.element((e * L) as u32).lanes(step);
-        for (w, word) in words.into_iter().enumerate() {
-            out[w * quarter + e] = word;
+    for e in (0..quarter).step_by(LANES) {
+        let words = address.element(e as u32).lanes(step);
+        for (w, word) in words.iter().enumerate() {
+            out[w * quarter + e..][..LANES].copy_from_slice(word);
         }
     }
 }
@@ -26,16 +24,17 @@ pub(crate) fn fill_words(address: Address, step: u32, out: &mut [[u32; L]]) {
 /// One standard normal number per lane.
 #[inline(always)]
 pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [[f32; L]]) {
+    let out = out.as_flattened_mut();
     let quarter = out.len() / 4;
-    for e in 0..quarter {
-        let words = address.element((e * L) as u32).lanes(step);
+    for e in (0..quarter).step_by(LANES) {
+        let words = address.element(e as u32).lanes(step);
         for pair in 0..2 {
-            let (mut x, mut y) = ([0.0; L], [0.0; L]);
-            for l in 0..L {
+            let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
+            for l in 0..LANES {
                 (x[l], y[l]) = normal_pair(words[2 * pair][l], words[2 * pair + 1][l]);
             }
-            out[2 * pair * quarter + e] = x;
-            out[(2 * pair + 1) * quarter + e] = y;
+            out[2 * pair * quarter + e..][..LANES].copy_from_slice(&x);
+            out[(2 * pair + 1) * quarter + e..][..LANES].copy_from_slice(&y);
         }
     }
 }

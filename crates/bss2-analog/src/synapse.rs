@@ -6,7 +6,11 @@ use crate::error::AnalogError;
 use crate::mismatch::FixedPattern;
 
 /// Lanes that a kernel advances together; neurons are padded to whole blocks.
-pub(crate) const L: usize = bss2_event::random::LANES;
+///
+/// Long enough that a compiler keeps a loop over lanes as a loop and vectorises
+/// it (of 16 lanes it makes 16 scalars), short enough that a block's state and
+/// coefficients stay in the first-level cache.
+pub(crate) const L: usize = 64;
 
 /// Synapses of both halves.
 pub const SYNAPSES: usize = Site::CIRCUITS * Site::ROWS;
