@@ -69,11 +69,6 @@ impl Delivery {
     pub fn timing(&self) -> &FabricTiming {
         &self.timing
     }
-    /// Number of inputs from outside.
-    #[must_use]
-    pub fn inputs_len(&self) -> usize {
-        self.inputs
-    }
 
     /// Moves the inputs of a sample to the rows: `times` in seconds, ascending
     /// and not negative, each with its channel.
@@ -140,7 +135,7 @@ impl Delivery {
     /// leaves the crossbar.
     ///
     /// Call it in order of time, as far as the simulation can know: a spike
-    /// that is told too late queues behind those told before.
+    /// that is told late cannot push back those told before.
     ///
     /// # Panics
     /// If there is no such neuron.

@@ -133,6 +133,17 @@ impl Fabric {
         })
     }
 
+    /// The synapses that conduct when a label comes to a crossbar input, bus by
+    /// bus.
+    #[must_use]
+    pub fn sites(&self, input: CrossbarInput, label: NeuronLabel, synram: &Synram) -> Vec<Site> {
+        let mut sites = Vec::new();
+        for bus in self.buses(input, label) {
+            self.sites_on_bus(bus, label.into(), synram, &mut sites);
+        }
+        sites
+    }
+
     /// The synapses that conduct when an event is on a bus, in order of driver,
     /// row and column, appended to `sites`.
     ///

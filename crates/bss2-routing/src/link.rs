@@ -24,26 +24,44 @@ impl Fifo {
     }
 }
 
-/// The cycles of one crossbar output: one event each, none beyond the window.
+/// The cycles of an output that several sources share: one event each, up to
+/// the end of a window.
 ///
-/// An event takes the first free cycle after it comes. No cycle stays idle
+/// An event takes the first free cycle from when it comes. No cycle stays idle
 /// while an event waits, whatever the order in which events are asked for; a
 /// round-robin arbiter fills the same cycles and may exchange who of several
 /// waiting events goes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Slots {
+    /// One bit per cycle.
     taken: Vec<u64>,
+    /// Words that may hold a bit.
+    used: usize,
 }
 
 impl Slots {
     pub(crate) fn new(cycles: usize) -> Self {
         Self {
             taken: vec![0; cycles.div_ceil(64)],
+            used: 0,
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.taken.fill(0);
+        self.taken[..self.used].fill(0);
+        self.used = 0;
+    }
+
+    /// Serves an event as a queue of limited depth does: in the first free
+    /// cycle, or not at all when `depth` events already wait.
+    #[inline(always)]
+    pub(crate) fn accept(&mut self, cycle: i64, depth: i64) -> Option<i64> {
+        let served = self.first_free(cycle);
+        if served - cycle > depth {
+            return None;
+        }
+        self.take(served);
+        Some(served)
     }
 
     /// The first free cycle from `cycle` on. Beyond the window all are free.
@@ -64,8 +82,10 @@ impl Slots {
 
     #[inline(always)]
     pub(crate) fn take(&mut self, cycle: i64) {
-        if let Some(word) = self.taken.get_mut((cycle >> 6) as usize) {
-            *word |= 1 << (cycle & 63);
+        let word = (cycle >> 6) as usize;
+        if let Some(bits) = self.taken.get_mut(word) {
+            *bits |= 1 << (cycle & 63);
+            self.used = self.used.max(word + 1);
         }
     }
 }

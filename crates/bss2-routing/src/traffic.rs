@@ -47,8 +47,8 @@ pub struct Arrivals {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Traffic {
     pub(crate) link_in: Fifo,
-    pub(crate) link_out: Fifo,
-    pub(crate) neuron_outputs: [Fifo; EVENT_OUTPUTS],
+    pub(crate) link_out: Slots,
+    pub(crate) neuron_outputs: Vec<Slots>,
     /// By crossbar output: bus groups take the place of buses.
     pub(crate) slots: Vec<Slots>,
     pub(crate) nodes: Nodes,
@@ -194,8 +194,8 @@ impl Nodes {
 }
 
 impl Traffic {
-    /// Empty queues for samples of a length; later events meet no queue at the
-    /// crossbar.
+    /// Empty queues for samples of a length; events of the chip after it meet
+    /// no queue.
     ///
     /// # Errors
     /// [`RangeError`] for a window above 0.1 s.
@@ -205,8 +205,8 @@ impl Traffic {
         let cycles = (window / timing.clock).ceil() as usize;
         Ok(Self {
             link_in: Fifo::EMPTY,
-            link_out: Fifo::EMPTY,
-            neuron_outputs: [Fifo::EMPTY; EVENT_OUTPUTS],
+            link_out: Slots::new(cycles),
+            neuron_outputs: vec![Slots::new(cycles); EVENT_OUTPUTS],
             slots: vec![Slots::new(cycles); CrossbarOutput::COUNT],
             nodes: Nodes::new(timing.node_depth as usize),
             counts: EventCounts::default(),
@@ -216,8 +216,8 @@ impl Traffic {
     /// Empties all queues.
     pub fn begin_sample(&mut self) {
         self.link_in = Fifo::EMPTY;
-        self.link_out = Fifo::EMPTY;
-        self.neuron_outputs = [Fifo::EMPTY; EVENT_OUTPUTS];
+        self.link_out.clear();
+        self.neuron_outputs.iter_mut().for_each(Slots::clear);
         self.slots.iter_mut().for_each(Slots::clear);
         self.nodes.clear();
     }
