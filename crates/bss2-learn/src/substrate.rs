@@ -1,0 +1,76 @@
+//! What a network can be trained on: a chip, or the ideal software network.
+
+use bss2_event::{Recording, SpikeBatch, TimeGrid};
+
+use crate::network::{Layer, NetworkShape, Weights};
+
+/// Something that runs a network: given weights and input spikes it returns
+/// membrane traces and spikes.
+///
+/// The learner knows no more of it than this. Traces are in the learner's
+/// units (leak 0, threshold 1); a substrate that measures anything else, such
+/// as CADC codes, converts it (see [`crate::TraceScale`]).
+pub trait Substrate: Send {
+    /// Sizes of the network that it runs.
+    fn shape(&self) -> NetworkShape;
+
+    /// The grid of its recordings.
+    fn time_grid(&self) -> TimeGrid;
+
+    /// Takes new weights, rounded as it must.
+    ///
+    /// # Errors
+    /// When the weights do not fit the network.
+    fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError>;
+
+    /// Runs every sample from rest and fills `recording` with
+    /// `[sample, time, neuron]`, hidden neurons first, then outputs.
+    ///
+    /// Each sample's result depends on the weights, the substrate's seed, the
+    /// sample's identity and the batch's presentation alone: not on its place
+    /// in the batch, nor on the number of threads.
+    ///
+    /// # Errors
+    /// When the batch does not fit the network.
+    fn run(
+        &mut self,
+        batch: &SpikeBatch,
+        recording: &mut Recording,
+    ) -> Result<RunReport, SubstrateError>;
+}
+
+/// What a substrate made of the weights it was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WriteReport {
+    /// Weight of the hardware for an output weight of 1. The recording's
+    /// output traces are in the learner's units: already divided by it.
+    pub output_scale: f32,
+    /// Projections whose weights all became zero although some were not.
+    pub silent_layers: Vec<Layer>,
+}
+
+/// What happened during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunReport {
+    /// Events that did not arrive, in all samples: lost on a link, or past the
+    /// end of the time grid.
+    pub lost_events: u64,
+}
+
+/// Why a substrate could not do what was asked: its own error, boxed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SubstrateError(Box<dyn std::error::Error + Send + Sync>);
+
+impl SubstrateError {
+    /// Wraps the substrate's own error.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+
+    /// The substrate's own error.
+    #[must_use]
+    pub fn get_ref(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
