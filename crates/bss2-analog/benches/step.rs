@@ -2,8 +2,8 @@
 //! 256 logical neurons of two circuits, 256 inputs of which about 130 fire,
 //! 20 CADC samples, all non-idealities on.
 //!
-//! Floor: 80 steps x 256 neurons x 4 synaptic inputs; about 60 operations per
-//! neuron and step, 1.2 M in all, or 77 k vector instructions of 16 lanes.
+//! Floor: 40 steps x 256 neurons x 4 synaptic inputs; about 60 operations per
+//! neuron and step, 0.6 M in all, or 38 k vector instructions of 16 lanes.
 
 use bss2_analog::{
     AnalogCore, Integration, MismatchProfile, Network, Observation, RunAddress, SYNAPSES, Workspace,

@@ -18,7 +18,8 @@ use crate::synapse::SynapseTable;
 pub struct Integration {
     /// When the CADC samples.
     pub schedule: CadcSchedule,
-    /// Steps between two CADC samples.
+    /// Steps between two CADC samples, at least; on [`Grid::Exact`] there are more
+    /// where the shortest time constant of the network asks for it.
     pub steps_per_sample: usize,
     /// Where events and spikes may lie.
     pub grid: Grid,
@@ -51,6 +52,23 @@ impl Integration {
     /// Length of a step in microseconds.
     pub(crate) fn step_us(&self) -> f64 {
         self.schedule.period.as_micro() / self.steps_per_sample as f64
+    }
+
+    /// As fine as the shortest time constant asks for.
+    fn refined(self, lanes: &[LaneParameters]) -> Self {
+        if self.grid == Grid::Snapped {
+            return self;
+        }
+        let shortest = lanes
+            .iter()
+            .flat_map(|p| p.tau_syn)
+            .chain(lanes.iter().map(|p| p.tau_mem));
+        let shortest = shortest.fold(f64::INFINITY, f64::min);
+        let needed = (STEPS_PER_TAU * self.schedule.period.as_micro() / shortest).ceil() as usize;
+        Self {
+            steps_per_sample: self.steps_per_sample.max(needed),
+            ..self
+        }
     }
 
     fn validate(&self) -> Result<(), AnalogError> {
@@ -91,15 +109,15 @@ pub struct Network<'a> {
 pub struct AnalogCore {
     chip: Seed,
     profile: MismatchProfile,
-    pattern: FixedPattern,
+    pub(crate) pattern: FixedPattern,
     capmem: CapMem,
     cadc: Cadc,
     circuits: Vec<CircuitConfig>,
 }
 
-/// Steps that the shortest time constant must last for the expansion about the
-/// middle of a step to hold.
-const STEPS_PER_TAU: f64 = 2.5;
+/// Steps that the shortest time constant lasts at least, for the expansion about
+/// the middle of a step to hold.
+const STEPS_PER_TAU: f64 = 4.0;
 
 impl AnalogCore {
     /// A chip at nominal codes.
@@ -172,11 +190,12 @@ impl AnalogCore {
         let groups = if joined { 4 } else { 2 };
         let mut lanes = Vec::with_capacity(network.neurons.len());
         let mut full_strength = Vec::with_capacity(network.neurons.len());
-        for (index, neuron) in network.neurons.iter().enumerate() {
-            let (lane, strength) = self.lane(index, neuron, integration)?;
+        for neuron in network.neurons {
+            let (lane, strength) = self.lane(neuron, integration)?;
             lanes.push(lane);
             full_strength.push(strength);
         }
+        let integration = integration.refined(&lanes);
         let table = SynapseTable::new(
             network.neurons,
             groups,
@@ -192,15 +211,14 @@ impl AnalogCore {
             table,
             network.sites.inputs(),
             &self.profile,
-            *integration,
+            integration,
         ))
     }
 
     /// Parameters of a logical neuron, and the strength of its synaptic inputs
     /// in volts per microsecond.
-    fn lane(
+    pub(crate) fn lane(
         &self,
-        index: usize,
         neuron: &NeuronCircuits,
         integration: &Integration,
     ) -> Result<(LaneParameters, [f64; 4]), AnalogError> {
@@ -232,36 +250,22 @@ impl AnalogCore {
         let tau_syn: [f64; 4] = std::array::from_fn(|g| 1e6 * inputs[g].0);
         // Inhibition pulls down.
         let slew: [f64; 4] = std::array::from_fn(|g| 1e-6 * inputs[g].1 / capacitance);
-        let step_us = integration.step_us();
-        if integration.grid == Grid::Exact {
-            for (parameter, value_us) in [("tau_mem", tau_mem)]
-                .into_iter()
-                .chain(tau_syn.map(|tau| ("tau_syn", tau)))
-            {
-                if value_us < STEPS_PER_TAU * step_us {
-                    return Err(AnalogError::StepTooLong {
-                        neuron: index,
-                        parameter,
-                        value_us,
-                        step_us,
-                        factor: STEPS_PER_TAU,
-                    });
-                }
-            }
-        }
         let limit = self.profile.synaptic_saturation.min(1e6);
         let v_rest = (first.g_leak * first.v_leak
             + second.g_leak * second.v_leak
             + first.standing_current
             + second.standing_current)
             / conductance;
-        let mut refractory = config.refractory.reset_duration().as_micro();
-        if integration.grid == Grid::Snapped {
-            refractory = (config.refractory.period().as_micro() / step_us)
-                .floor()
-                .max(1.0)
-                * step_us;
-        }
+        let refractory = match integration.grid {
+            Grid::Exact => config.refractory.reset_duration().as_micro(),
+            Grid::Snapped => {
+                let step = integration.step_us();
+                (config.refractory.period().as_micro() / step)
+                    .floor()
+                    .max(1.0)
+                    * step
+            }
+        };
         let lane = LaneParameters {
             tau_mem,
             v_rest,

@@ -45,23 +45,6 @@ pub enum AnalogError {
         /// Number of synapses.
         expected: usize,
     },
-    /// The time step is too long for a time constant.
-    #[error(
-        "neuron {neuron} has {parameter} = {value_us:.3} us, less than {factor} steps of \
-         {step_us:.3} us; use a finer grid (`Integration::steps_per_sample`) or a slower setting"
-    )]
-    StepTooLong {
-        /// The neuron.
-        neuron: usize,
-        /// Which time constant.
-        parameter: &'static str,
-        /// Its value in microseconds.
-        value_us: f64,
-        /// The step in microseconds.
-        step_us: f64,
-        /// Steps that a time constant must last.
-        factor: f64,
-    },
     /// The refractory counter ends before the reset is released.
     #[error(
         "the refractory counter value {counter} of circuit {circuit} is shorter than the reset \

@@ -38,18 +38,23 @@
 //! # Ok::<(), bss2_analog::AnalogError>(())
 //! ```
 
+#[cfg(test)]
+mod accuracy;
 mod cadc;
 mod capmem;
 mod circuit;
 mod core;
 mod error;
+mod events;
 mod lowered;
 mod mismatch;
 mod neuron;
 mod noise;
 mod observation;
+mod readout;
 mod step;
 mod synapse;
+mod trial;
 
 pub use cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB};
 pub use capmem::{CapMem, Cell};

@@ -1,7 +1,6 @@
 //! A chip compiled for a network: flat arrays, ready to run.
 
-use bss2_event::random::Seed;
-use bss2_event::{Seconds, SimdPath};
+use bss2_event::{Seconds, Seed, SimdPath};
 
 use crate::core::{Grid, Integration};
 use crate::error::AnalogError;
@@ -20,6 +19,18 @@ pub struct RunAddress {
     pub sample: u64,
     /// Which showing of the data this is, below 2^24.
     pub presentation: u32,
+}
+
+impl RunAddress {
+    /// Draws of run `run` on chip `chip`.
+    #[must_use]
+    pub fn new(chip: Seed, run: Seed, sample: u64, presentation: u32) -> Self {
+        Self {
+            seed: Seed(run.0 ^ chip.0.rotate_left(32)),
+            sample,
+            presentation,
+        }
+    }
 }
 
 /// State of the neurons at the beginning of a sample.
