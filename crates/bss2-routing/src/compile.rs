@@ -43,13 +43,19 @@ pub struct Compiled {
 /// What the hot loop needs to know of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SourceRoute {
-    /// First of its paths; the next source's first path ends them.
-    pub(crate) first_path: u16,
-    pub(crate) paths: u8,
+    first_path: u16,
+    paths: u8,
     /// Crossbar input; `None` for a neuron that sends nothing.
     pub(crate) input: Option<u8>,
     /// Link output and neuron as decoded outside; neurons only.
     pub(crate) recorded: Option<(u8, Option<u16>)>,
+}
+
+impl SourceRoute {
+    #[inline(always)]
+    pub(crate) fn paths(self) -> std::ops::Range<u16> {
+        self.first_path..self.first_path + u16::from(self.paths)
+    }
 }
 
 impl Compiled {
@@ -144,9 +150,8 @@ impl Compiled {
     /// If there is no such source.
     #[must_use]
     pub fn paths(&self, source: usize) -> std::ops::Range<usize> {
-        let route = self.sources[source];
-        let first = usize::from(route.first_path);
-        first..first + usize::from(route.paths)
+        let paths = self.sources[source].paths();
+        paths.start.into()..paths.end.into()
     }
 
     pub(crate) fn routes(&self) -> &[SourceRoute] {

@@ -4,13 +4,14 @@
 //! begins, so [`Delivery::inputs`] moves them all at once; spikes of neurons
 //! are moved one by one, as they happen, by [`Delivery::spike`]. Both share the
 //! buses. An input that has come over the link finds its cycle free; spikes
-//! take what is left, and queue.
+//! take what is left, and queue. What link inputs send straight back to the link
+//! (the loopback nodes of the crossbar) is not timed.
 
 use crate::compile::{Compiled, SourceRoute};
 use crate::error::RoutingError;
 use crate::padi::PadiBus;
 use crate::timing::FabricTiming;
-use crate::traffic::{Arrivals, Traffic};
+use crate::traffic::{Arrivals, EventCount, Traffic};
 
 /// Slack, in cycles, so that a time written as a multiple of the clock is that
 /// multiple in spite of rounding.
@@ -92,34 +93,71 @@ impl Delivery {
     ) {
         assert_eq!(times.len(), channels.len(), "one channel per time");
         arrivals.clear();
-        let routes = &self.routes[..self.inputs];
+        // The usual number of arrivals: one per event.
+        arrivals.reserve(times.len());
+        if self.timing.clocked {
+            self.inputs_clocked(times, channels, traffic, arrivals);
+        } else {
+            let events = times.len() as u64;
+            traffic.counts.link_in += EventCount::delivered(events);
+            for (&time, &channel) in times.iter().zip(channels) {
+                self.input_paths(channel, time, arrivals, |_, width| {
+                    traffic.counts.buses += EventCount::delivered(width);
+                });
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn inputs_clocked(
+        &self,
+        times: &[f64],
+        channels: &[u16],
+        traffic: &mut Traffic,
+        arrivals: &mut Arrivals,
+    ) {
         let cycles_per_s = 1.0 / self.clock_s;
         let depth = i64::from(self.timing.link_in_depth);
+        let mut link = traffic.link_in;
+        let (mut accepted, mut on_buses) = (0, 0);
         for (&time, &channel) in times.iter().zip(channels) {
-            let route = routes[usize::from(channel)];
-            let (cycle, arrival) = if self.timing.clocked {
-                let sent = (time * cycles_per_s + SLACK) as i64;
-                let served = traffic.link_in.accept(sent, depth);
-                traffic.counts.link_in.add(1, served.is_some());
-                match served {
-                    Some(cycle) => (cycle, cycle as f64 * self.clock_s),
-                    None => continue,
-                }
-            } else {
-                traffic.counts.link_in.add(1, true);
-                (0, time)
+            let sent = cycle(time * cycles_per_s + SLACK);
+            let Some(cycle) = link.accept(sent, depth) else {
+                continue;
             };
-            for path in route.first_path..route.first_path + u16::from(route.paths) {
-                let group = self.groups[usize::from(path)];
-                if group == NO_GROUP {
-                    continue;
-                }
+            accepted += 1;
+            let arrival = cycle as f64 * self.clock_s;
+            self.input_paths(channel, arrival, arrivals, |group, width| {
                 // One event per cycle comes over the link, and inputs go before
                 // spikes: the cycle is free.
-                traffic.slots[usize::from(group)].take(cycle);
-                let width = self.widths[usize::from(group)];
-                traffic.counts.buses.add(width.into(), true);
-                arrivals.push(arrival, path);
+                traffic.slots[group].take(cycle);
+                on_buses += width;
+            });
+        }
+        traffic.link_in = link;
+        traffic.counts.link_in += EventCount {
+            sent: times.len() as u64,
+            delivered: accepted,
+            lost: times.len() as u64 - accepted,
+        };
+        traffic.counts.buses += EventCount::delivered(on_buses);
+    }
+
+    /// Pushes the arrivals of one input, and calls with bus group and width.
+    #[inline(always)]
+    fn input_paths(
+        &self,
+        channel: u16,
+        time: f64,
+        arrivals: &mut Arrivals,
+        mut occupy: impl FnMut(usize, u64),
+    ) {
+        let route = self.routes[..self.inputs][usize::from(channel)];
+        for path in route.paths() {
+            let group = self.groups[usize::from(path)];
+            if group != NO_GROUP {
+                occupy(group.into(), self.widths[usize::from(group)].into());
+                arrivals.push(time, path);
             }
         }
     }
@@ -149,30 +187,16 @@ impl Delivery {
     ) -> Option<RecordedSpike> {
         let route = self.routes[self.inputs + neuron];
         let input = route.input?;
-        let paths = route.first_path..route.first_path + u16::from(route.paths);
         if !self.timing.clocked {
-            traffic.counts.neuron_output.add(1, true);
-            for path in paths {
-                let group = self.groups[usize::from(path)];
-                if group != NO_GROUP {
-                    let width = self.widths[usize::from(group)];
-                    traffic.counts.buses.add(width.into(), true);
-                    rows(time + self.delay_s, path);
-                }
-            }
-            return route.recorded.map(|(_, neuron)| {
-                traffic.counts.link_nodes.add(1, true);
-                traffic.counts.link_out.add(1, true);
-                RecordedSpike { neuron, time }
-            });
+            return self.spike_unclocked(route, time, traffic, rows);
         }
 
-        let next = (time / self.clock_s - SLACK).ceil().max(0.0) as i64;
+        let next = cycle((time / self.clock_s - SLACK).ceil());
         let depth = i64::from(self.timing.neuron_output_depth);
         let sent = traffic.neuron_outputs[usize::from(input)].accept(next, depth);
         traffic.counts.neuron_output.add(1, sent.is_some());
         let sent = sent?;
-        for path in paths {
+        for path in route.paths() {
             let group = self.groups[usize::from(path)];
             if group == NO_GROUP {
                 continue;
@@ -200,4 +224,33 @@ impl Delivery {
             time: stamped as f64 * self.clock_s,
         })
     }
+
+    fn spike_unclocked(
+        &self,
+        route: SourceRoute,
+        time: f64,
+        traffic: &mut Traffic,
+        mut rows: impl FnMut(f64, u16),
+    ) -> Option<RecordedSpike> {
+        traffic.counts.neuron_output += EventCount::delivered(1);
+        for path in route.paths() {
+            let group = self.groups[usize::from(path)];
+            if group != NO_GROUP {
+                let width = self.widths[usize::from(group)];
+                traffic.counts.buses += EventCount::delivered(width.into());
+                rows(time + self.delay_s, path);
+            }
+        }
+        let (_, neuron) = route.recorded?;
+        traffic.counts.link_nodes += EventCount::delivered(1);
+        traffic.counts.link_out += EventCount::delivered(1);
+        Some(RecordedSpike { neuron, time })
+    }
+}
+
+/// A time in cycles as a cycle, rounded down; far times are cut off at about a
+/// year, where no queue reaches.
+#[inline(always)]
+fn cycle(cycles: f64) -> i64 {
+    cycles.clamp(0.0, (1_u64 << 52) as f64) as i64
 }

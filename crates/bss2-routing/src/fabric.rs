@@ -196,3 +196,64 @@ impl Fabric {
         self.drivers.iter().try_for_each(SynapseDriver::validate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_the_published_configuration_fires_eight_drivers_of_two_buses() {
+        let addressing = Addressing::new(2, true).unwrap();
+        let fabric = Fabric::of(addressing);
+        for source in 0..Addressing::SOURCES {
+            let link = addressing.input_label(source);
+            let input = CrossbarInput::link(link.spl1_address());
+            let buses: Vec<_> = fabric.buses(input, link.neuron_label()).collect();
+            assert_eq!(buses.len(), 2);
+            assert_eq!(buses[0].index() + 4, buses[1].index());
+            let event = link.neuron_label().into();
+            let fires = |&(position, driver): &(u8, usize)| {
+                fabric.drivers[driver].receive(position, event).is_some()
+            };
+            assert_eq!(buses[0].drivers().filter(fires).count(), 8);
+        }
+    }
+
+    #[test]
+    fn a_background_source_reaches_its_own_bus() {
+        let mut fabric = Fabric::of(Addressing::new(1, true).unwrap());
+        let synram = Synram::new(9).unwrap();
+        let input = CrossbarInput::background(6);
+        let label = NeuronLabel::truncated(9);
+        assert!(fabric.sites(input, label, &synram).is_empty());
+        let output = CrossbarOutput::new(6).unwrap();
+        fabric
+            .crossbar
+            .set(input, output, CrossbarNode::OPEN)
+            .unwrap();
+        let sites = fabric.sites(input, label, &synram);
+        // Eight drivers of two rows each; bus 6 is the third of the bottom half.
+        assert_eq!(sites.len(), 8 * 2 * 256);
+        assert!(
+            sites
+                .iter()
+                .all(|site| site.circuit >= 256 && site.row / 2 % 4 == 2)
+        );
+    }
+
+    #[test]
+    fn wide_registers_and_short_arrays_are_refused() {
+        let mut fabric = Fabric::default();
+        assert!(fabric.validate().is_ok());
+        fabric.drivers[3].row_address_compare_mask = 32;
+        assert!(fabric.validate().is_err());
+        fabric.drivers.truncate(3);
+        assert!(
+            fabric
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("drivers is 3")
+        );
+    }
+}

@@ -1,73 +1,16 @@
 //! Placement: a layered network onto circuits, rows and labels.
 
+use std::ops::Range;
+
 use bss2_event::Site;
-use serde::{Deserialize, Serialize};
 
 use crate::addressing::Addressing;
 use crate::compile::Endpoints;
 use crate::error::RoutingError;
+use crate::fan_in::{Cell, FanIn};
+use crate::network::{LayerConfig, NetworkConfig};
 use crate::synram::Synram;
 use crate::weights::Block;
-
-/// One layer of neurons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LayerConfig {
-    /// Neurons of the layer.
-    pub neurons: usize,
-    /// Whether its neurons also feed themselves and each other.
-    #[serde(default)]
-    pub recurrent: bool,
-}
-
-impl LayerConfig {
-    /// A layer that hears only the one before it.
-    #[must_use]
-    pub const fn feed_forward(neurons: usize) -> Self {
-        Self {
-            neurons,
-            recurrent: false,
-        }
-    }
-    /// A layer that also hears itself.
-    #[must_use]
-    pub const fn recurrent(neurons: usize) -> Self {
-        Self {
-            neurons,
-            recurrent: true,
-        }
-    }
-}
-
-/// A layered network: inputs from outside feed the first layer, each layer
-/// feeds the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkConfig {
-    /// Inputs from outside the chip.
-    pub inputs: usize,
-    /// Layers in order, the readout last.
-    pub layers: Vec<LayerConfig>,
-    /// Neuron circuits that are joined into one logical neuron: 1 or 2.
-    pub circuits_per_neuron: usize,
-    /// Weights -63..=63 in pairs of rows, or 0..=63 in single rows.
-    pub signed: bool,
-}
-
-impl Default for NetworkConfig {
-    /// The paper's network: 256-246-10, two circuits per neuron, signed.
-    fn default() -> Self {
-        Self {
-            inputs: 256,
-            layers: vec![
-                LayerConfig::feed_forward(246),
-                LayerConfig::feed_forward(10),
-            ],
-            circuits_per_neuron: 2,
-            signed: true,
-        }
-    }
-}
 
 /// The circuits of a logical neuron.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,8 +65,11 @@ impl Placement {
     /// and [`RoutingError::Range`].
     pub fn new(network: &NetworkConfig) -> Result<Self, RoutingError> {
         let addressing = Addressing::new(network.circuits_per_neuron, network.signed)?;
-        check_not_empty(network)?;
-        let neurons = network.layers.iter().map(|layer| layer.neurons).sum();
+        network.check_not_empty()?;
+        let neurons = network
+            .layers
+            .iter()
+            .fold(0_usize, |sum, layer| sum.saturating_add(layer.neurons));
         check_neurons(neurons, addressing)?;
 
         let mut placement = Self {
@@ -135,45 +81,47 @@ impl Placement {
             projections: Vec::new(),
             blocks: Vec::new(),
         };
-        let mut first = 0;
-        let mut before = 0;
+        let mut before = 0..0;
         for (index, layer) in network.layers.iter().enumerate() {
-            let own = first..first + layer.neurons;
-            let mut fan_in = FanIn::new(index, addressing);
-            let from_chip = if index == 0 {
-                first..first
-            } else {
-                before..first
-            };
-            let recurrent = if layer.recurrent {
-                own.clone()
-            } else {
-                own.start..own.start
-            };
-            fan_in.check(
-                from_chip.len() + recurrent.len() + if index == 0 { network.inputs } else { 0 },
-            )?;
-            // Sources on the chip have fixed addresses and choose first.
-            let from_chip_cells = fan_in.take_all(from_chip.clone());
-            let recurrent_cells = fan_in.take_all(recurrent.clone());
-            let (first_source, cells) = if index == 0 {
-                let cells;
-                (placement.inputs, cells) = fan_in.take_inputs(network.inputs);
-                (0, cells)
-            } else {
-                (network.inputs + before, from_chip_cells)
-            };
-            placement.add(first_source, &own, cells);
-            if layer.recurrent {
-                placement.add(network.inputs + own.start, &own, recurrent_cells);
-            }
-            before = first;
-            first = own.end;
+            let own = before.end..before.end + layer.neurons;
+            placement.place_layer(index, layer, before, own.clone(), network.inputs)?;
+            before = own;
         }
         Ok(placement)
     }
 
-    fn add(&mut self, first_source: usize, targets: &std::ops::Range<usize>, cells: Vec<Cell>) {
+    /// Finds cells for all sources of a layer: the layer `before` it (or the
+    /// network's inputs), then itself.
+    fn place_layer(
+        &mut self,
+        index: usize,
+        layer: &LayerConfig,
+        before: Range<usize>,
+        own: Range<usize>,
+        inputs: usize,
+    ) -> Result<(), RoutingError> {
+        let mut fan_in = FanIn::new(index, self.addressing);
+        let recurrent = if layer.recurrent { own.clone() } else { 0..0 };
+        let forward = if index == 0 { inputs } else { before.len() };
+        fan_in.check(forward.saturating_add(recurrent.len()))?;
+        // Sources on the chip have fixed addresses and choose first; they are
+        // neighbours, which `take_all` relies on.
+        let forward_cells = fan_in.take_all(before.clone());
+        let recurrent_cells = fan_in.take_all(recurrent);
+        if index == 0 {
+            let (sources, cells) = fan_in.take_inputs(inputs);
+            self.inputs = sources;
+            self.add(0, &own, cells);
+        } else {
+            self.add(inputs + before.start, &own, forward_cells);
+        }
+        if layer.recurrent {
+            self.add(inputs + own.start, &own, recurrent_cells);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, first_source: usize, targets: &Range<usize>, cells: Vec<Cell>) {
         self.projections.push(Projection {
             first_source,
             sources: cells.len(),
@@ -181,7 +129,7 @@ impl Placement {
             targets: targets.len(),
         });
         self.blocks
-            .push(Block::new(self.addressing, targets.clone(), &cells));
+            .push(Block::new(self.addressing, targets.clone(), cells));
     }
 
     /// The numbering in use.
@@ -242,136 +190,11 @@ impl Placement {
     }
 }
 
-/// Where a source meets every target of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cell {
-    /// Row or first row of the pair.
-    pub(crate) row: usize,
-    /// Which of the target's circuits.
-    pub(crate) circuit: usize,
-    /// Label of the synapses.
-    pub(crate) label: u8,
-}
-
-/// The cells of a layer's neurons: `lines x circuits`, each for one source.
-struct FanIn {
-    layer: usize,
-    addressing: Addressing,
-    rows: Vec<usize>,
-    taken: Vec<bool>,
-}
-
-impl FanIn {
-    fn new(layer: usize, addressing: Addressing) -> Self {
-        Self {
-            layer,
-            addressing,
-            rows: addressing.line_rows(),
-            taken: vec![false; addressing.lines() * addressing.circuits_per_neuron()],
-        }
-    }
-
-    fn check(&self, wanted: usize) -> Result<(), RoutingError> {
-        let free = self.taken.len();
-        if wanted <= free {
-            return Ok(());
-        }
-        let layer = self.layer;
-        let alternatives = [(1, true), (2, true), (1, false), (2, false)]
-            .map(|(circuits, signed)| (circuits, signed, circuits * if signed { 128 } else { 256 }))
-            .into_iter()
-            .filter(|&(_, _, cells)| cells >= wanted)
-            .map(|(circuits, signed, cells)| {
-                format!(
-                    "{cells} {} ones with {circuits} circuit{} per neuron",
-                    if signed { "signed" } else { "unsigned" },
-                    if circuits == 1 { "" } else { "s" },
-                )
-            })
-            .next();
-        let mut fits = format!("up to {free} sources per neuron would fit");
-        if let Some(alternative) = alternatives {
-            fits = format!("{fits}, or {alternative}");
-        }
-        Err(RoutingError::DoesNotFit {
-            what: format!("synapses per neuron of layer {layer}"),
-            wanted,
-            free,
-            fits,
-        })
-    }
-
-    /// Takes a cell on the line of a source, at the preferred circuit or, if
-    /// allowed, at another.
-    fn take(&mut self, source: usize, any_circuit: bool) -> Option<Cell> {
-        let lines = self.addressing.lines();
-        let circuits = self.addressing.circuits_per_neuron();
-        let slot = source % Addressing::SLOTS;
-        let preferred = slot / lines % circuits;
-        let tries = if any_circuit { circuits } else { 1 };
-        let circuit = (0..tries)
-            .map(|k| (preferred + k) % circuits)
-            .find(|k| !self.taken[slot % lines * circuits + k])?;
-        self.taken[slot % lines * circuits + circuit] = true;
-        Some(Cell {
-            row: self.rows[slot % lines],
-            circuit,
-            label: self.addressing.synapse_label(source),
-        })
-    }
-
-    fn take_all(&mut self, sources: std::ops::Range<usize>) -> Vec<Cell> {
-        sources
-            .map(|source| {
-                self.take(source, true)
-                    .expect("consecutive sources share a line at most once per circuit")
-            })
-            .collect()
-    }
-
-    /// Chooses sources for inputs: first those whose preferred cell is free, as
-    /// the published scheme does, then any whose line has a cell left.
-    fn take_inputs(&mut self, count: usize) -> (Vec<usize>, Vec<Cell>) {
-        let first = self.addressing.neurons();
-        // Group 3 stays unused: parked synapses listen to it.
-        let outside = first..Addressing::SOURCES - Addressing::SLOTS;
-        let mut chosen: Vec<(usize, Cell)> = Vec::with_capacity(count);
-        for any_circuit in [false, true] {
-            for source in outside.clone() {
-                let used = any_circuit && chosen.iter().any(|&(other, _)| other == source);
-                if chosen.len() < count && !used {
-                    chosen.extend(self.take(source, any_circuit).map(|cell| (source, cell)));
-                }
-            }
-        }
-        assert_eq!(
-            chosen.len(),
-            count,
-            "groups outside the chip reach every free cell"
-        );
-        chosen.into_iter().unzip()
-    }
-}
-
 fn circuits_of(neuron: usize, addressing: Addressing) -> Circuits {
     let first = (neuron * addressing.circuits_per_neuron()) as u16;
     Circuits {
         first,
         second: (addressing.circuits_per_neuron() == 2).then_some(first + 1),
-    }
-}
-
-fn check_not_empty(network: &NetworkConfig) -> Result<(), RoutingError> {
-    let empty = |what: String| Err(RoutingError::Empty { what });
-    if network.inputs == 0 {
-        return empty("the input".into());
-    }
-    if network.layers.is_empty() {
-        return empty("the list of layers".into());
-    }
-    match network.layers.iter().position(|layer| layer.neurons == 0) {
-        Some(layer) => empty(format!("layer {layer}")),
-        None => Ok(()),
     }
 }
 

@@ -66,6 +66,15 @@ pub(crate) struct Nodes {
 }
 
 impl EventCount {
+    /// So many events, none lost.
+    #[inline(always)]
+    pub(crate) fn delivered(events: u64) -> Self {
+        Self {
+            sent: events,
+            delivered: events,
+            lost: 0,
+        }
+    }
     #[inline(always)]
     pub(crate) fn add(&mut self, events: u64, delivered: bool) {
         self.sent += events;
@@ -142,6 +151,10 @@ impl Arrivals {
         }
     }
 
+    pub(crate) fn reserve(&mut self, events: usize) {
+        self.times.reserve(events);
+        self.paths.reserve(events);
+    }
     pub(crate) fn clear(&mut self) {
         self.times.clear();
         self.paths.clear();

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use bss2_event::RangeError;
+use bss2_event::{RangeError, SimdPath};
 
 use crate::addressing::Addressing;
 use crate::backend::COLUMNS;
 use crate::error::RoutingError;
-use crate::place::{Cell, Placement};
+use crate::fan_in::Cell;
+use crate::place::Placement;
 use crate::synram::Synram;
 
 /// The synapses of one projection, as rows of the flat synram arrays.
@@ -18,66 +19,53 @@ use crate::synram::Synram;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
     signed: bool,
+    /// Circuits per neuron, hence columns from target to target.
     stride: usize,
-    /// First place of a source's run in each half, relative to `[half, 0, 0]`.
-    sources: Vec<(usize, u8)>,
+    sources: Vec<Cell>,
     /// Targets (relative to the projection) and first column, per half.
     halves: [(Range<usize>, usize); 2],
 }
 
 impl Block {
-    pub(crate) fn new(addressing: Addressing, targets: Range<usize>, cells: &[Cell]) -> Self {
+    pub(crate) fn new(addressing: Addressing, targets: Range<usize>, sources: Vec<Cell>) -> Self {
         let stride = addressing.circuits_per_neuron();
         let per_half = COLUMNS / stride;
         let halves = [0, 1].map(|half: usize| {
-            let range = (half * per_half).clamp(targets.start, targets.end)
-                ..((half + 1) * per_half).clamp(targets.start, targets.end);
-            let column = range.start.saturating_sub(half * per_half) * stride;
-            (
-                range.start - targets.start..range.end - targets.start,
-                column,
-            )
+            let start = (half * per_half).clamp(targets.start, targets.end);
+            let end = ((half + 1) * per_half).clamp(targets.start, targets.end);
+            let column = start.saturating_sub(half * per_half) * stride;
+            (start - targets.start..end - targets.start, column)
         });
         Self {
             signed: addressing.signed(),
             stride,
-            sources: cells
-                .iter()
-                .map(|cell| (cell.row * COLUMNS + cell.circuit, cell.label))
-                .collect(),
+            sources,
             halves,
         }
     }
 
-    /// Calls for every source and half: source, targets, first place.
+    /// Calls for every source and half: source, its cell, targets, and the
+    /// place of the first target's first circuit.
     #[inline(always)]
-    fn runs(&self, mut run: impl FnMut(usize, Range<usize>, usize)) {
-        for (source, &(place, _)) in self.sources.iter().enumerate() {
+    fn runs(&self, mut run: impl FnMut(usize, &Cell, Range<usize>, usize)) {
+        for (source, cell) in self.sources.iter().enumerate() {
             for (half, (targets, column)) in self.halves.iter().enumerate() {
+                let place = half * Synram::HALF + cell.row * COLUMNS + column;
                 if !targets.is_empty() {
-                    run(
-                        source,
-                        targets.clone(),
-                        half * Synram::HALF + place + column,
-                    );
+                    run(source, cell, targets.clone(), place);
                 }
             }
         }
     }
 
-    /// Places from the first of a run to its last, inclusive.
-    fn span(&self, targets: usize) -> usize {
-        (targets - 1) * self.stride + 1
-    }
-
     pub(crate) fn write_labels(&self, synram: &mut Synram) {
         let rows = if self.signed { 2 } else { 1 };
-        self.runs(|source, targets, place| {
+        self.runs(|_, cell, targets, place| {
             for row in 0..rows {
                 for target in 0..targets.len() {
-                    let index = place + row * COLUMNS + target * self.stride;
+                    let index = place + row * COLUMNS + target * self.stride + cell.circuit;
                     synram
-                        .set_label(Synram::site(index), self.sources[source].1)
+                        .set_label(Synram::site(index), cell.label)
                         .expect("labels of sources have 6 bits");
                 }
             }
@@ -85,25 +73,16 @@ impl Block {
     }
 
     /// `weights` is `[source, target]`, already checked.
+    #[inline(always)]
     fn write(&self, weights: &[i8], targets: usize, synram: &mut [u8]) {
-        self.runs(|source, range, place| {
+        self.runs(|source, cell, range, place| {
             let weights = &weights[source * targets..][range];
-            let span = self.span(weights.len());
-            if self.signed {
-                let pair = &mut synram[place..place + COLUMNS + span];
-                let (even, odd) = pair.split_at_mut(COLUMNS);
-                let cells = even
-                    .chunks_mut(self.stride)
-                    .zip(odd.chunks_mut(self.stride));
-                for (&weight, (even, odd)) in weights.iter().zip(cells) {
-                    even[0] = weight.max(0) as u8;
-                    odd[0] = weight.min(0).unsigned_abs();
-                }
-            } else {
-                let row = &mut synram[place..place + span];
-                for (&weight, cell) in weights.iter().zip(row.chunks_mut(self.stride)) {
-                    cell[0] = weight as u8;
-                }
+            let span = weights.len() * self.stride;
+            let run = &mut synram[place..];
+            match (self.stride, cell.circuit) {
+                (1, _) => write_run::<1, 0>(run, weights, span, self.signed),
+                (_, 0) => write_run::<2, 0>(run, weights, span, self.signed),
+                _ => write_run::<2, 1>(run, weights, span, self.signed),
             }
         });
     }
@@ -115,9 +94,9 @@ impl Block {
         targets: usize,
     ) -> Result<(), RoutingError> {
         let mut fault = None;
-        self.runs(|source, range, place| {
+        self.runs(|source, cell, range, place| {
             for (target, weight) in weights[source * targets..][range].iter_mut().enumerate() {
-                let index = place + target * self.stride;
+                let index = place + target * self.stride + cell.circuit;
                 let even = synram.weights()[index];
                 let odd = if self.signed {
                     synram.weights()[index + COLUMNS]
@@ -140,6 +119,37 @@ impl Block {
                 inhibitory,
             }),
         }
+    }
+}
+
+/// Writes one source's weights: circuit `K` of every `N` columns.
+#[inline(always)]
+fn write_run<const N: usize, const K: usize>(
+    run: &mut [u8],
+    weights: &[i8],
+    span: usize,
+    signed: bool,
+) {
+    if signed {
+        let (even, odd) = run[..COLUMNS + span].split_at_mut(COLUMNS);
+        write_row::<N, K>(even, weights, |weight| weight.max(0) as u8);
+        write_row::<N, K>(odd, weights, |weight| weight.min(0).unsigned_abs());
+    } else {
+        write_row::<N, K>(&mut run[..span], weights, |weight| weight as u8);
+    }
+}
+
+#[inline(always)]
+fn write_row<const N: usize, const K: usize>(
+    row: &mut [u8],
+    weights: &[i8],
+    magnitude: impl Fn(i8) -> u8,
+) {
+    for (columns, &weight) in row.as_chunks_mut::<N>().0.iter_mut().zip(weights) {
+        // The neighbour is written back unchanged: so whole vectors move.
+        let mut new = *columns;
+        new[K] = magnitude(weight);
+        *columns = new;
     }
 }
 
@@ -179,12 +189,10 @@ impl Placement {
                 weights.len(),
                 expected,
             )?;
-            // Counting needs no early exit, so the compiler can use wide lanes.
-            let outside = weights
-                .iter()
-                .map(|&w| usize::from(w < min || w > max))
-                .sum::<usize>();
-            if outside > 0 {
+            // No early exit in the common case, so that wide lanes can be used.
+            let smallest = weights.iter().fold(max, |least, &w| least.min(w));
+            let largest = weights.iter().fold(min, |most, &w| most.max(w));
+            if smallest < min || largest > max {
                 let place = weights
                     .iter()
                     .position(|&w| w < min || w > max)
@@ -199,10 +207,12 @@ impl Placement {
                 });
             }
         }
-        for ((block, projection), weights) in
-            self.blocks().iter().zip(self.projections()).zip(weights)
-        {
-            block.write(weights.as_ref(), projection.targets, synram.weights_mut());
+        let parts = self.blocks().iter().zip(self.projections()).zip(weights);
+        for ((block, projection), weights) in parts {
+            SimdPath::Native.dispatch(
+                #[inline(always)]
+                || block.write(weights.as_ref(), projection.targets, synram.weights_mut()),
+            );
         }
         Ok(())
     }

@@ -338,3 +338,27 @@ fn silenced_recurrence_still_records_and_a_silenced_backend_does_nothing() {
     assert_eq!(traffic.counts().neuron_output.sent, 1);
     assert_eq!(traffic.counts().buses.sent, 0);
 }
+
+#[test]
+fn times_far_outside_the_window_pass_without_queues() {
+    let (_, compiled) = recurrent();
+    let delivery = Delivery::new(&compiled, FabricTiming::default()).unwrap();
+    let mut traffic = Traffic::new(&delivery, Seconds::micro(10.0)).unwrap();
+    let mut arrivals = Arrivals::default();
+    delivery.inputs(
+        &[1.0, 1e300, 1e300],
+        &[0, 1, 2],
+        &mut traffic,
+        &mut arrivals,
+    );
+    assert_eq!(arrivals.len(), 3);
+    for time in [-1.0, 1.0, 1e300, f64::INFINITY, f64::NAN] {
+        assert!(delivery.spike(0, time, &mut traffic, |_, _| {}).is_some());
+    }
+    assert!(Traffic::new(&delivery, Seconds::new(1.0)).is_err());
+    let timing = FabricTiming {
+        node_depth: 0,
+        ..FabricTiming::default()
+    };
+    assert!(Delivery::new(&compiled, timing).is_err());
+}

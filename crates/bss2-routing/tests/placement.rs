@@ -95,6 +95,12 @@ fn refusals_say_what_would_fit() {
     );
     let layers = [LayerConfig::feed_forward(10)];
     assert!(message(&network(200, &layers, 1, true)).contains("256 signed ones with 2 circuits"));
+    let huge = [
+        LayerConfig::feed_forward(usize::MAX),
+        LayerConfig::recurrent(2),
+    ];
+    assert!(message(&network(1, &huge, 2, true)).contains("does not fit"));
+    assert!(message(&network(usize::MAX, &layers, 2, true)).contains("does not fit"));
     assert!(message(&network(0, &layers, 1, true)).contains("empty"));
     assert!(message(&network(5, &[], 1, true)).contains("empty"));
     assert!(message(&network(5, &[LayerConfig::feed_forward(0)], 1, true)).contains("layer 0"));
