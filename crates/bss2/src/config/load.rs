@@ -1,0 +1,262 @@
+//! A configuration file and flags become a checked experiment.
+//!
+//! Precedence: defaults, then the file, then assignments in their order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceSpan};
+use serde::Deserialize;
+use thiserror::Error;
+use toml::de::{DeTable, DeValue};
+
+use super::{Experiment, Fault};
+
+/// One value set from outside the file: `train.epochs = 3`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The key's path, joined by dots.
+    pub key: String,
+    /// The new value.
+    pub value: toml::Value,
+    /// What the user wrote, for errors.
+    pub origin: String,
+}
+
+impl Assignment {
+    /// An assignment that a flag stands for.
+    #[must_use]
+    pub fn of_flag(flag: &str, key: &str, value: impl Into<toml::Value>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.into(),
+            origin: flag.into(),
+        }
+    }
+
+    /// Reads `key=value`; the value is TOML, or text if it is none.
+    ///
+    /// # Errors
+    /// A hint when there is no `=` or no key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let hint = || format!("{text:?} is no key=value, such as train.batch=50");
+        let (key, value) = text.split_once('=').ok_or_else(hint)?;
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() || key.split('.').any(str::is_empty) {
+            return Err(hint());
+        }
+        let value = format!("v = {value}")
+            .parse::<toml::Table>()
+            .ok()
+            .and_then(|mut table| table.remove("v"))
+            .unwrap_or_else(|| toml::Value::String(value.into()));
+        Ok(Self {
+            key: key.into(),
+            value,
+            origin: format!("--set {text}"),
+        })
+    }
+}
+
+/// Why there is no experiment.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {path} cannot be read: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, names an unknown key or gives a value of the wrong kind.
+    #[error("{message}")]
+    #[diagnostic(help("`bss2 train mnist --print-config` shows every key with its default"))]
+    Parse {
+        /// What is wrong.
+        message: String,
+        /// The file.
+        #[source_code]
+        file: NamedSource<String>,
+        /// Where.
+        #[label("here")]
+        place: Option<SourceSpan>,
+    },
+    /// A flag does not fit the configuration.
+    #[error("{origin}: {message}")]
+    #[diagnostic(help("`bss2 train mnist --print-config` shows every key with its default"))]
+    Assignment {
+        /// The flag or assignment as written.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Values outside their ranges: all of them.
+    #[error("{}", list(faults))]
+    Invalid {
+        /// Each fault.
+        faults: Vec<Fault>,
+        /// The file, if values came from one.
+        #[source_code]
+        file: Option<NamedSource<String>>,
+        /// Those faults that stand in the file.
+        #[label(collection)]
+        places: Vec<LabeledSpan>,
+    },
+}
+
+fn list(faults: &[Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    lines.join("\n")
+}
+
+/// Reads and checks an experiment.
+///
+/// # Errors
+/// [`ConfigError`], naming the file, the key and what would be right.
+pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experiment, ConfigError> {
+    let text = match path {
+        Some(path) => fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_owned(),
+            source,
+        })?,
+        None => String::new(),
+    };
+    let named = || {
+        NamedSource::new(
+            path.unwrap_or(Path::new("")).to_string_lossy(),
+            text.clone(),
+        )
+    };
+    // The file alone first, as errors of its text know their place.
+    let file_error = |error: toml::de::Error| ConfigError::Parse {
+        message: error.message().to_owned(),
+        file: named(),
+        place: error.span().map(SourceSpan::from),
+    };
+    toml::from_str::<Experiment>(&text).map_err(file_error)?;
+    let mut table: toml::Table = text.parse().map_err(file_error)?;
+    for assignment in assignments {
+        assign(&mut table, assignment)?;
+        // Checked one by one, so that an error names its origin.
+        if let Err(error) = Experiment::deserialize(table.clone()) {
+            return Err(ConfigError::Assignment {
+                origin: assignment.origin.clone(),
+                message: error.message().to_owned(),
+            });
+        }
+    }
+    let experiment = Experiment::deserialize(table).map_err(file_error)?;
+    let faults = experiment.faults();
+    if faults.is_empty() {
+        return Ok(experiment);
+    }
+    let set = |fault: &Fault| assignments.iter().any(|a| a.key == fault.key);
+    let places = faults
+        .iter()
+        .filter(|fault| !set(fault))
+        .filter_map(|fault| Some((place(&text, &fault.key)?, fault)))
+        .map(|(span, fault)| LabeledSpan::new_with_span(Some(fault.allowed.clone()), span))
+        .collect::<Vec<_>>();
+    Err(ConfigError::Invalid {
+        faults,
+        file: (!places.is_empty()).then(named),
+        places,
+    })
+}
+
+fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), ConfigError> {
+    let mut table = table;
+    let (path, last) = match assignment.key.rsplit_once('.') {
+        Some((path, last)) => (path.split('.').collect(), last),
+        None => (Vec::new(), assignment.key.as_str()),
+    };
+    for part in path {
+        table = table
+            .entry(part)
+            .or_insert_with(|| toml::Table::new().into())
+            .as_table_mut()
+            .ok_or_else(|| ConfigError::Assignment {
+                origin: assignment.origin.clone(),
+                message: format!("{part} is a value and has no keys below it"),
+            })?;
+    }
+    table.insert(last.into(), assignment.value.clone());
+    Ok(())
+}
+
+/// Where a key's value stands in the text.
+fn place(text: &str, key: &str) -> Option<SourceSpan> {
+    let root = DeTable::parse(text).ok()?;
+    let mut parts = key.split('.');
+    let mut value = root.get_ref().get(parts.next()?)?;
+    for part in parts {
+        value = match value.get_ref() {
+            DeValue::Table(table) => table.get(part)?,
+            _ => return None,
+        };
+    }
+    Some(value.span().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str, assignments: &[&str]) -> Result<Experiment, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        fs::write(&path, text).unwrap();
+        let assignments: Vec<_> = assignments
+            .iter()
+            .map(|text| Assignment::parse(text).unwrap())
+            .collect();
+        load(Some(&path), &assignments)
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let experiment =
+            load_text("[train]\nepochs = 7\nbatch = 50\n", &["train.epochs=3"]).unwrap();
+        assert_eq!(experiment.train.epochs, 3);
+        assert_eq!(experiment.train.batch, 50);
+        assert_eq!(experiment.network, Experiment::default().network);
+    }
+
+    #[test]
+    fn an_unknown_key_is_pointed_at() {
+        let text = "[train]\nepoch = 7\n";
+        let ConfigError::Parse { message, place, .. } = load_text(text, &[]).unwrap_err() else {
+            panic!("a parse error is due");
+        };
+        assert!(message.contains("epoch"), "{message}");
+        let place = place.unwrap();
+        assert_eq!(&text[place.offset()..place.offset() + place.len()], "epoch");
+    }
+
+    #[test]
+    fn every_value_out_of_range_is_reported_at_once() {
+        let text = "[train]\nbatch = 0\n[network]\nhidden = 0\n";
+        let error = load_text(text, &["run.threads=5000"]).unwrap_err();
+        let ConfigError::Invalid { faults, places, .. } = error else {
+            panic!("faults are due: {error}");
+        };
+        let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        for key in ["train.batch", "network.hidden", "run.threads"] {
+            assert!(keys.contains(&key), "{key} in {keys:?}");
+        }
+        assert_eq!(places.len(), 2);
+    }
+
+    #[test]
+    fn a_bad_assignment_names_itself() {
+        for text in ["train.no_such=1", "train.epochs=many", "train.epochs.x=1"] {
+            let error = load_text("", &[text]).unwrap_err().to_string();
+            assert!(error.contains(text), "{error}");
+        }
+        assert!(Assignment::parse("epochs").is_err());
+        assert!(Assignment::parse("=3").is_err());
+        assert!(Assignment::parse("a..b=3").is_err());
+    }
+}

@@ -1,0 +1,269 @@
+//! The folder of a run and what lies in it.
+//!
+//! | file | content |
+//! |---|---|
+//! | `config.toml` | the whole experiment, resolved; `--config` reads it back |
+//! | `metrics.jsonl` | one line per epoch ([`crate::metrics::EpochMetrics`]) |
+//! | `last.ckpt` | state of training, from which the run goes on |
+//! | `best.ckpt` | state after the epoch of highest test accuracy |
+//! | `learning_curve.svg` | loss and accuracy over epochs |
+//!
+//! Every file is replaced as a whole, so that a run killed at any moment can
+//! be resumed.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::config::{self, ConfigError, Difference, Experiment};
+use crate::files::write_atomically;
+
+const CONFIG: &str = "config.toml";
+
+/// The folder of a run, held by this process alone.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Locked as long as the folder is held.
+    _lock: File,
+}
+
+/// Why a folder cannot hold a run.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum RunFolderError {
+    /// The system refuses.
+    #[error("{path}: {source}")]
+    #[diagnostic(help("the run folder must be writable; choose another with --out"))]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Something is there already.
+    #[error("the folder {path} is not empty")]
+    #[diagnostic(help("go on with the run in it by --resume, or choose another with --out"))]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no run to go on with.
+    #[error("{path} holds no run: there is no config.toml")]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process works here.
+    #[error("another process is at work in {path}")]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The run was started with another configuration.
+    #[error("the run in {path} was started with another configuration:\n{}", list(.differences))]
+    #[diagnostic(help(
+        "leave these settings as they were, or start a new run with another --out; \
+         only epochs, threads and the data folder may change"
+    ))]
+    Different {
+        /// The folder.
+        path: PathBuf,
+        /// Every key that differs.
+        differences: Vec<Difference>,
+    },
+    /// The run's configuration cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+}
+
+fn list(differences: &[Difference]) -> String {
+    let lines: Vec<String> = differences
+        .iter()
+        .map(|d| format!("  {} was {} and now is {}", d.key, d.was, d.asked))
+        .collect();
+    lines.join("\n")
+}
+
+impl RunFolder {
+    /// Starts a run in a new or empty folder and writes its configuration.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NotEmpty`], [`RunFolderError::Io`].
+    pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
+        Self::check_free(path)?;
+        fs::create_dir_all(path).map_err(|error| at(path, error))?;
+        write_config(path, experiment)?;
+        Self::hold(path)
+    }
+
+    /// Whether a run could be started here, without touching anything.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NotEmpty`], [`RunFolderError::Io`].
+    pub fn check_free(path: &Path) -> Result<(), RunFolderError> {
+        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RunFolderError::NotEmpty {
+                path: path.to_owned(),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(at(path, error)),
+        }
+    }
+
+    /// The configuration of the run in a folder.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NoRun`], [`RunFolderError::Config`].
+    pub fn read_config(path: &Path) -> Result<Experiment, RunFolderError> {
+        if !path.join(CONFIG).is_file() {
+            return Err(RunFolderError::NoRun {
+                path: path.to_owned(),
+            });
+        }
+        Ok(config::load(Some(&path.join(CONFIG)), &[])?)
+    }
+
+    /// Goes on with the run in a folder, under a configuration that may differ
+    /// from the run's where that cannot change its result.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Different`] with every key; the others as
+    /// [`RunFolder::read_config`], [`RunFolderError::Busy`].
+    pub fn resume(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
+        let was = Self::read_config(path)?;
+        let differences = config::obstacles(&was, experiment);
+        if !differences.is_empty() {
+            return Err(RunFolderError::Different {
+                path: path.to_owned(),
+                differences,
+            });
+        }
+        let folder = Self::hold(path)?;
+        if was == *experiment {
+            return Ok(folder);
+        }
+        drop(folder);
+        write_config(path, experiment)?;
+        Self::hold(path)
+    }
+
+    fn hold(path: &Path) -> Result<Self, RunFolderError> {
+        let config = path.join(CONFIG);
+        let lock = File::open(&config).map_err(|error| at(&config, error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(RunFolderError::Busy {
+                path: path.to_owned(),
+            }),
+            Err(TryLockError::Error(error)) => Err(at(&config, error)),
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+    /// The metrics of all epochs.
+    #[must_use]
+    pub fn metrics(&self) -> PathBuf {
+        metrics_path(&self.path)
+    }
+    /// The state from which the run goes on.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> PathBuf {
+        last_checkpoint_path(&self.path)
+    }
+    /// The state of highest test accuracy.
+    #[must_use]
+    pub fn best_checkpoint(&self) -> PathBuf {
+        self.path.join("best.ckpt")
+    }
+
+    /// Writes the picture of the learning curve.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`].
+    pub fn write_curve(&self, svg: &str) -> Result<(), RunFolderError> {
+        let path = self.path.join("learning_curve.svg");
+        write_atomically(&path, svg.as_bytes()).map_err(|error| at(&path, error))
+    }
+}
+
+/// Where the state of a run lies.
+#[must_use]
+pub fn last_checkpoint_path(run: &Path) -> PathBuf {
+    run.join("last.ckpt")
+}
+
+/// Where the metrics of a run lie.
+#[must_use]
+pub fn metrics_path(run: &Path) -> PathBuf {
+    run.join("metrics.jsonl")
+}
+
+/// The first folder `NAME-1`, `NAME-2`, ... below `parent` that is free.
+#[must_use]
+pub fn next_free(parent: &Path, name: &str) -> PathBuf {
+    (1..)
+        .map(|i: u64| parent.join(format!("{name}-{i}")))
+        .find(|path| !path.exists())
+        .expect("there are more numbers than folders")
+}
+
+fn write_config(path: &Path, experiment: &Experiment) -> Result<(), RunFolderError> {
+    let config = path.join(CONFIG);
+    let text = config::to_toml(experiment);
+    write_atomically(&config, text.as_bytes()).map_err(|error| at(&config, error))
+}
+
+fn at(path: &Path, source: io::Error) -> RunFolderError {
+    RunFolderError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_started_once_resumed_often_and_held_by_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = next_free(parent.path(), "run");
+        let experiment = Experiment::default();
+        assert!(matches!(
+            RunFolder::resume(&path, &experiment),
+            Err(RunFolderError::NoRun { .. })
+        ));
+        let held = RunFolder::create(&path, &experiment).unwrap();
+        assert_eq!(RunFolder::read_config(&path).unwrap(), experiment);
+        assert!(matches!(
+            RunFolder::create(&path, &experiment),
+            Err(RunFolderError::NotEmpty { .. })
+        ));
+        assert!(matches!(
+            RunFolder::resume(&path, &experiment),
+            Err(RunFolderError::Busy { .. })
+        ));
+        drop(held);
+        let mut longer = experiment.clone();
+        longer.train.epochs += 1;
+        drop(RunFolder::resume(&path, &longer).unwrap());
+        assert_eq!(RunFolder::read_config(&path).unwrap(), longer);
+        longer.train.seed += 1;
+        let error = RunFolder::resume(&path, &longer).unwrap_err().to_string();
+        assert!(error.contains("train.seed was 0 and now is 1"), "{error}");
+        assert_eq!(next_free(parent.path(), "run"), parent.path().join("run-2"));
+    }
+}
