@@ -24,6 +24,18 @@ pub enum LearnError {
         /// (targets, sources) of the network.
         wanted: (usize, usize),
     },
+    /// A weight is beyond what the hardware can hold.
+    #[error(
+        "a {layer} weight is {value}, the hardware holds -{limit} to {limit}; clamp weights after each step"
+    )]
+    WeightRange {
+        /// Projection.
+        layer: Layer,
+        /// The first offending weight.
+        value: f32,
+        /// Largest magnitude.
+        limit: f32,
+    },
     /// The substrate failed.
     #[error("the substrate could not go on: {0}")]
     Substrate(#[from] SubstrateError),
