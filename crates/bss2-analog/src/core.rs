@@ -1,6 +1,7 @@
 //! Every setting of the analog core of one chip.
 
-use bss2_event::{NeuronCircuits, RangeError, RowMode, Seed, Site, SiteTable};
+use bss2_event::random::{Address, Domain};
+use bss2_event::{NeuronCircuits, RangeError, RowMode, Seed, Site, SiteTable, Volts};
 use serde::{Deserialize, Serialize};
 
 use crate::cadc::{Cadc, CadcSchedule};
@@ -172,6 +173,28 @@ impl AnalogCore {
     /// Digital settings of all circuits, to set them.
     pub fn circuits_mut(&mut self) -> &mut [CircuitConfig] {
         &mut self.circuits
+    }
+
+    /// What the 512 channels read, on average over `reads`, when their inputs are
+    /// connected to a known voltage instead of a membrane.
+    #[must_use]
+    pub fn read_reference(&self, voltage: Volts, run: Seed, reads: usize) -> Vec<f64> {
+        let address = Address::new(run, Domain::CadcNoise).sample(self.chip.0);
+        (0..Site::CIRCUITS)
+            .map(|channel| {
+                let (scale, offset) = self.cadc.transfer(&self.pattern, channel as u16);
+                let read = |draw: usize| {
+                    let noise = address.element(channel as u32).normal(draw as u32);
+                    let code = scale * voltage.get() + offset + self.profile.cadc.noise * noise;
+                    if self.profile.cadc.quantise {
+                        code.round().clamp(0.0, 255.0)
+                    } else {
+                        code
+                    }
+                };
+                (0..reads).map(read).sum::<f64>() / reads as f64
+            })
+            .collect()
     }
 
     /// Compiles the settings for a network. Weights are zero afterwards.

@@ -41,6 +41,7 @@
 #[cfg(test)]
 mod accuracy;
 mod cadc;
+pub mod calib;
 mod capmem;
 mod circuit;
 mod core;

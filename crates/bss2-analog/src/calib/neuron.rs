@@ -1,0 +1,482 @@
+//! Which cell is searched by which observation, in which order.
+
+use bss2_event::{CapMemCode, NeuronCircuits, RangeError, Site, Volts};
+
+use crate::cadc::VOLTS_PER_LSB;
+use crate::calib::observe::{self, Response, Windows, expected_relaxation, expected_response};
+use crate::calib::probe::{Probe, SynapticInput};
+use crate::calib::search::{Precision, Slope, binary_search};
+use crate::calib::{CalibrationConfig, CalibrationReport, Measured, NeuronTargets, Quantity};
+use crate::capmem::Cell;
+use crate::circuit::{CircuitConfig, LeakScale, OffsetCurrent, RefractoryCounter, nominal_slew};
+use crate::core::AnalogCore;
+use crate::error::AnalogError;
+
+/// A neuron at rest just below threshold fires within the window of the
+/// measurement if noise lifts it by so many codes; half of the trials do.
+/// Measured on cube66 chips, whose thresholds then are met to 0.1 codes on
+/// average.
+const NOISE_LIFT: f64 = 0.55;
+
+/// Codes by which the reset is lowered to see the membrane relax.
+const RELAXATION_DEPTH: i64 = 110;
+
+/// Sets every cell of the given neurons so that what a user can observe meets
+/// the targets, one per neuron. Tells `progress` each stage's name.
+///
+/// # Errors
+/// Targets outside their range or not one per neuron, circuits used twice.
+pub fn calibrate(
+    core: &mut AnalogCore,
+    neurons: &[NeuronCircuits],
+    targets: &[NeuronTargets],
+    config: &CalibrationConfig,
+    mut progress: impl FnMut(&'static str),
+) -> Result<CalibrationReport, AnalogError> {
+    check(neurons, targets, config)?;
+    configure(core, neurons, targets)?;
+    progress("CADC offsets");
+    calibrate_cadc_offsets(core, config);
+    let mut calibration = Calibration {
+        core,
+        probe: Probe::new(neurons, config.seed),
+        targets,
+        windows: windows(targets),
+        trials: config.trials,
+    };
+    let c = &mut calibration;
+    c.set_all(Cell::VThreshold, CapMemCode::MAX);
+    progress("leak potential");
+    c.leak()?;
+    progress("synaptic input offsets");
+    for input in c.inputs() {
+        c.shift(input)?;
+    }
+    progress("leak and reset");
+    c.leak()?;
+    c.reset()?;
+    progress("membrane time constant");
+    let tau_mem = c.tau_mem()?;
+    progress("synaptic time constants");
+    for input in c.inputs() {
+        c.tau_syn(input, &tau_mem)?;
+    }
+    progress("synaptic strength");
+    for input in c.inputs() {
+        c.strength(input, &tau_mem)?;
+        c.shift(input)?;
+    }
+    progress("leak and threshold");
+    c.leak()?;
+    c.threshold()?;
+    progress("verification");
+    calibration.report()
+}
+
+/// Measures every quantity of neurons as they are set, without calibrating.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn characterise(
+    core: &AnalogCore,
+    neurons: &[NeuronCircuits],
+    targets: &[NeuronTargets],
+    config: &CalibrationConfig,
+) -> Result<CalibrationReport, AnalogError> {
+    check(neurons, targets, config)?;
+    let mut core = core.clone();
+    let probe = Probe::new(neurons, config.seed);
+    Calibration {
+        core: &mut core,
+        probe,
+        targets,
+        windows: windows(targets),
+        trials: config.trials,
+    }
+    .report()
+}
+
+fn check(
+    neurons: &[NeuronCircuits],
+    targets: &[NeuronTargets],
+    config: &CalibrationConfig,
+) -> Result<(), AnalogError> {
+    config.validate()?;
+    let n = neurons.len() as f64;
+    RangeError::check("number of targets", targets.len() as f64, n, n, "")?;
+    Ok(targets.iter().try_for_each(NeuronTargets::validate)?)
+}
+
+/// Digital settings of single and of joined circuits.
+///
+/// # Source
+/// The paper's code: the joined circuit lends no capacitor, an eighth of its
+/// leak, and neither comparator nor readout.
+fn configure(
+    core: &mut AnalogCore,
+    neurons: &[NeuronCircuits],
+    targets: &[NeuronTargets],
+) -> Result<(), AnalogError> {
+    for (neuron, target) in neurons.iter().zip(targets) {
+        let refractory = RefractoryCounter::for_period(target.refractory)?;
+        let membrane = CircuitConfig {
+            refractory,
+            ..CircuitConfig::default()
+        };
+        core.circuits_mut()[usize::from(neuron.membrane)] = membrane;
+        if let Some(partner) = neuron.partner {
+            core.circuits_mut()[usize::from(partner)] = CircuitConfig {
+                capacitance: 0,
+                leak_scale: LeakScale::Eighth,
+                threshold_enabled: false,
+                ..CircuitConfig::default()
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Digital offsets that make all channels read the same at mid-range.
+fn calibrate_cadc_offsets(core: &mut AnalogCore, config: &CalibrationConfig) {
+    const REFERENCE: f64 = 128.0;
+    for channel in 0..Site::CIRCUITS as u16 {
+        core.cadc_mut().set_digital_offset(channel, 0);
+    }
+    let codes = core.read_reference(
+        Volts::new(REFERENCE * VOLTS_PER_LSB),
+        config.seed,
+        config.trials,
+    );
+    for (channel, code) in codes.into_iter().enumerate() {
+        let offset = (REFERENCE - code).round().clamp(-128.0, 127.0) as i8;
+        core.cadc_mut().set_digital_offset(channel as u16, offset);
+    }
+}
+
+struct Calibration<'a> {
+    core: &'a mut AnalogCore,
+    probe: Probe<'a>,
+    targets: &'a [NeuronTargets],
+    windows: Windows,
+    trials: usize,
+}
+
+fn windows(targets: &[NeuronTargets]) -> Windows {
+    let largest = |f: fn(&NeuronTargets) -> f64| targets.iter().map(f).fold(1.7, f64::max);
+    Windows::new(
+        largest(|t| t.tau_mem.as_micro()),
+        largest(|t| t.tau_syn.as_micro()),
+    )
+}
+
+fn trials_of(trials: usize, precision: Precision) -> usize {
+    match precision {
+        Precision::Rough => trials / 4,
+        Precision::Fine => trials,
+    }
+}
+
+/// The circuit of a neuron that an input belongs to.
+fn circuit_of(neuron: &NeuronCircuits, input: SynapticInput) -> u16 {
+    if input.partner {
+        neuron.partner.unwrap_or(neuron.membrane)
+    } else {
+        neuron.membrane
+    }
+}
+
+const MEMBRANE: SynapticInput = SynapticInput {
+    partner: false,
+    sign: 0,
+};
+
+impl Calibration<'_> {
+    /// Synaptic inputs that the neurons have.
+    fn inputs(&self) -> Vec<SynapticInput> {
+        let joined = self.probe.neurons.iter().any(|n| n.partner.is_some());
+        (0..if joined { 4 } else { 2 })
+            .map(|g| SynapticInput {
+                partner: g >= 2,
+                sign: g % 2,
+            })
+            .collect()
+    }
+
+    fn set(&mut self, cell: Cell, input: SynapticInput, codes: &[CapMemCode]) {
+        for (neuron, &code) in self.probe.neurons.iter().zip(codes) {
+            self.core
+                .capmem_mut()
+                .set(cell, circuit_of(neuron, input), code);
+        }
+    }
+
+    fn set_all(&mut self, cell: Cell, code: CapMemCode) {
+        self.set(cell, MEMBRANE, &vec![code; self.probe.neurons.len()]);
+    }
+
+    fn codes(&self, cell: Cell) -> Vec<CapMemCode> {
+        self.probe
+            .neurons
+            .iter()
+            .map(|n| self.core.capmem().get(cell, n.membrane))
+            .collect()
+    }
+
+    /// Searches one cell of one circuit of every neuron.
+    fn search(
+        &mut self,
+        cell: Cell,
+        input: SynapticInput,
+        (targets, slope): (&[f64], Slope),
+        mut observe: impl FnMut(&mut Probe<'_>, &AnalogCore, usize) -> Result<Vec<f64>, AnalogError>,
+    ) -> Result<(), AnalogError> {
+        let codes = binary_search(targets, slope, |codes, precision| {
+            self.set(cell, input, codes);
+            observe(
+                &mut self.probe,
+                self.core,
+                trials_of(self.trials, precision),
+            )
+        })?;
+        self.set(cell, input, &codes);
+        Ok(())
+    }
+
+    fn leak(&mut self) -> Result<(), AnalogError> {
+        let targets: Vec<f64> = self.targets.iter().map(|t| t.leak).collect();
+        self.search(
+            Cell::VLeak,
+            MEMBRANE,
+            (&targets, Slope::Rising),
+            observe::rest,
+        )
+    }
+
+    fn reset(&mut self) -> Result<(), AnalogError> {
+        let targets: Vec<f64> = self.targets.iter().map(|t| t.reset).collect();
+        self.search(
+            Cell::VReset,
+            MEMBRANE,
+            (&targets, Slope::Rising),
+            observe::reset,
+        )
+    }
+
+    /// Connects or disconnects one input of every neuron.
+    fn connect(&mut self, input: SynapticInput, connected: bool) {
+        for neuron in self.probe.neurons {
+            let circuit = usize::from(circuit_of(neuron, input));
+            self.core.circuits_mut()[circuit].synaptic_input[input.sign] = connected;
+        }
+    }
+
+    /// Nulls the standing current of an input: rest with it equals rest without.
+    fn shift(&mut self, input: SynapticInput) -> Result<(), AnalogError> {
+        let cell = [Cell::IBiasSyninExcShift, Cell::IBiasSyninInhShift][input.sign];
+        let slope = [Slope::Rising, Slope::Falling][input.sign];
+        self.connect(input, false);
+        let without = observe::rest(&mut self.probe, self.core, self.trials)?;
+        self.connect(input, true);
+        self.search(cell, input, (&without, slope), observe::rest)
+    }
+
+    /// Calibrates the membrane time constant and gives back what was reached.
+    fn tau_mem(&mut self) -> Result<Vec<f64>, AnalogError> {
+        let windows = self.windows;
+        let targets: Vec<f64> = self
+            .targets
+            .iter()
+            .map(|t| expected_relaxation(t.tau_mem.as_micro(), &windows))
+            .collect();
+        self.with_deep_reset(|c| {
+            c.search(
+                Cell::IBiasLeak,
+                MEMBRANE,
+                (&targets, Slope::Falling),
+                |p, core, trials| observe::relaxation(p, core, &windows, trials),
+            )?;
+            c.measure_tau_mem()
+        })
+    }
+
+    fn measure_tau_mem(&mut self) -> Result<Vec<f64>, AnalogError> {
+        let windows = self.windows;
+        let moments = observe::relaxation(&mut self.probe, self.core, &windows, 4 * self.trials)?;
+        Ok(moments
+            .iter()
+            .map(|&moment| observe::tau_mem_of(moment, &windows))
+            .collect())
+    }
+
+    /// Runs measurements with the reset far below the leak.
+    fn with_deep_reset<R>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<R, AnalogError>,
+    ) -> Result<R, AnalogError> {
+        let reset = self.codes(Cell::VReset);
+        let deep: Vec<_> = reset
+            .iter()
+            .map(|code| CapMemCode::saturating(i64::from(code.get()) - RELAXATION_DEPTH))
+            .collect();
+        self.set(Cell::VReset, MEMBRANE, &deep);
+        let result = body(self);
+        self.set(Cell::VReset, MEMBRANE, &reset);
+        result
+    }
+
+    /// What a response should be, given the membrane time constant reached.
+    fn expected(&self, tau_mem: &[f64]) -> Vec<Response> {
+        // The chip's user knows this delay from the polling loop.
+        let noise = &self.core.profile().noise;
+        let late = 0.5 * (noise.cadc_start + noise.cadc_skew * 0.5).as_micro();
+        let slew = nominal_slew() / VOLTS_PER_LSB * 1e-6;
+        self.targets
+            .iter()
+            .zip(tau_mem)
+            .map(|(t, &tau_mem)| {
+                let taus = (tau_mem, t.tau_syn.as_micro());
+                expected_response(taus, t.strength * slew, late, &self.windows)
+            })
+            .collect()
+    }
+
+    fn tau_syn(&mut self, input: SynapticInput, tau_mem: &[f64]) -> Result<(), AnalogError> {
+        let cell = [Cell::IBiasSyninExcTau, Cell::IBiasSyninInhTau][input.sign];
+        let windows = self.windows;
+        let targets: Vec<f64> = self.expected(tau_mem).iter().map(|r| r.delay).collect();
+        self.search(
+            cell,
+            input,
+            (&targets, Slope::Falling),
+            |probe, core, trials| {
+                let responses = observe::responses(probe, core, input, &windows, trials)?;
+                Ok(responses.iter().map(|r| r.delay).collect())
+            },
+        )
+    }
+
+    fn strength(&mut self, input: SynapticInput, tau_mem: &[f64]) -> Result<(), AnalogError> {
+        let cell = [Cell::IBiasSyninExcGm, Cell::IBiasSyninInhGm][input.sign];
+        let windows = self.windows;
+        let targets: Vec<f64> = self.expected(tau_mem).iter().map(|r| r.area).collect();
+        self.search(
+            cell,
+            input,
+            (&targets, Slope::Rising),
+            |probe, core, trials| {
+                let responses = observe::responses(probe, core, input, &windows, trials)?;
+                Ok(responses.iter().map(|r| r.area.abs()).collect())
+            },
+        )
+    }
+
+    /// Lifts the rest to the target with an offset current, then lowers the
+    /// threshold until half of the trials fire.
+    fn threshold(&mut self) -> Result<(), AnalogError> {
+        let lifted: Vec<f64> = self
+            .targets
+            .iter()
+            .map(|t| t.threshold - NOISE_LIFT)
+            .collect();
+        self.set_offset_current(OffsetCurrent::Positive);
+        self.set_all(Cell::VThreshold, CapMemCode::MAX);
+        self.search(
+            Cell::IMemOffset,
+            MEMBRANE,
+            (&lifted, Slope::Rising),
+            observe::rest,
+        )?;
+        let half = vec![0.5; self.targets.len()];
+        self.search(
+            Cell::VThreshold,
+            MEMBRANE,
+            (&half, Slope::Falling),
+            observe::fires,
+        )?;
+        self.set_offset_current(OffsetCurrent::Off);
+        Ok(())
+    }
+
+    fn set_offset_current(&mut self, direction: OffsetCurrent) {
+        for neuron in self.probe.neurons {
+            self.core.circuits_mut()[usize::from(neuron.membrane)].offset_current = direction;
+        }
+    }
+
+    /// The threshold in CADC codes: the rest, lifted by an offset current, at
+    /// which half of the trials fire.
+    fn measure_threshold(&mut self) -> Result<Vec<f64>, AnalogError> {
+        self.set_offset_current(OffsetCurrent::Positive);
+        let half = vec![0.5; self.targets.len()];
+        self.search(
+            Cell::IMemOffset,
+            MEMBRANE,
+            (&half, Slope::Rising),
+            observe::fires,
+        )?;
+        let threshold = self.codes(Cell::VThreshold);
+        self.set_all(Cell::VThreshold, CapMemCode::MAX);
+        let lifted = observe::rest(&mut self.probe, self.core, self.trials)?;
+        self.set(Cell::VThreshold, MEMBRANE, &threshold);
+        self.set_offset_current(OffsetCurrent::Off);
+        Ok(lifted.iter().map(|code| code + NOISE_LIFT).collect())
+    }
+
+    /// Measures everything with fresh noise and twice the trials of a search.
+    fn report(mut self) -> Result<CalibrationReport, AnalogError> {
+        let trials = 2 * self.trials;
+        let mut quantities = Vec::new();
+        let targets = self.targets;
+        let mut add = |quantity, target: &dyn Fn(&NeuronTargets) -> f64, reached| {
+            let target = targets.iter().map(target).collect();
+            quantities.push(Measured {
+                quantity,
+                target,
+                reached,
+            });
+        };
+        add(
+            Quantity::Threshold,
+            &|t| t.threshold,
+            self.measure_threshold()?,
+        );
+        // What follows must not be disturbed by spikes.
+        let threshold = self.codes(Cell::VThreshold);
+        self.set_all(Cell::VThreshold, CapMemCode::MAX);
+        add(
+            Quantity::Leak,
+            &|t| t.leak,
+            observe::rest(&mut self.probe, self.core, trials)?,
+        );
+        add(
+            Quantity::Reset,
+            &|t| t.reset,
+            observe::reset(&mut self.probe, self.core, trials)?,
+        );
+        let tau_mem = self.with_deep_reset(Self::measure_tau_mem)?;
+        add(Quantity::TauMem, &|t| t.tau_mem.as_micro(), tau_mem.clone());
+        let expected = self.expected(&tau_mem);
+        for input in self.inputs() {
+            let responses =
+                observe::responses(&mut self.probe, self.core, input, &self.windows, trials)?;
+            let (tau, strength) = match (input.partner, input.sign) {
+                (false, 0) => (Quantity::TauSynExc, Quantity::StrengthExc),
+                (false, _) => (Quantity::TauSynInh, Quantity::StrengthInh),
+                (true, 0) => (Quantity::PartnerTauSynExc, Quantity::PartnerStrengthExc),
+                (true, _) => (Quantity::PartnerTauSynInh, Quantity::PartnerStrengthInh),
+            };
+            // Of two filters in a row the delays add, so a difference of delays
+            // is a difference of time constants.
+            let reached = (0..targets.len())
+                .map(|n| targets[n].tau_syn.as_micro() + responses[n].delay - expected[n].delay)
+                .collect();
+            add(tau, &|t| t.tau_syn.as_micro(), reached);
+            let reached = (0..targets.len())
+                .map(|n| targets[n].strength * responses[n].area.abs() / expected[n].area)
+                .collect();
+            add(strength, &|t| t.strength, reached);
+        }
+        self.set(Cell::VThreshold, MEMBRANE, &threshold);
+        Ok(CalibrationReport { quantities })
+    }
+}

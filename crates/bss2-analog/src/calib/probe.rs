@@ -1,0 +1,184 @@
+//! Experiments of a calibration, averaged over trials.
+
+use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, Site, SiteTable};
+use rayon::prelude::*;
+
+use crate::cadc::CadcSchedule;
+use crate::core::{AnalogCore, Integration, Network};
+use crate::error::AnalogError;
+use crate::lowered::{RunAddress, Start};
+use crate::observation::Observation;
+use crate::step::Workspace;
+use crate::synapse::SYNAPSES;
+
+/// Rows that take turns in stimulating, so that single synapses average out.
+const ROWS: u16 = 32;
+
+/// Which synaptic input is stimulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SynapticInput {
+    /// The joined circuit instead of the membrane's own.
+    pub(crate) partner: bool,
+    /// 0 excitatory, 1 inhibitory.
+    pub(crate) sign: usize,
+}
+
+/// One experiment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Protocol {
+    pub(crate) samples: usize,
+    pub(crate) start: Start,
+    /// One event of weight 63 on an input, and when it arrives.
+    pub(crate) event: Option<(SynapticInput, Seconds)>,
+    pub(crate) trials: usize,
+}
+
+/// Averages over the trials of an experiment.
+#[derive(Debug, Clone)]
+pub(crate) struct Averages {
+    /// `[sample][neuron]`, codes.
+    pub(crate) traces: Vec<Vec<f64>>,
+    /// `[neuron]`: fraction of trials in which it fired.
+    pub(crate) fired: Vec<f64>,
+}
+
+/// Runs experiments on the neurons of a chip. Every experiment meets new noise.
+#[derive(Debug)]
+pub(crate) struct Probe<'a> {
+    pub(crate) neurons: &'a [NeuronCircuits],
+    seed: Seed,
+    experiments: u32,
+}
+
+impl<'a> Probe<'a> {
+    pub(crate) fn new(neurons: &'a [NeuronCircuits], seed: Seed) -> Self {
+        Self {
+            neurons,
+            seed,
+            experiments: 0,
+        }
+    }
+
+    /// Sampling period of all experiments.
+    pub(crate) fn period() -> Seconds {
+        CadcSchedule::default().period
+    }
+
+    /// Runs an experiment on the chip as it is set.
+    pub(crate) fn run(
+        &mut self,
+        core: &AnalogCore,
+        protocol: &Protocol,
+    ) -> Result<Averages, AnalogError> {
+        self.experiments += 1;
+        let input = protocol.event.map(|(input, _)| input);
+        let sites = self.sites(input);
+        let mode = match input {
+            Some(input) if input.sign == 1 => RowMode::Inhibitory,
+            _ => RowMode::Excitatory,
+        };
+        let network = Network {
+            neurons: self.neurons,
+            sites: &sites,
+            row_modes: &[mode; 512],
+        };
+        let schedule = CadcSchedule {
+            period: Self::period(),
+            samples: protocol.samples,
+        };
+        let mut lowered = core.lower(
+            &network,
+            &Integration {
+                schedule,
+                ..Integration::default()
+            },
+        )?;
+        lowered.write_weights(&vec![63; SYNAPSES])?;
+        lowered.set_start(protocol.start);
+
+        // Fixed chunks, summed in their order: the same bits on any number of threads.
+        const CHUNK: usize = 4;
+        let neurons = self.neurons.len();
+        let chunks = protocol.trials.div_ceil(CHUNK);
+        let partial: Vec<(Vec<f64>, Vec<f64>)> = (0..chunks)
+            .into_par_iter()
+            .map_init(
+                || (Workspace::default(), Observation::default()),
+                |(workspace, observation), chunk| {
+                    let mut codes = vec![0.0; protocol.samples * neurons];
+                    let mut fired = vec![0.0; neurons];
+                    for trial in chunk * CHUNK..((chunk + 1) * CHUNK).min(protocol.trials) {
+                        let address = RunAddress {
+                            presentation: self.experiments,
+                            ..RunAddress::new(core.chip(), self.seed, trial as u64, 0)
+                        };
+                        let (times, sources) = match protocol.event {
+                            Some((_, time)) => (&[time.get()][..], &[trial as u16 % ROWS][..]),
+                            None => (&[][..], &[][..]),
+                        };
+                        lowered.run(address, times, sources, |_, _| None, workspace, observation);
+                        for (sum, code) in codes.iter_mut().zip(observation.codes()) {
+                            *sum += f64::from(*code);
+                        }
+                        let mut spiked = vec![false; neurons];
+                        for spike in observation.spikes() {
+                            spiked[usize::from(spike.neuron)] = true;
+                        }
+                        for (count, spiked) in fired.iter_mut().zip(spiked) {
+                            *count += f64::from(u8::from(spiked));
+                        }
+                    }
+                    (codes, fired)
+                },
+            )
+            .collect();
+        let (mut codes, mut fired) = (vec![0.0; protocol.samples * neurons], vec![0.0; neurons]);
+        for (chunk_codes, chunk_fired) in partial {
+            codes
+                .iter_mut()
+                .zip(chunk_codes)
+                .for_each(|(sum, part)| *sum += part);
+            fired
+                .iter_mut()
+                .zip(chunk_fired)
+                .for_each(|(sum, part)| *sum += part);
+        }
+        let scale = 1.0 / protocol.trials as f64;
+        codes
+            .iter_mut()
+            .chain(&mut fired)
+            .for_each(|sum| *sum *= scale);
+        Ok(Averages {
+            traces: codes.chunks(neurons.max(1)).map(<[f64]>::to_vec).collect(),
+            fired,
+        })
+    }
+
+    /// Source `r` reaches row `r` of all stimulated circuits.
+    fn sites(&self, input: Option<SynapticInput>) -> SiteTable {
+        let circuits: Vec<u16> = match input {
+            None => Vec::new(),
+            Some(input) => self
+                .neurons
+                .iter()
+                .filter_map(|n| {
+                    if input.partner {
+                        n.partner
+                    } else {
+                        Some(n.membrane)
+                    }
+                })
+                .collect(),
+        };
+        let rows = (0..ROWS)
+            .map(|row| {
+                circuits
+                    .iter()
+                    .map(|&circuit| Site { circuit, row })
+                    .collect()
+            })
+            .chain(self.neurons.iter().map(|_| Vec::new()))
+            .collect();
+        SiteTable::new(ROWS.into(), rows).expect("circuits and rows of the chip")
+    }
+}
