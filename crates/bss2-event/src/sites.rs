@@ -1,5 +1,7 @@
 //! Which synapses an event reaches: the contract of fabric and array.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::EventError;
 
 /// One synapse: a row of a synapse array and the neuron circuit below its column.
@@ -19,7 +21,8 @@ impl Site {
 }
 
 /// What a synapse row adds to the columns it reaches: a setting of its driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RowMode {
     /// Nothing.
     #[default]

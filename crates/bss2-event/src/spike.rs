@@ -118,6 +118,20 @@ impl SpikeBatch {
         Ok(())
     }
 
+    /// Adds all samples of another batch, in its order.
+    ///
+    /// # Panics
+    /// If the numbers of channels differ.
+    pub fn append(&mut self, other: &Self) {
+        assert_eq!(self.channels, other.channels, "batches have equal channels");
+        let shift = self.times.len();
+        self.times.extend_from_slice(&other.times);
+        self.sources.extend_from_slice(&other.sources);
+        self.ids.extend_from_slice(&other.ids);
+        self.offsets
+            .extend(other.offsets[1..].iter().map(|&offset| offset + shift));
+    }
+
     fn check(&self, sample: u64, time: f64, channel: u16) -> Result<(), EventError> {
         if usize::from(channel) >= self.channels {
             return Err(EventError::Channel {
@@ -225,6 +239,20 @@ mod tests {
             .unwrap();
         assert_eq!(batch.sample(0).channels(), &[5, 2, 4, 9]);
         assert_eq!(batch.len(), 1);
+    }
+
+    #[test]
+    fn appended_parts_are_the_whole() {
+        let spikes = |id: u64| (0..id).map(move |i| (Seconds::micro(i as f64), i as u16));
+        let mut whole = SpikeBatch::new(10);
+        let mut parts = [SpikeBatch::new(10), SpikeBatch::new(10)];
+        for id in 0..6 {
+            whole.push(id, spikes(id)).unwrap();
+            parts[usize::from(id > 2)].push(id, spikes(id)).unwrap();
+        }
+        let [mut first, second] = parts;
+        first.append(&second);
+        assert_eq!(first, whole);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Every source walked through the fabric once: flat tables for the hot loop.
 
-use bss2_event::{RangeError, Site, SiteTable};
+use bss2_event::{NeuronCircuits, RangeError, Site, SiteTable};
 
 use crate::addressing::Addressing;
 use crate::crossbar::{CrossbarInput, CrossbarOutput};
@@ -8,7 +8,6 @@ use crate::error::RoutingError;
 use crate::fabric::Fabric;
 use crate::label::{LinkLabel, NeuronLabel};
 use crate::padi::PadiBus;
-use crate::place::Circuits;
 use crate::synram::Synram;
 
 /// Where events begin, and how the receiver outside the chip names them.
@@ -18,8 +17,8 @@ pub struct Endpoints {
     pub addressing: Addressing,
     /// Link label of every input from outside.
     pub inputs: Vec<LinkLabel>,
-    /// Circuits of every neuron; the first one sends its spikes.
-    pub neurons: Vec<Circuits>,
+    /// NeuronCircuits of every neuron; the first one sends its spikes.
+    pub neurons: Vec<NeuronCircuits>,
 }
 
 /// A configuration of the fabric, compiled for the sources of one network.
@@ -180,7 +179,7 @@ fn events(fabric: &Fabric, endpoints: &Endpoints) -> Result<Vec<Event>, RoutingE
         .iter()
         .enumerate()
         .map(|(neuron, circuits)| {
-            for circuit in [Some(circuits.first), circuits.second]
+            for circuit in [Some(circuits.membrane), circuits.partner]
                 .into_iter()
                 .flatten()
             {
@@ -188,8 +187,8 @@ fn events(fabric: &Fabric, endpoints: &Endpoints) -> Result<Vec<Event>, RoutingE
                     return Err(RoutingError::Circuit { neuron, circuit });
                 }
             }
-            let backend = fabric.backends[usize::from(circuits.first)];
-            let label = backend.label(circuits.first);
+            let backend = fabric.backends[usize::from(circuits.membrane)];
+            let label = backend.label(circuits.membrane);
             Ok(label.map(|label| (CrossbarInput::neurons(label.event_output()), label)))
         });
     inputs.chain(neurons).collect()

@@ -1,24 +1,9 @@
 //! Synapse drivers: row select and the sign of rows.
 
-use bss2_event::{RangeError, Site};
+use bss2_event::{RangeError, RowMode, Site};
 use serde::{Deserialize, Serialize};
 
 use crate::padi::PadiEvent;
-
-/// Which synaptic input the synapses of a row feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowMode {
-    /// None: no synapse of the row conducts.
-    #[default]
-    Disabled,
-    /// The excitatory one.
-    Excitatory,
-    /// The inhibitory one.
-    Inhibitory,
-    /// Both at once.
-    Both,
-}
 
 /// One synapse driver: it feeds rows `2 d` ("bottom") and `2 d + 1` ("top") of
 /// its half.

@@ -1,12 +1,12 @@
 //! The configuration of a whole chip's fabric, and the way of one event.
 
-use bss2_event::{RangeError, Site};
+use bss2_event::{RangeError, RowMode, Site};
 
 use crate::addressing::Addressing;
 use crate::backend::NeuronBackend;
 use crate::background::BackgroundSource;
 use crate::crossbar::{Crossbar, CrossbarInput, CrossbarNode, CrossbarOutput};
-use crate::driver::{RowMode, SynapseDriver};
+use crate::driver::SynapseDriver;
 use crate::label::NeuronLabel;
 use crate::padi::{PadiBus, PadiEvent};
 use crate::synram::Synram;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bss2_event::Site;
+use bss2_event::{NeuronCircuits, Site};
 
 use crate::addressing::Addressing;
 use crate::compile::Endpoints;
@@ -11,15 +11,6 @@ use crate::fan_in::{Cell, FanIn};
 use crate::network::{LayerConfig, NetworkConfig};
 use crate::synram::Synram;
 use crate::weights::Block;
-
-/// The circuits of a logical neuron.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Circuits {
-    /// Carries membrane, threshold, reset and readout, and sends the spikes.
-    pub first: u16,
-    /// Lends its column of synapses, where there is one.
-    pub second: Option<u16>,
-}
 
 /// Connections from one group of sources to one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +33,7 @@ pub struct Projection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
     addressing: Addressing,
-    circuits: Vec<Circuits>,
+    circuits: Vec<NeuronCircuits>,
     /// Address number of each input.
     inputs: Vec<usize>,
     projections: Vec<Projection>,
@@ -142,9 +133,9 @@ impl Placement {
     pub fn inputs(&self) -> usize {
         self.inputs.len()
     }
-    /// Circuits of every logical neuron, in network order.
+    /// NeuronCircuits of every logical neuron, in network order.
     #[must_use]
-    pub fn circuits(&self) -> &[Circuits] {
+    pub fn circuits(&self) -> &[NeuronCircuits] {
         &self.circuits
     }
     /// Connections, in the order in which weights are given.
@@ -190,11 +181,11 @@ impl Placement {
     }
 }
 
-fn circuits_of(neuron: usize, addressing: Addressing) -> Circuits {
-    let first = (neuron * addressing.circuits_per_neuron()) as u16;
-    Circuits {
-        first,
-        second: (addressing.circuits_per_neuron() == 2).then_some(first + 1),
+fn circuits_of(neuron: usize, addressing: Addressing) -> NeuronCircuits {
+    let membrane = (neuron * addressing.circuits_per_neuron()) as u16;
+    NeuronCircuits {
+        membrane,
+        partner: (addressing.circuits_per_neuron() == 2).then_some(membrane + 1),
     }
 }
 

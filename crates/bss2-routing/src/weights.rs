@@ -19,7 +19,7 @@ use crate::synram::Synram;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
     signed: bool,
-    /// Circuits per neuron, hence columns from target to target.
+    /// NeuronCircuits per neuron, hence columns from target to target.
     stride: usize,
     sources: Vec<Cell>,
     /// Targets (relative to the projection) and first column, per half.

@@ -97,7 +97,7 @@ impl<'a> SlowFabric<'a> {
 
     /// Arrivals (cycle, bus) and time stamp of a spike that comes at `cycle`.
     fn spike(&mut self, neuron: usize, cycle: i64) -> (Vec<(i64, usize)>, Option<i64>) {
-        let circuit = self.chip.endpoints.neurons[neuron].first;
+        let circuit = self.chip.endpoints.neurons[neuron].membrane;
         let Some(label) = self.chip.fabric.backends[usize::from(circuit)].label(circuit) else {
             return (Vec::new(), None);
         };
@@ -325,7 +325,7 @@ fn silenced_recurrence_still_records_and_a_silenced_backend_does_nothing() {
     let (placement, _) = recurrent();
     let mut fabric = Fabric::of(placement.addressing());
     fabric.set_recurrence(false);
-    fabric.backends[usize::from(placement.circuits()[1].first)].enable_spike_out = false;
+    fabric.backends[usize::from(placement.circuits()[1].membrane)].enable_spike_out = false;
     let compiled = Compiled::new(&fabric, &placement.synram(), &placement.endpoints()).unwrap();
     assert!(compiled.is_one_path_per_source());
     assert!((70..276).all(|source| compiled.sites().of(source).is_empty()));

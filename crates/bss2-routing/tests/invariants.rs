@@ -33,7 +33,7 @@ fn meant(placement: &Placement, source: usize) -> Vec<Site> {
     targets
         .flat_map(|target| rows.iter().map(move |&row| (target, row)))
         .map(|(target, row)| Site {
-            circuit: placement.circuits()[target].first,
+            circuit: placement.circuits()[target].membrane,
             row: row as u16,
         })
         .collect()

@@ -1,6 +1,7 @@
 //! Networks of the paper, and refusals.
 
-use bss2_routing::{Circuits, LayerConfig, NetworkConfig, Placement, RoutingError};
+use bss2_event::NeuronCircuits;
+use bss2_routing::{LayerConfig, NetworkConfig, Placement, RoutingError};
 
 fn network(inputs: usize, layers: &[LayerConfig], circuits: usize, signed: bool) -> NetworkConfig {
     NetworkConfig {
@@ -17,9 +18,9 @@ fn the_papers_networks_fit_and_use_its_addresses() {
     assert_eq!(placement.circuits().len(), 256);
     assert_eq!(
         placement.circuits()[200],
-        Circuits {
-            first: 400,
-            second: Some(401)
+        NeuronCircuits {
+            membrane: 400,
+            partner: Some(401)
         }
     );
     assert_eq!(placement.source_number(7), Some(256 + 7));

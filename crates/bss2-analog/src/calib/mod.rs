@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::AnalogError;
 
-pub use neuron::{calibrate, characterise};
+pub use neuron::{calibrate, characterise, configure};
 
 /// What a neuron is calibrated to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -107,12 +107,16 @@ fn check(
     Ok(targets.iter().try_for_each(NeuronTargets::validate)?)
 }
 
-/// Digital settings of single and of joined circuits.
+/// Sets the digital switches of single and of joined circuits and the
+/// refractory counters, and leaves the cells as they are.
+///
+/// # Errors
+/// A refractory period outside its range.
 ///
 /// # Source
 /// The paper's code: the joined circuit lends no capacitor, an eighth of its
 /// leak, and neither comparator nor readout.
-fn configure(
+pub fn configure(
     core: &mut AnalogCore,
     neurons: &[NeuronCircuits],
     targets: &[NeuronTargets],

@@ -1,10 +1,10 @@
 //! Random configurations, and the slow, obvious way of an event.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use bss2_event::Site;
+use bss2_event::{NeuronCircuits, RowMode, Site};
 use bss2_routing::{
-    Addressing, Circuits, Crossbar, CrossbarInput, CrossbarNode, CrossbarOutput, Endpoints, Fabric,
-    LayerConfig, LinkLabel, NetworkConfig, NeuronBackend, RowMode, SynapseDriver, Synram,
+    Addressing, Crossbar, CrossbarInput, CrossbarNode, CrossbarOutput, Endpoints, Fabric,
+    LayerConfig, LinkLabel, NetworkConfig, NeuronBackend, SynapseDriver, Synram,
 };
 use proptest::prelude::*;
 
@@ -91,9 +91,9 @@ fn chip(numbers: &mut Numbers, labels: u32, open: u32) -> AnyChip {
     let array = (0..Synram::LEN)
         .map(|_| numbers.below(labels + 1) as u8)
         .collect();
-    let circuits = |numbers: &mut Numbers| Circuits {
-        first: numbers.below(512) as u16,
-        second: None,
+    let circuits = |numbers: &mut Numbers| NeuronCircuits {
+        membrane: numbers.below(512) as u16,
+        partner: None,
     };
     AnyChip {
         fabric,
@@ -131,7 +131,7 @@ pub(crate) fn conducting(chip: &AnyChip, source: usize) -> Vec<Site> {
         let bits = chip.endpoints.inputs[source].0;
         (8 + usize::from(bits >> 14), bits & 0x3fff)
     } else {
-        let circuit = chip.endpoints.neurons[source - inputs].first;
+        let circuit = chip.endpoints.neurons[source - inputs].membrane;
         let backend = chip.fabric.backends[usize::from(circuit)];
         if !backend.enable_spike_out {
             return Vec::new();
