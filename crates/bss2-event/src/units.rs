@@ -33,6 +33,12 @@ fn parse(text: &str, unit: &'static str) -> Result<f64, EventError> {
         reason,
     };
     let trimmed = text.trim();
+    // An absent limit is infinite: such a value must survive a file as well.
+    if let Some(rest) = trimmed.strip_prefix("inf")
+        && rest.trim() == unit
+    {
+        return Ok(f64::INFINITY);
+    }
     let number_end = trimmed
         .char_indices()
         .find(|&(i, c)| {
@@ -349,6 +355,8 @@ mod tests {
         assert_eq!("6µs".parse::<Seconds>().unwrap(), Seconds::micro(6.0));
         assert_eq!(Seconds::micro(1.7).to_string(), "1.7 us");
         assert_eq!(Volts::new(0.0).to_string(), "0 V");
+        let limit = Volts::new(f64::INFINITY);
+        assert_eq!(limit.to_string().parse::<Volts>().unwrap(), limit);
         assert_eq!(Volts::new(f64::INFINITY).to_string(), "inf V");
         assert_eq!("inf V".parse::<Volts>().unwrap(), Volts::new(f64::INFINITY));
         for bad in ["6", "us", "6 uV", "", "6 s s", "nan s", "1e400x s"] {
