@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use bss2_event::SpikeBatch;
 use thiserror::Error;
 
-use crate::network::Layer;
+use crate::network::{Layer, NetworkShape};
 use crate::substrate::SubstrateError;
 
 /// Errors of this crate.
@@ -23,6 +24,40 @@ pub enum LearnError {
         found: (usize, usize),
         /// (targets, sources) of the network.
         wanted: (usize, usize),
+    },
+    /// A batch has other inputs than the network.
+    #[error("the batch has {found} input channels, the network has {wanted}")]
+    Inputs {
+        /// Channels of the batch.
+        found: usize,
+        /// Inputs of the network.
+        wanted: usize,
+    },
+    /// Two parts of a batch do not belong together.
+    #[error("there are {found} {what}, but {wanted} are needed")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        wanted: usize,
+    },
+    /// A label has no output neuron.
+    #[error("sample {sample} has label {label}, but the network has {outputs} outputs")]
+    Label {
+        /// Identity of the sample.
+        sample: u64,
+        /// Its label.
+        label: u8,
+        /// Outputs of the network.
+        outputs: usize,
+    },
+    /// Settings outside their ranges: all of them.
+    #[error("{}", faults.join("; "))]
+    Config {
+        /// Each field, its value and what is allowed.
+        faults: Vec<String>,
     },
     /// A weight is beyond what the hardware can hold.
     #[error(
@@ -47,4 +82,24 @@ pub enum LearnError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl LearnError {
+    /// An error where there are faults.
+    pub(crate) fn from_faults(faults: Vec<String>) -> Result<(), Self> {
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Config { faults })
+        }
+    }
+
+    pub(crate) fn check_inputs(shape: NetworkShape, batch: &SpikeBatch) -> Result<(), Self> {
+        let (found, wanted) = (batch.channels(), shape.inputs);
+        if found == wanted {
+            Ok(())
+        } else {
+            Err(Self::Inputs { found, wanted })
+        }
+    }
 }

@@ -1,0 +1,262 @@
+//! One sample backwards in time: how its loss depends on the synaptic current
+//! of each neuron at each step.
+//!
+//! With `V`, `S` as recorded, `sigma` the surrogate and `Wo` the output
+//! weights, for t = T-1 ... 1:
+//!
+//! ```text
+//! gVo[t] = dL/dVo[t] + b gVo[t+1]         gIo[t] = gVo[t] + a gIo[t+1]
+//! gS[t]  = dL/dS + Wo' gIo[t+1] + R' gI[t+1]
+//! gV[t]  = sigma(V[t]) gS[t] + b gV[t+1]  gI[t]  = gV[t] + a gI[t+1]
+//! ```
+//!
+//! No gradient flows through the reset. `Wo' gIo` obeys the same recursion as
+//! `gIo`, driven by `Wo' dL/dVo`: a maximum over time touches one step of each
+//! output, so the output weights of a class are needed once for a sample and
+//! not once for a step.
+
+use crate::events::SpikeList;
+use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, up_to_block};
+use crate::loss::SampleLoss;
+use crate::neuron::Decay;
+use crate::real::Real;
+use crate::surrogate::Derivative;
+
+/// Weights by which errors travel back: `[source]` rows over hidden blocks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BackwardWeights<T> {
+    /// `Wo'`: a row for each output.
+    pub(crate) output: BlockedMatrix<T>,
+    /// `R'`: a row for each target of the recurrent projection.
+    pub(crate) recurrent: Option<BlockedMatrix<T>>,
+}
+
+/// What is kept of one sample until weight gradients are summed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SampleAdjoint<T> {
+    pub(crate) loss: SampleLoss<T>,
+    pub(crate) spikes: SpikeList,
+    /// `[block][time]`: `gI` of hidden neurons; step 0 is unused.
+    pub(crate) hidden: Vec<Lanes<T>>,
+    /// `[block][time]`: `gIo`.
+    pub(crate) output: Vec<Lanes<T>>,
+    /// `[block]`: spikes of each hidden neuron.
+    pub(crate) counts: Vec<Lanes<T>>,
+    /// Outputs whose readout is the trace at this step; none for sums.
+    maxima: SpikeList,
+    states: Vec<BlockAdjoint<T>>,
+}
+
+/// Adjoints of a block at the step last visited.
+#[derive(Debug, Clone, Copy)]
+struct BlockAdjoint<T> {
+    /// `Wo' dL/dVo` where it is the same at each step: of sums over time.
+    every_step: Lanes<T>,
+    /// `Wo' gVo` and `Wo' gIo`.
+    readout_membrane: Lanes<T>,
+    readout_current: Lanes<T>,
+    membrane: Lanes<T>,
+    current: Lanes<T>,
+}
+
+/// What all samples of a batch share.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a, T, D> {
+    pub(crate) weights: &'a BackwardWeights<T>,
+    pub(crate) decay: Decay<T>,
+    pub(crate) surrogate: D,
+    pub(crate) hidden: usize,
+    pub(crate) outputs: usize,
+    pub(crate) steps: usize,
+    /// Derivative of the burst term by a spike, per spike of the neuron.
+    pub(crate) burst_slope: T,
+}
+
+impl<T: Real> SampleAdjoint<T> {
+    /// Finds the spikes of hidden neurons.
+    #[inline(always)]
+    pub(crate) fn collect(&mut self, spikes: &[u8], hidden: usize, neurons: usize) {
+        self.spikes.clear();
+        for row in spikes.chunks_exact(neurons) {
+            self.spikes.push_step(&row[..hidden]);
+        }
+        self.counts.clear();
+        self.counts.resize(blocks(hidden), Lanes::ZERO);
+        for &source in self.spikes.sources() {
+            let source = usize::from(source);
+            self.counts[source / LANES].0[source % LANES] += T::ONE;
+        }
+    }
+
+    /// Runs backwards. `traces` is `[time, neuron]`; `spike_slope` is the
+    /// derivative of the loss by any spike of the sample.
+    #[inline(always)]
+    pub(crate) fn run<D: Derivative<T>>(
+        &mut self,
+        pass: Pass<'_, T, D>,
+        traces: &[T],
+        spike_slope: T,
+    ) {
+        self.run_output(&pass);
+        let hidden_blocks = blocks(pass.hidden);
+        self.hidden.resize(hidden_blocks * pass.steps, Lanes::ZERO);
+        self.states.clear();
+        for block in 0..hidden_blocks {
+            let state = self.begin(&pass, block);
+            self.states.push(state);
+        }
+        if let Some(recurrent) = &pass.weights.recurrent {
+            // Blocks meet at every step.
+            for t in (1..pass.steps).rev() {
+                for block in 0..hidden_blocks {
+                    let mut error = self.error(&pass, block, spike_slope);
+                    self.add_recurrent(&pass, recurrent, block, t, &mut error);
+                    self.step_back(&pass, block, t, traces, &error);
+                }
+            }
+        } else {
+            for block in 0..hidden_blocks {
+                for t in (1..pass.steps).rev() {
+                    let error = self.error(&pass, block, spike_slope);
+                    self.step_back(&pass, block, t, traces, &error);
+                }
+            }
+        }
+    }
+
+    /// Adjoint currents of the output layer, and the maxima of each step.
+    #[inline(always)]
+    fn run_output<D>(&mut self, pass: &Pass<'_, T, D>) {
+        self.maxima.clear();
+        for t in 0..pass.steps {
+            self.maxima
+                .push_where(self.loss.argmax.iter().map(|&at| at as usize == t));
+        }
+        let output_blocks = blocks(pass.outputs);
+        self.output.resize(output_blocks * pass.steps, Lanes::ZERO);
+        for block in 0..output_blocks {
+            let range = block * LANES..(block + 1) * LANES;
+            let slope = Lanes::read(up_to_block(&self.loss.slope[range.start..]), T::ZERO);
+            let every_step = if self.loss.argmax.is_empty() {
+                slope
+            } else {
+                Lanes::ZERO
+            };
+            let (mut membrane, mut current) = (Lanes::ZERO, Lanes::ZERO);
+            for t in (1..pass.steps).rev() {
+                for l in 0..LANES {
+                    membrane.0[l] = every_step.0[l] + pass.decay.membrane * membrane.0[l];
+                }
+                for &o in self.maxima.events().at(t) {
+                    let o = usize::from(o);
+                    if range.contains(&o) {
+                        membrane.0[o % LANES] += slope.0[o % LANES];
+                    }
+                }
+                for l in 0..LANES {
+                    current.0[l] = membrane.0[l] + pass.decay.current * current.0[l];
+                }
+                self.output[block * pass.steps + t] = current;
+            }
+        }
+    }
+
+    /// A block after the last step.
+    #[inline(always)]
+    fn begin<D>(&self, pass: &Pass<'_, T, D>, block: usize) -> BlockAdjoint<T> {
+        let mut state = BlockAdjoint::NONE;
+        if self.loss.argmax.is_empty() {
+            let rows = pass.weights.output.block(block);
+            for (row, &slope) in rows.iter().zip(&self.loss.slope) {
+                for l in 0..LANES {
+                    state.every_step.0[l] += slope * row.0[l];
+                }
+            }
+        }
+        state
+    }
+
+    /// `gS` without recurrence.
+    #[inline(always)]
+    fn error<D>(&self, pass: &Pass<'_, T, D>, block: usize, spike_slope: T) -> Lanes<T> {
+        let (state, counts) = (&self.states[block], &self.counts[block]);
+        let mut error = Lanes::ZERO;
+        for l in 0..LANES {
+            let direct = pass.burst_slope * counts.0[l] + spike_slope;
+            error.0[l] = state.readout_current.0[l] + direct;
+        }
+        error
+    }
+
+    /// `R' gI[t+1]`.
+    #[inline(always)]
+    fn add_recurrent<D>(
+        &self,
+        pass: &Pass<'_, T, D>,
+        recurrent: &BlockedMatrix<T>,
+        block: usize,
+        t: usize,
+        error: &mut Lanes<T>,
+    ) {
+        if t + 1 == pass.steps {
+            return;
+        }
+        let mut sum = error.0;
+        for (target_block, rows) in recurrent.block(block).chunks(LANES).enumerate() {
+            let later = &self.hidden[target_block * pass.steps + t + 1];
+            for (row, &factor) in rows.iter().zip(&later.0) {
+                for l in 0..LANES {
+                    sum[l] += factor * row.0[l];
+                }
+            }
+        }
+        error.0 = sum;
+    }
+
+    #[inline(always)]
+    fn step_back<D: Derivative<T>>(
+        &mut self,
+        pass: &Pass<'_, T, D>,
+        block: usize,
+        t: usize,
+        traces: &[T],
+        error: &Lanes<T>,
+    ) {
+        let row = t * (pass.hidden + pass.outputs);
+        let recorded = &traces[row + block * LANES..row + pass.hidden];
+        let v = Lanes::read(up_to_block(recorded), T::ZERO);
+        let state = &mut self.states[block];
+        let Decay {
+            membrane: b,
+            current: a,
+        } = pass.decay;
+        for l in 0..LANES {
+            let membrane = pass.surrogate.at(v.0[l]) * error.0[l] + b * state.membrane.0[l];
+            state.membrane.0[l] = membrane;
+            state.current.0[l] = membrane + a * state.current.0[l];
+            state.readout_membrane.0[l] = state.every_step.0[l] + b * state.readout_membrane.0[l];
+        }
+        self.hidden[block * pass.steps + t] = state.current;
+        let rows = pass.weights.output.block(block);
+        for &o in self.maxima.events().at(t) {
+            let (row, slope) = (&rows[usize::from(o)], self.loss.slope[usize::from(o)]);
+            for l in 0..LANES {
+                state.readout_membrane.0[l] += slope * row.0[l];
+            }
+        }
+        for l in 0..LANES {
+            state.readout_current.0[l] =
+                state.readout_membrane.0[l] + a * state.readout_current.0[l];
+        }
+    }
+}
+
+impl<T: Real> BlockAdjoint<T> {
+    const NONE: Self = Self {
+        every_step: Lanes::ZERO,
+        readout_membrane: Lanes::ZERO,
+        readout_current: Lanes::ZERO,
+        membrane: Lanes::ZERO,
+        current: Lanes::ZERO,
+    };
+}

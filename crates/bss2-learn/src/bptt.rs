@@ -1,0 +1,350 @@
+//! Backpropagation through time on a recording.
+//!
+//! One path serves every substrate: membranes and spikes are taken as recorded
+//! and derivatives are those of the model (an injected value has derivative 1
+//! by the model's and 0 by the recorded one). For the ideal substrate, whose
+//! recording is the model's own, this is the model's gradient.
+
+use bss2_event::random::Address;
+use bss2_event::{Recording, SimdPath, SpikeBatch, TimeGrid};
+use rayon::prelude::*;
+
+use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
+use crate::error::LearnError;
+use crate::events::InputSteps;
+use crate::gradient::{Sources, Targets, finish, sum};
+use crate::lanes::BlockedMatrix;
+use crate::loss::{LossConfig, SampleLoss};
+use crate::network::{Layer, NetworkShape, Weights};
+use crate::neuron::{Decay, NeuronModel};
+use crate::real::Real;
+use crate::regulariser::{LossTerms, Regularisers};
+use crate::surrogate::{Derivative, SuperSpike, Surrogate, Triangle, arc_tangent};
+
+/// What a gradient is of.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Objective {
+    /// Time constants of the model.
+    pub model: NeuronModel,
+    /// Stand-in for the derivative of the threshold.
+    pub surrogate: Surrogate,
+    /// Cross entropy.
+    pub loss: LossConfig,
+    /// Further terms.
+    pub regularisers: Regularisers,
+}
+
+/// The weights of a pass.
+#[derive(Debug, Clone, Copy)]
+pub struct PassWeights<'a, T> {
+    /// Weights as they are learned.
+    pub weights: &'a Weights<T>,
+    /// `[hidden]`: 1 for neurons that were kept, 0 for those whose incoming
+    /// weights were written as zero.
+    pub keep: Option<&'a [T]>,
+}
+
+/// A recorded batch.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedBatch<'a, T = f32> {
+    /// Input spikes.
+    pub inputs: &'a SpikeBatch,
+    /// Class of each sample.
+    pub labels: &'a [u8],
+    /// What the substrate returned.
+    pub recording: &'a Recording<T>,
+    /// Time between two steps of the recording.
+    pub grid: TimeGrid,
+}
+
+/// Backpropagation through time; owns its buffers.
+///
+/// Memory: one number for each sample, step and neuron, rounded up to blocks of
+/// 32 neurons.
+#[derive(Debug, Clone)]
+pub struct Bptt<T = f32> {
+    shape: NetworkShape,
+    path: SimdPath,
+    weights: BackwardWeights<T>,
+    hidden: BlockedMatrix<T>,
+    recurrent: Option<BlockedMatrix<T>>,
+    output: BlockedMatrix<T>,
+    inputs: InputSteps,
+    samples: Vec<SampleAdjoint<T>>,
+}
+
+impl<T: Real> Bptt<T> {
+    /// Buffers for a network.
+    #[must_use]
+    pub fn new(shape: NetworkShape) -> Self {
+        let recurrent = || {
+            let zeros = || BlockedMatrix::zeros(shape.hidden, shape.hidden);
+            shape.recurrent.then(zeros)
+        };
+        Self {
+            shape,
+            path: SimdPath::Native,
+            weights: BackwardWeights {
+                output: BlockedMatrix::zeros(shape.hidden, shape.outputs),
+                recurrent: recurrent(),
+            },
+            hidden: BlockedMatrix::zeros(shape.hidden, shape.inputs),
+            recurrent: recurrent(),
+            output: BlockedMatrix::zeros(shape.outputs, shape.hidden),
+            inputs: InputSteps::default(),
+            samples: Vec::new(),
+        }
+    }
+
+    /// Forces an instruction set, to compare their results.
+    #[must_use]
+    pub fn with_path(self, path: SimdPath) -> Self {
+        Self { path, ..self }
+    }
+
+    /// Readouts and losses of the samples of the last call.
+    pub fn samples(&self) -> impl ExactSizeIterator<Item = &SampleLoss<T>> {
+        self.samples.iter().map(|sample| &sample.loss)
+    }
+
+    /// Hidden spikes of all samples of the last call.
+    #[must_use]
+    pub fn hidden_spikes(&self) -> u64 {
+        let counts = self.samples.iter().map(|s| s.spikes.sources().len() as u64);
+        counts.sum()
+    }
+
+    /// The loss of a recorded batch. `ties` addresses draws among equal maxima;
+    /// the sample's identity and the batch's presentation are added to it.
+    ///
+    /// # Errors
+    /// When batch, labels, recording or weights do not fit each other.
+    pub fn loss(
+        &mut self,
+        objective: &Objective,
+        pass: PassWeights<'_, T>,
+        batch: RecordedBatch<'_, T>,
+        ties: Option<Address>,
+    ) -> Result<LossTerms, LearnError> {
+        self.check(pass, batch)?;
+        let (shape, recording) = (self.shape, batch.recording);
+        let share = 1.0 / batch.labels.len().max(1) as f64;
+        let score_slope =
+            2.0 * objective.regularisers.readout * share / shape.outputs.max(1) as f64;
+        self.samples
+            .resize_with(batch.labels.len(), SampleAdjoint::default);
+        self.samples
+            .par_iter_mut()
+            .with_min_len(4)
+            .enumerate()
+            .for_each(|(i, sample)| {
+                let id = batch.inputs.sample(i).id();
+                let presentation = batch.inputs.presentation();
+                let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
+                let (neurons, label) = (shape.neurons(), usize::from(batch.labels[i]));
+                self.path.dispatch(
+                    #[inline(always)]
+                    || {
+                        let traces = recording.sample_traces(i);
+                        sample.collect(recording.sample_spikes(i), shape.hidden, neurons);
+                        let config = &objective.loss;
+                        sample
+                            .loss
+                            .read(config, traces, neurons, shape.hidden, ties);
+                    },
+                );
+                let scaling = objective.loss.scaling;
+                sample.loss.weigh(scaling, label, share, score_slope);
+            });
+        Ok(self.terms(objective, pass.weights, share))
+    }
+
+    /// The loss of a recorded batch and its gradient by the weights as they are
+    /// learned: of neurons that were not kept only the weight regularisers
+    /// remain.
+    ///
+    /// # Errors
+    /// As [`Bptt::loss`].
+    pub fn gradient(
+        &mut self,
+        objective: &Objective,
+        pass: PassWeights<'_, T>,
+        batch: RecordedBatch<'_, T>,
+        ties: Option<Address>,
+        gradient: &mut Weights<T>,
+    ) -> Result<LossTerms, LearnError> {
+        gradient.check(self.shape)?;
+        let terms = self.loss(objective, pass, batch, ties)?;
+        self.load(pass);
+        self.inputs.fill(batch.inputs, batch.grid);
+        match objective.surrogate {
+            Surrogate::SuperSpike { beta } => {
+                self.run_back(objective, SuperSpike(T::from_f64(beta)), batch);
+            }
+            Surrogate::Triangle { gamma } => {
+                self.run_back(objective, Triangle(T::from_f64(gamma)), batch);
+            }
+            Surrogate::ArcTangent { alpha } => {
+                self.run_back(objective, arc_tangent(alpha), batch);
+            }
+        }
+        self.sum_gradients(&objective.regularisers, pass, batch, gradient);
+        Ok(terms)
+    }
+
+    fn check(
+        &self,
+        pass: PassWeights<'_, T>,
+        batch: RecordedBatch<'_, T>,
+    ) -> Result<(), LearnError> {
+        let (shape, recording) = (self.shape, batch.recording);
+        LearnError::check_inputs(shape, batch.inputs)?;
+        pass.weights.check(shape)?;
+        let samples = batch.inputs.len();
+        for (what, found, wanted) in [
+            ("labels", batch.labels.len(), samples),
+            ("recorded samples", recording.samples(), samples),
+            ("recorded neurons", recording.neurons(), shape.neurons()),
+            ("recorded steps", recording.steps(), batch.grid.steps),
+            (
+                "entries of the dropout mask",
+                pass.keep.map_or(shape.hidden, <[T]>::len),
+                shape.hidden,
+            ),
+        ] {
+            if found != wanted {
+                return Err(LearnError::Count {
+                    what,
+                    found,
+                    wanted,
+                });
+            }
+        }
+        for (i, &label) in batch.labels.iter().enumerate() {
+            if usize::from(label) >= shape.outputs {
+                return Err(LearnError::Label {
+                    sample: batch.inputs.sample(i).id(),
+                    label,
+                    outputs: shape.outputs,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn terms(&self, objective: &Objective, weights: &Weights<T>, share: f64) -> LossTerms {
+        let terms = &objective.regularisers;
+        let mut loss = LossTerms::default();
+        // In the order of samples, whoever computed them.
+        for sample in &self.samples {
+            let squares = sample.counts.iter().flat_map(|block| &block.0);
+            let bursts: f64 = squares.map(|c| c.to_f64() * c.to_f64()).sum();
+            let excess = terms.excess(sample.spikes.sources().len() as u64);
+            loss.nll += sample.loss.nll * share;
+            loss.bursts += terms.bursts * bursts * share / self.shape.hidden.max(1) as f64;
+            loss.readout += terms.readout * sample.loss.squared_scores * share
+                / self.shape.outputs.max(1) as f64;
+            loss.homeostatic += terms.homeostatic * excess * excess * share;
+        }
+        for (layer, matrix) in weights.layers() {
+            let strength = terms.weights(layer);
+            if strength != 0.0 && !matrix.is_empty() {
+                let squares: f64 = matrix.iter().map(|w| w.to_f64() * w.to_f64()).sum();
+                loss.weights += strength * squares / matrix.len() as f64;
+            }
+        }
+        loss
+    }
+
+    fn load(&mut self, pass: PassWeights<'_, T>) {
+        self.weights
+            .output
+            .fill(&pass.weights.output.transpose(), None);
+        if let (Some(table), Some(weights)) = (&mut self.weights.recurrent, &pass.weights.recurrent)
+        {
+            table.fill_transposed(weights, pass.keep);
+        }
+    }
+
+    fn run_back<D: Derivative<T> + Sync>(
+        &mut self,
+        objective: &Objective,
+        surrogate: D,
+        batch: RecordedBatch<'_, T>,
+    ) {
+        let (shape, terms) = (self.shape, &objective.regularisers);
+        let share = 1.0 / batch.labels.len().max(1) as f64;
+        let pass = Pass {
+            weights: &self.weights,
+            decay: Decay::new(&objective.model, batch.grid.dt),
+            surrogate,
+            hidden: shape.hidden,
+            outputs: shape.outputs,
+            steps: batch.grid.steps,
+            burst_slope: T::from_f64(2.0 * terms.bursts * share / shape.hidden.max(1) as f64),
+        };
+        let path = self.path;
+        self.samples
+            .par_iter_mut()
+            .with_min_len(4)
+            .enumerate()
+            .for_each(|(i, sample)| {
+                let excess = terms.excess(sample.spikes.sources().len() as u64);
+                let spike_slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
+                path.dispatch(
+                    #[inline(always)]
+                    || sample.run(pass, batch.recording.sample_traces(i), spike_slope),
+                );
+            });
+    }
+
+    fn sum_gradients(
+        &mut self,
+        terms: &Regularisers,
+        pass: PassWeights<'_, T>,
+        batch: RecordedBatch<'_, T>,
+        gradient: &mut Weights<T>,
+    ) {
+        let (samples, steps, path) = (&self.samples, batch.grid.steps, self.path);
+        let inputs = Sources::Inputs(&self.inputs, batch.inputs);
+        let (hidden, output, recurrent) = (&mut self.hidden, &mut self.output, &mut self.recurrent);
+        rayon::join(
+            || sum(hidden, samples, inputs, Targets::Hidden, steps, path),
+            || {
+                sum(
+                    output,
+                    samples,
+                    Sources::Hidden,
+                    Targets::Output,
+                    steps,
+                    path,
+                );
+                if let Some(recurrent) = recurrent {
+                    sum(
+                        recurrent,
+                        samples,
+                        Sources::Hidden,
+                        Targets::Hidden,
+                        steps,
+                        path,
+                    );
+                }
+            },
+        );
+        for (layer, to) in gradient.layers_mut() {
+            let (blocked, weights, keep) = match layer {
+                Layer::Hidden => (&self.hidden, &pass.weights.hidden, pass.keep),
+                Layer::Output => (&self.output, &pass.weights.output, None),
+                Layer::Recurrent => {
+                    let (Some(blocked), Some(weights)) = (&self.recurrent, &pass.weights.recurrent)
+                    else {
+                        continue;
+                    };
+                    (blocked, weights, pass.keep)
+                }
+            };
+            let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
+            finish(blocked, keep, weights, T::from_f64(decay), path, to);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Which sources fire at which step of a grid.
+
+use bss2_event::{SampleSpikes, SpikeBatch, TimeGrid};
+use rayon::prelude::*;
+
+/// Events of one sample by step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepEvents<'a> {
+    /// `[steps + 1]`.
+    offsets: &'a [u32],
+    sources: &'a [u16],
+}
+
+impl<'a> StepEvents<'a> {
+    /// Sources that fire in a step.
+    #[inline(always)]
+    pub(crate) fn at(&self, step: usize) -> &'a [u16] {
+        &self.sources[self.offsets[step] as usize..self.offsets[step + 1] as usize]
+    }
+}
+
+/// Where the steps of a grid begin among the input spikes of each sample.
+/// Spikes are sorted by time, so their channels need not be copied. A channel
+/// that fires twice within a step counts twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InputSteps {
+    steps: usize,
+    /// `[sample][steps + 1]`.
+    offsets: Vec<u32>,
+}
+
+impl InputSteps {
+    /// Indexes a batch; returns the number of spikes past the grid's end.
+    pub(crate) fn fill(&mut self, batch: &SpikeBatch, grid: TimeGrid) -> u64 {
+        self.steps = grid.steps;
+        self.offsets.resize(batch.len() * (grid.steps + 1), 0);
+        self.offsets
+            .par_chunks_mut(grid.steps + 1)
+            .with_min_len(16)
+            .enumerate()
+            .for_each(|(i, offsets)| index(batch.sample(i), grid, offsets));
+        (0..batch.len())
+            .map(|i| batch.sample(i).len() as u64 - u64::from(self.of(i)[grid.steps]))
+            .sum()
+    }
+
+    fn of(&self, sample: usize) -> &[u32] {
+        &self.offsets[sample * (self.steps + 1)..][..=self.steps]
+    }
+
+    #[inline(always)]
+    pub(crate) fn sample<'a>(&'a self, sample: usize, spikes: SampleSpikes<'a>) -> StepEvents<'a> {
+        StepEvents {
+            offsets: self.of(sample),
+            sources: spikes.channels(),
+        }
+    }
+}
+
+fn index(spikes: SampleSpikes<'_>, grid: TimeGrid, offsets: &mut [u32]) {
+    let mut step = 0;
+    for (i, &time) in spikes.times().iter().enumerate() {
+        let bin = grid.bin(time).unwrap_or(grid.steps);
+        while step <= bin {
+            offsets[step] = i as u32;
+            step += 1;
+        }
+        if bin == grid.steps {
+            return;
+        }
+    }
+    offsets[step..].fill(spikes.len() as u32);
+}
+
+/// Spikes of neurons, found step by step.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SpikeList {
+    offsets: Vec<u32>,
+    sources: Vec<u16>,
+}
+
+impl SpikeList {
+    pub(crate) fn clear(&mut self) {
+        self.offsets.clear();
+        self.offsets.push(0);
+        self.sources.clear();
+    }
+
+    /// Adds a step: neurons whose entry is not zero.
+    #[inline(always)]
+    pub(crate) fn push_step(&mut self, spikes: &[u8]) {
+        let (words, rest) = spikes.as_chunks::<8>();
+        for (i, word) in words.iter().enumerate() {
+            let mut word = u64::from_le_bytes(*word);
+            while word != 0 {
+                let byte = word.trailing_zeros() / 8;
+                self.sources.push((8 * i) as u16 + byte as u16);
+                word &= !(0xff << (8 * byte));
+            }
+        }
+        for (i, &spike) in rest.iter().enumerate() {
+            if spike != 0 {
+                self.sources.push((8 * words.len() + i) as u16);
+            }
+        }
+        self.offsets.push(self.sources.len() as u32);
+    }
+
+    /// Adds a step: sources for which the flag is set.
+    #[inline(always)]
+    pub(crate) fn push_where(&mut self, flags: impl Iterator<Item = bool>) {
+        let here = flags.enumerate().filter(|(_, flag)| *flag);
+        self.sources.extend(here.map(|(i, _)| i as u16));
+        self.offsets.push(self.sources.len() as u32);
+    }
+
+    #[inline(always)]
+    pub(crate) fn events(&self) -> StepEvents<'_> {
+        StepEvents {
+            offsets: &self.offsets,
+            sources: &self.sources,
+        }
+    }
+
+    /// All spikes, by step.
+    #[inline(always)]
+    pub(crate) fn sources(&self) -> &[u16] {
+        &self.sources
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bss2_event::Seconds;
+
+    use super::*;
+
+    #[test]
+    fn spikes_fall_into_their_steps_and_late_ones_are_counted() {
+        let mut batch = SpikeBatch::new(9);
+        let us = Seconds::micro;
+        batch.push(0, []).unwrap();
+        batch
+            .push(
+                1,
+                [
+                    (us(0.0), 4),
+                    (us(1.0), 8),
+                    (us(1.0), 8),
+                    (us(3.5), 1),
+                    (us(4.0), 2),
+                ],
+            )
+            .unwrap();
+        batch.push(2, [(us(9.0), 0), (us(10.0), 0)]).unwrap();
+        let grid = TimeGrid {
+            steps: 4,
+            dt: us(1.0),
+        };
+        let mut steps = InputSteps::default();
+        assert_eq!(steps.fill(&batch, grid), 3);
+        let found: Vec<_> = (0..4)
+            .map(|t| steps.sample(1, batch.sample(1)).at(t))
+            .collect();
+        assert_eq!(found, [&[4][..], &[8, 8], &[], &[1]]);
+        assert!((0..4).all(|t| steps.sample(2, batch.sample(2)).at(t).is_empty()));
+    }
+
+    #[test]
+    fn spikes_are_found_in_rows_of_any_length() {
+        let mut list = SpikeList::default();
+        list.clear();
+        let mut row = [0; 21];
+        for n in [0, 7, 8, 20] {
+            row[n] = 1;
+        }
+        list.push_step(&row);
+        list.push_step(&row[..7]);
+        assert_eq!(list.events().at(0), &[0, 7, 8, 20]);
+        assert_eq!(list.events().at(1), &[0]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Sums of weight gradients over a batch.
+//!
+//! `dL/dW = sum over samples and t of gI[t] S[t-1]'`: each event adds one row
+//! of adjoint currents. Tasks share out blocks of targets, not samples, and
+//! each goes through the samples in their order: there are no partial sums to
+//! join, and the result cannot depend on the number of threads.
+
+use bss2_event::{SimdPath, SpikeBatch};
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+
+use crate::adjoint::SampleAdjoint;
+use crate::events::{InputSteps, StepEvents};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, up_to_block_mut};
+use crate::real::Real;
+
+/// Where the events of a projection come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Sources<'a> {
+    /// External inputs.
+    Inputs(&'a InputSteps, &'a SpikeBatch),
+    /// Recorded spikes of hidden neurons.
+    Hidden,
+}
+
+/// Whose adjoint currents they meet.
+#[derive(Clone, Copy)]
+pub(crate) enum Targets {
+    Hidden,
+    Output,
+}
+
+/// Sums a projection's gradient over all samples into `gradient`.
+pub(crate) fn sum<T: Real>(
+    gradient: &mut BlockedMatrix<T>,
+    samples: &[SampleAdjoint<T>],
+    sources: Sources<'_>,
+    targets: Targets,
+    steps: usize,
+    path: SimdPath,
+) {
+    if gradient.sources() == 0 {
+        return;
+    }
+    gradient.blocks_mut().enumerate().for_each(|(block, rows)| {
+        path.dispatch(
+            #[inline(always)]
+            || {
+                rows.fill(Lanes::ZERO);
+                for (i, sample) in samples.iter().enumerate() {
+                    let events = match sources {
+                        Sources::Inputs(steps, batch) => steps.sample(i, batch.sample(i)),
+                        Sources::Hidden => sample.spikes.events(),
+                    };
+                    let currents = match targets {
+                        Targets::Hidden => &sample.hidden,
+                        Targets::Output => &sample.output,
+                    };
+                    add_sample(rows, &currents[block * steps..][..steps], events);
+                }
+            },
+        );
+    });
+}
+
+#[inline(always)]
+fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: StepEvents<'_>) {
+    for (t, current) in currents.iter().enumerate().skip(1) {
+        for &source in events.at(t - 1) {
+            let row = &mut rows[usize::from(source)].0;
+            for l in 0..LANES {
+                row[l] += current.0[l];
+            }
+        }
+    }
+}
+
+/// Writes a blocked gradient as a matrix: each row times `keep[target]`, plus
+/// `decay` times the weight.
+pub(crate) fn finish<T: Real>(
+    gradient: &BlockedMatrix<T>,
+    keep: Option<&[T]>,
+    weights: &DMatrix<T>,
+    decay: T,
+    path: SimdPath,
+    to: &mut DMatrix<T>,
+) {
+    let targets = to.nrows();
+    if to.is_empty() {
+        return;
+    }
+    let weights = weights.as_slice().par_chunks(targets);
+    to.as_mut_slice()
+        .par_chunks_mut(targets)
+        .zip(weights)
+        .enumerate()
+        .with_min_len(32)
+        .for_each(|(source, (column, weights))| {
+            path.dispatch(
+                #[inline(always)]
+                || {
+                    for (block, first) in (0..targets).step_by(LANES).enumerate() {
+                        let row = &gradient.block(block)[source];
+                        row.write(up_to_block_mut(&mut column[first..]));
+                    }
+                    if let Some(keep) = keep {
+                        for (g, &keep) in column.iter_mut().zip(keep) {
+                            *g = *g * keep;
+                        }
+                    }
+                    for (g, &w) in column.iter_mut().zip(weights) {
+                        *g += decay * w;
+                    }
+                },
+            );
+        });
+}

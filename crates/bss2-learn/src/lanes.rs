@@ -1,0 +1,154 @@
+//! Targets in blocks of fixed width, so that kernels are plain loops over
+//! arrays whose length a compiler knows.
+
+use nalgebra::DMatrix;
+use rayon::prelude::*;
+
+use crate::real::Real;
+
+/// Targets of a block.
+pub(crate) const LANES: usize = 32;
+
+/// One number for each target of a block; on a cache line of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(crate) struct Lanes<T>(pub(crate) [T; LANES]);
+
+impl<T: Real> Lanes<T> {
+    pub(crate) const ZERO: Self = Self([T::ZERO; LANES]);
+
+    /// Reads up to [`LANES`] numbers; lanes beyond are `fill`.
+    #[inline(always)]
+    pub(crate) fn read(from: &[T], fill: T) -> Self {
+        if let Some(whole) = from.first_chunk() {
+            return Self(*whole);
+        }
+        let mut lanes = Self([fill; LANES]);
+        lanes.0[..from.len()].copy_from_slice(from);
+        lanes
+    }
+
+    /// Writes as many lanes as fit into `to`.
+    #[inline(always)]
+    pub(crate) fn write(&self, to: &mut [T]) {
+        if let Some(whole) = to.first_chunk_mut() {
+            *whole = self.0;
+        } else {
+            to.copy_from_slice(&self.0[..to.len()]);
+        }
+    }
+}
+
+/// Number of blocks for so many targets.
+pub(crate) fn blocks(targets: usize) -> usize {
+    targets.div_ceil(LANES)
+}
+
+/// A matrix by block of targets: `[block][source][lane]`. What one event adds
+/// to a block is one row; a block's rows for all sources fit into the first
+/// level of cache.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BlockedMatrix<T> {
+    targets: usize,
+    sources: usize,
+    rows: Vec<Lanes<T>>,
+}
+
+impl<T: Real> BlockedMatrix<T> {
+    pub(crate) fn zeros(targets: usize, sources: usize) -> Self {
+        Self {
+            targets,
+            sources,
+            rows: vec![Lanes::ZERO; blocks(targets) * sources],
+        }
+    }
+
+    /// Copies a matrix `[target, source]`, each row times `keep[target]`.
+    pub(crate) fn fill(&mut self, from: &DMatrix<T>, keep: Option<&[T]>) {
+        debug_assert_eq!(from.shape(), (self.targets, self.sources));
+        if self.sources == 0 {
+            return;
+        }
+        for (block, rows) in self.rows.chunks_exact_mut(self.sources).enumerate() {
+            let first = block * LANES;
+            let mask = keep.map(|keep| Lanes::read(up_to_block(&keep[first..]), T::ZERO));
+            for (column, row) in from.as_slice().chunks_exact(self.targets).zip(rows) {
+                *row = Lanes::read(up_to_block(&column[first..]), T::ZERO);
+                if let Some(mask) = &mask {
+                    for l in 0..LANES {
+                        row.0[l] = row.0[l] * mask.0[l];
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies the transpose of a matrix: its columns become the targets here,
+    /// each times `keep[column]`.
+    pub(crate) fn fill_transposed(&mut self, from: &DMatrix<T>, keep: Option<&[T]>) {
+        debug_assert_eq!(from.shape(), (self.sources, self.targets));
+        for (target, column) in from.as_slice().chunks_exact(self.sources).enumerate() {
+            let (block, lane) = (target / LANES, target % LANES);
+            let rows = &mut self.rows[block * self.sources..][..self.sources];
+            for (source, (row, &w)) in rows.iter_mut().zip(column).enumerate() {
+                row.0[lane] = keep.map_or(w, |keep| w * keep[source]);
+            }
+        }
+    }
+
+    /// Rows of a block, by source.
+    #[inline(always)]
+    pub(crate) fn block(&self, block: usize) -> &[Lanes<T>] {
+        &self.rows[block * self.sources..][..self.sources]
+    }
+
+    /// Rows of each block, for tasks that share them out.
+    pub(crate) fn blocks_mut(&mut self) -> rayon::slice::ChunksExactMut<'_, Lanes<T>> {
+        self.rows.par_chunks_exact_mut(self.sources.max(1))
+    }
+
+    pub(crate) fn sources(&self) -> usize {
+        self.sources
+    }
+}
+
+/// The part of a row that belongs to its first block.
+#[inline(always)]
+pub(crate) fn up_to_block<T>(row: &[T]) -> &[T] {
+    &row[..row.len().min(LANES)]
+}
+
+/// The same for writing.
+#[inline(always)]
+pub(crate) fn up_to_block_mut<T>(row: &mut [T]) -> &mut [T] {
+    let len = row.len().min(LANES);
+    &mut row[..len]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_and_its_transpose_are_found_in_their_blocks() {
+        let matrix = DMatrix::from_fn(LANES + 3, 5, |t, s| (100 * t + s) as f64);
+        let mut blocked = BlockedMatrix::zeros(LANES + 3, 5);
+        blocked.fill(&matrix, None);
+        assert_eq!(blocked.block(1)[4].0[2], 3404.0);
+        assert_eq!(blocked.block(1)[4].0[3], 0.0);
+        let keep: Vec<f64> = (0..LANES + 3)
+            .map(|t| f64::from(u8::from(t != 34)))
+            .collect();
+        blocked.fill(&matrix, Some(&keep));
+        assert_eq!(blocked.block(1)[4].0[..3], [3204.0, 3304.0, 0.0]);
+        let mut transposed = BlockedMatrix::zeros(5, LANES + 3);
+        transposed.fill_transposed(&matrix, None);
+        assert_eq!(
+            transposed.block(0)[34].0[..6],
+            [3400.0, 3401.0, 3402.0, 3403.0, 3404.0, 0.0]
+        );
+        transposed.fill_transposed(&matrix, Some(&keep));
+        assert_eq!(transposed.block(0)[34].0[1], 0.0);
+        assert_eq!(transposed.block(0)[33].0[1], 3301.0);
+    }
+}

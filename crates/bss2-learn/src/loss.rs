@@ -1,0 +1,205 @@
+//! What training makes small, but for the regularisers.
+//!
+//! `z = scaling r`, with the readout `r = max_t V` or `r = sum_t V` of each
+//! output; loss = mean over the batch of `-ln softmax(z)[label]`.
+
+use bss2_event::random::Address;
+use serde::{Deserialize, Serialize};
+
+use crate::real::Real;
+
+/// How the trace of an output becomes its score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readout {
+    /// `max_t V`; the gradient goes to the step of the maximum alone.
+    #[default]
+    MaxOverTime,
+    /// `sum_t V`.
+    SumOverTime,
+}
+
+/// Cross entropy of the scores.
+///
+/// # Source
+/// Cramer et al. 2022: maximum over time and 10 for MNIST, sum over time for
+/// speech.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LossConfig {
+    /// From traces to scores.
+    pub readout: Readout,
+    /// Factor of the readout inside the softmax.
+    pub scaling: f64,
+    /// Whether one of several equal maxima is picked at random, instead of the
+    /// first. Outputs of a silent network are equal at all times: the first
+    /// bin, which no weight reaches, would get their whole gradient.
+    pub random_ties: bool,
+}
+
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            readout: Readout::MaxOverTime,
+            scaling: 10.0,
+            random_ties: true,
+        }
+    }
+}
+
+/// Readouts of one sample and what they cost.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SampleLoss<T> {
+    /// `[output]`: maximum or sum over time.
+    pub readout: Vec<T>,
+    /// `[output]`: step of the maximum; empty for sums.
+    pub argmax: Vec<u32>,
+    /// The output with the largest readout, the first of equals.
+    pub prediction: usize,
+    /// `-ln softmax(z)[label]`.
+    pub nll: f64,
+    /// `sum_c z_c^2`.
+    pub squared_scores: f64,
+    /// `[output]`: derivative of the sample's loss by its readout.
+    pub(crate) slope: Vec<T>,
+    scores: Vec<f64>,
+}
+
+impl<T: Real> SampleLoss<T> {
+    /// Reads out one sample: `traces` is `[time, neuron]`, outputs begin at
+    /// neuron `first`. `ties` addresses the draws among equal maxima.
+    #[inline(always)]
+    pub(crate) fn read(
+        &mut self,
+        config: &LossConfig,
+        traces: &[T],
+        neurons: usize,
+        first: usize,
+        ties: Option<Address>,
+    ) {
+        let outputs = first..neurons;
+        self.argmax.clear();
+        self.readout.clear();
+        match config.readout {
+            Readout::MaxOverTime => {
+                self.readout.extend_from_slice(&traces[outputs.clone()]);
+                self.argmax.resize(outputs.len(), 0);
+                for (t, row) in traces.chunks_exact(neurons).enumerate().skip(1) {
+                    let values = row[outputs.clone()].iter();
+                    let best = self.readout.iter_mut().zip(&mut self.argmax);
+                    for ((best, at), &value) in best.zip(values) {
+                        *at = if value > *best { t as u32 } else { *at };
+                        *best = best.larger(value);
+                    }
+                }
+                if let Some(ties) = ties {
+                    for o in 0..outputs.len() {
+                        let draw = ties.element(o as u32);
+                        self.argmax[o] = pick(traces, neurons, first + o, self.readout[o], draw);
+                    }
+                }
+            }
+            Readout::SumOverTime => {
+                self.readout.resize(outputs.len(), T::ZERO);
+                for row in traces.chunks_exact(neurons) {
+                    for (sum, &value) in self.readout.iter_mut().zip(&row[outputs.clone()]) {
+                        *sum += value;
+                    }
+                }
+            }
+        }
+        self.prediction = 0;
+        for (o, &value) in self.readout.iter().enumerate() {
+            if value > self.readout[self.prediction] {
+                self.prediction = o;
+            }
+        }
+    }
+
+    /// Cost and slopes, of which `share` (1 / batch size) counts for the batch;
+    /// `score_slope z` is the derivative of the readout regulariser by `z`.
+    ///
+    /// The largest score is subtracted before exponentials are taken, so any
+    /// finite readout gives finite numbers.
+    pub(crate) fn weigh(&mut self, scaling: f64, label: usize, share: f64, score_slope: f64) {
+        self.scores.clear();
+        let scaled = self.readout.iter().map(|r| scaling * r.to_f64());
+        self.scores.extend(scaled);
+        self.squared_scores = self.scores.iter().map(|z| z * z).sum();
+        let largest = self.scores[self.prediction];
+        let total: f64 = self.scores.iter().map(|z| libm::exp(z - largest)).sum();
+        let log_total = libm::log(total);
+        self.nll = largest - self.scores[label] + log_total;
+        self.slope.clear();
+        for (o, &z) in self.scores.iter().enumerate() {
+            let probability = libm::exp(z - largest - log_total);
+            let target = if o == label { 1.0 } else { 0.0 };
+            let by_score = share * (probability - target) + score_slope * z;
+            self.slope.push(T::from_f64(scaling * by_score));
+        }
+    }
+}
+
+/// One of the steps at which a neuron's trace has the value `max`.
+#[inline(always)]
+fn pick<T: Real>(traces: &[T], neurons: usize, neuron: usize, max: T, draw: Address) -> u32 {
+    let steps = || {
+        let column = traces[neuron..].iter().step_by(neurons).enumerate();
+        column.filter(|(_, v)| **v == max).map(|(t, _)| t as u32)
+    };
+    let equal = steps().count();
+    let chosen = if equal > 1 {
+        (draw.words(0)[0] as u64 * equal as u64) >> 32
+    } else {
+        0
+    };
+    steps().nth(chosen as usize).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use bss2_event::{Domain, Seed};
+
+    use super::*;
+
+    fn read(traces: &[f64], ties: Option<Address>) -> SampleLoss<f64> {
+        let mut loss = SampleLoss::default();
+        loss.read(&LossConfig::default(), traces, 3, 1, ties);
+        loss
+    }
+
+    // [time][a hidden neuron, two outputs]
+    const TRACES: [f64; 9] = [9.0, 0.0, -2.0, 9.0, 0.5, -1.0, 9.0, 0.5, -1.0];
+
+    #[test]
+    fn the_first_of_equal_maxima_is_taken() {
+        let loss = read(&TRACES, None);
+        assert_eq!(loss.readout, [0.5, -1.0]);
+        assert_eq!(loss.argmax, [1, 1]);
+        assert_eq!(loss.prediction, 0);
+    }
+
+    #[test]
+    fn ties_are_broken_among_equals_only_and_evenly() {
+        let mut late = 0;
+        for sample in 0..1000 {
+            let ties = Address::new(Seed(1), Domain::TieBreak).sample(sample);
+            let loss = read(&TRACES, Some(ties));
+            assert!(loss.argmax.iter().all(|&t| t == 1 || t == 2));
+            late += usize::from(loss.argmax[0] == 2);
+        }
+        assert!((400..600).contains(&late), "{late}");
+    }
+
+    #[test]
+    fn huge_readouts_cost_finite_numbers() {
+        for scale in [0.0, 1e6, -1e6] {
+            let traces = TRACES.map(|v| v * scale);
+            let mut loss = read(&traces, None);
+            loss.weigh(10.0, 1, 1.0, 0.0);
+            assert!(loss.nll.is_finite() && loss.nll >= 0.0, "{}", loss.nll);
+            assert!(loss.slope.iter().all(|s| s.is_finite()));
+            assert!(loss.slope.iter().sum::<f64>().abs() < 1e-12);
+        }
+    }
+}
