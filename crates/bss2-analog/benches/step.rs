@@ -5,6 +5,7 @@
 //! Floor: 40 steps x 256 neurons x 4 synaptic inputs; about 60 operations per
 //! neuron and step, 0.6 M in all, or 38 k vector instructions of 16 lanes.
 
+use bss2_analog::calib::{CalibrationConfig, NeuronTargets, calibrate};
 use bss2_analog::{
     AnalogCore, Integration, MismatchProfile, Network, Observation, RunAddress, SYNAPSES, Workspace,
 };
@@ -14,16 +15,21 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn step(criterion: &mut Criterion) {
     let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(1)).unwrap();
-    for circuit in chip.circuits_mut().iter_mut() {
-        // Fires often enough for the slow path to count.
-        circuit.capacitance = 63;
-    }
     let neurons: Vec<_> = (0..256)
         .map(|n| NeuronCircuits {
             membrane: 2 * n,
             partner: Some(2 * n + 1),
         })
         .collect();
+    let targets = vec![NeuronTargets::default(); 256];
+    calibrate(
+        &mut chip,
+        &neurons,
+        &targets,
+        &CalibrationConfig::default(),
+        |_| (),
+    )
+    .unwrap();
     let mut row_modes = [RowMode::Excitatory; 512];
     for row in (1..512).step_by(2) {
         row_modes[row] = RowMode::Inhibitory;

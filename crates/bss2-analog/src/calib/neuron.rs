@@ -46,12 +46,16 @@ pub fn calibrate(
     };
     let c = &mut calibration;
     c.set_all(Cell::VThreshold, CapMemCode::MAX);
+    // Standing currents of several inputs may add up to more than the membrane
+    // can show, so each is nulled alone.
     progress("leak potential");
+    c.connect_all(false);
     c.leak()?;
     progress("synaptic input offsets");
     for input in c.inputs() {
         c.shift(input)?;
     }
+    c.connect_all(true);
     progress("leak and reset");
     c.leak()?;
     c.reset()?;
@@ -64,8 +68,14 @@ pub fn calibrate(
     progress("synaptic strength");
     for input in c.inputs() {
         c.strength(input, &tau_mem)?;
+    }
+    // A standing current grows with the strength of its input.
+    progress("synaptic input offsets");
+    c.connect_all(false);
+    for input in c.inputs() {
         c.shift(input)?;
     }
+    c.connect_all(true);
     progress("leak and threshold");
     c.leak()?;
     c.threshold()?;
@@ -274,14 +284,22 @@ impl Calibration<'_> {
         }
     }
 
-    /// Nulls the standing current of an input: rest with it equals rest without.
+    fn connect_all(&mut self, connected: bool) {
+        for input in self.inputs() {
+            self.connect(input, connected);
+        }
+    }
+
+    /// Nulls the standing current of an input, the others being disconnected:
+    /// rest with it equals rest without.
     fn shift(&mut self, input: SynapticInput) -> Result<(), AnalogError> {
         let cell = [Cell::IBiasSyninExcShift, Cell::IBiasSyninInhShift][input.sign];
         let slope = [Slope::Rising, Slope::Falling][input.sign];
-        self.connect(input, false);
         let without = observe::rest(&mut self.probe, self.core, self.trials)?;
         self.connect(input, true);
-        self.search(cell, input, (&without, slope), observe::rest)
+        self.search(cell, input, (&without, slope), observe::rest)?;
+        self.connect(input, false);
+        Ok(())
     }
 
     /// Calibrates the membrane time constant and gives back what was reached.
