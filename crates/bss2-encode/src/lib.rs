@@ -1,1 +1,54 @@
-//! placeholder
+//! Data sets and the encoders that turn them into spikes.
+//!
+//! This crate knows nothing of chips, networks or learning: what it makes is a
+//! [`SpikeBatch`](bss2_event::SpikeBatch), and whoever takes it may be a chip,
+//! a simulation or a file.
+//!
+//! The way of an image:
+//!
+//! - [`locate`] finds the files of a data set, [`idx`] reads them, [`manifest`]
+//!   says what must be in them, [`dataset`] holds the images as bytes;
+//!   [`builtin`] draws digits of its own where no files can be had;
+//! - [`augment`] turns, shifts and scales an image, [`image`] crops it and
+//!   reduces it to the inputs of a chip;
+//! - [`latency`] gives each pixel the time of its spike;
+//! - [`order`] shuffles an epoch, [`encoder`] does all of it for a batch.
+//!
+//! ```
+//! use bss2_encode::{Encoder, EncoderConfig, EpochOrder, GeneratedDigits};
+//! use bss2_event::{Seed, SpikeBatch};
+//!
+//! let digits = GeneratedDigits { train: 200, test: 50, ..Default::default() }.generate();
+//! let config = EncoderConfig::default();
+//! let train = config.reduction.reduce(&digits.train)?; // 28x28 -> 16x16, once
+//! let mut encoder = Encoder::new(&config, Seed(1))?;
+//! let mut batch = SpikeBatch::new(256);
+//! for indices in EpochOrder::new(Seed(1), 0, train.len()).batches(100) {
+//!     encoder.encode(&train, indices, 0, &mut batch)?;
+//!     assert_eq!(batch.len(), 100);
+//! }
+//! # Ok::<(), bss2_encode::EncodeError>(())
+//! ```
+
+pub mod augment;
+pub mod builtin;
+pub mod dataset;
+pub mod encoder;
+pub mod error;
+pub mod idx;
+pub mod image;
+pub mod latency;
+pub mod locate;
+pub mod manifest;
+pub mod order;
+
+pub use augment::AugmentationConfig;
+pub use builtin::GeneratedDigits;
+pub use dataset::{ImageSet, Split, Verify, load_mnist};
+pub use encoder::{Encoder, EncoderConfig};
+pub use error::EncodeError;
+pub use image::{Reducer, ReductionConfig, SplineZoom};
+pub use latency::{LatencyCode, LatencyConfig, ReferenceTime};
+pub use locate::{Found, find_mnist};
+pub use manifest::{DataSet, Manifest, Part};
+pub use order::EpochOrder;

@@ -1,0 +1,2 @@
+//! Reduction, latency code and augmentation of images.
+fn main() {}

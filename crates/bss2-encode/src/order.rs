@@ -1,0 +1,105 @@
+//! The order in which an epoch shows the samples.
+
+use bss2_event::Seed;
+use bss2_event::random::{Address, Domain};
+
+/// A permutation of the samples, drawn for one epoch.
+///
+/// It depends on seed, epoch and number of samples alone, so a resumed run
+/// sees the same batches as one that was never stopped.
+///
+/// ```
+/// use bss2_encode::EpochOrder;
+/// use bss2_event::Seed;
+///
+/// let order = EpochOrder::new(Seed(3), 0, 10);
+/// let sizes: Vec<usize> = order.batches(4).map(<[u32]>::len).collect();
+/// assert_eq!(sizes, [4, 4, 2]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochOrder {
+    indices: Vec<u32>,
+}
+
+impl EpochOrder {
+    /// The order of an epoch (below 2^24) over `len` samples (below 2^32).
+    ///
+    /// # Source
+    /// Fisher and Yates' shuffle, with bounded draws free of bias.
+    #[must_use]
+    pub fn new(seed: Seed, epoch: u32, len: usize) -> Self {
+        let mut order = Self {
+            indices: Vec::with_capacity(len),
+        };
+        order.redraw(seed, epoch, len);
+        order
+    }
+
+    /// Becomes the order of another epoch and keeps the memory.
+    pub fn redraw(&mut self, seed: Seed, epoch: u32, len: usize) {
+        assert!(u32::try_from(len).is_ok(), "samples are counted by 32 bits");
+        self.indices.clear();
+        self.indices.extend(0..len as u32);
+        let address = Address::new(seed, Domain::Shuffle).presentation(epoch);
+        shuffle(&mut self.indices, address);
+    }
+
+    /// All samples in order.
+    #[must_use]
+    pub fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+
+    /// Batches of `size` samples, the last one perhaps smaller.
+    ///
+    /// # Panics
+    /// If `size` is zero.
+    pub fn batches(&self, size: usize) -> impl ExactSizeIterator<Item = &[u32]> {
+        self.indices.chunks(size)
+    }
+}
+
+pub(crate) fn shuffle(indices: &mut [u32], address: Address) {
+    let mut stream = address.stream();
+    for last in (1..indices.len()).rev() {
+        indices.swap(last, stream.bounded(last as u32 + 1) as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_comes_once_and_epochs_differ() {
+        let first = EpochOrder::new(Seed(1), 0, 1000);
+        let mut again = EpochOrder::new(Seed(1), 1, 1000);
+        assert_ne!(first, again);
+        let mut sorted = first.indices().to_vec();
+        sorted.sort_unstable();
+        assert!(sorted.iter().copied().eq(0..1000));
+        again.redraw(Seed(1), 0, 1000);
+        assert_eq!(first, again);
+        assert_ne!(first, EpochOrder::new(Seed(2), 0, 1000));
+        assert!(EpochOrder::new(Seed(1), 0, 0).indices().is_empty());
+    }
+
+    #[test]
+    fn places_are_uniform() {
+        let mut counts = [[0_u32; 5]; 5];
+        for epoch in 0..5000 {
+            for (place, &i) in EpochOrder::new(Seed(7), epoch, 5)
+                .indices()
+                .iter()
+                .enumerate()
+            {
+                counts[place][i as usize] += 1;
+            }
+        }
+        // Expected 1000 each; five standard deviations are 141.
+        assert!(
+            counts.iter().flatten().all(|&c| (860..1140).contains(&c)),
+            "{counts:?}"
+        );
+    }
+}
