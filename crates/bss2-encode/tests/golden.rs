@@ -1,0 +1,93 @@
+//! Against the reference arrays: every pixel, every spike time, every bin.
+
+mod support;
+
+use bss2_encode::dataset::load_mnist;
+use bss2_encode::{
+    DataSet, Encoder, EncoderConfig, ImageSet, LatencyConfig, ReductionConfig, ReferenceTime,
+    Verify,
+};
+use bss2_event::{Seconds, Seed, SpikeBatch, TimeGrid};
+use support::{Arrays, folder};
+
+#[test]
+fn reduced_images_are_equal_in_every_pixel() {
+    let (Some(golden), Some(data)) = (folder("BSS2_GOLDEN", "golden"), folder("BSS2_DATA", "data"))
+    else {
+        return;
+    };
+    let mut arrays = Arrays::open(&golden.join("encoder_mnist.npz"));
+    let split = load_mnist(&data.join("mnist"), DataSet::Mnist, Verify::Manifest).unwrap();
+    for (prefix, set) in [("train", &split.train), ("test", &split.test)] {
+        let index = arrays.get::<i64>(&format!("{prefix}_index"));
+        let index: Vec<u32> = index.into_iter().map(|i| i as u32).collect();
+        let images = set.select(&index).unwrap();
+        assert_eq!(
+            images.labels(),
+            arrays.get::<u8>(&format!("{prefix}_labels"))
+        );
+        for (reduction, name) in [
+            (ReductionConfig::default(), "16x16"),
+            (ReductionConfig::uncropped(), "zoom_28_to_16"),
+        ] {
+            let reduced = reduction.reduce(&images).unwrap();
+            let wanted = arrays.get::<u8>(&format!("{prefix}_{name}"));
+            assert!(reduced.pixels() == wanted, "{prefix}_{name}");
+        }
+    }
+}
+
+#[test]
+fn spike_times_and_bins_are_equal() {
+    let Some(golden) = folder("BSS2_GOLDEN", "golden") else {
+        return;
+    };
+    let mut arrays = Arrays::open(&golden.join("encoder_mnist.npz"));
+    let mut scalar = |name: &str| arrays.get::<f64>(name)[0];
+    let latency = LatencyConfig {
+        tau_in: Seconds::new(scalar("tau_input")),
+        theta: scalar("theta"),
+        t_max: Seconds::new(scalar("t_max")),
+        reference: ReferenceTime::Batch,
+    };
+    let dt = Seconds::new(scalar("dt"));
+    assert_eq!(latency, LatencyConfig::default());
+    let code = latency.compile().unwrap();
+    let config = EncoderConfig {
+        latency,
+        ..Default::default()
+    };
+    for prefix in ["train", "test"] {
+        let pixels = arrays.get::<u8>(&format!("{prefix}_16x16"));
+        let labels = arrays.get::<u8>(&format!("{prefix}_labels"));
+        let onset = arrays.get::<f64>(&format!("{prefix}_times"));
+        let shifted = arrays.get::<f64>(&format!("{prefix}_times_shifted"));
+        let bins = arrays.get::<u8>(&format!("{prefix}_spikes"));
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs();
+
+        for (&pixel, &wanted) in pixels.iter().zip(&onset) {
+            assert!(close(code.time(pixel).get(), wanted), "{pixel}: {wanted}");
+        }
+        let images = ImageSet::new(prefix, 16, pixels, labels, 10).unwrap();
+        let indices: Vec<u32> = (0..images.len() as u32).collect();
+        let mut batch = SpikeBatch::new(256);
+        let mut encoder = Encoder::new(&config, Seed(0)).unwrap();
+        encoder.encode(&images, &indices, 0, &mut batch).unwrap();
+
+        let grid = TimeGrid { steps: 20, dt };
+        for (sample, spikes) in batch.samples().enumerate() {
+            let mut binned = vec![0; grid.steps * 256];
+            for (time, channel) in spikes.iter() {
+                let wanted = shifted[sample * 256 + usize::from(channel)];
+                assert!(close(time, wanted), "{sample} {channel}: {time} {wanted}");
+                if let Some(bin) = grid.bin(time) {
+                    binned[bin * 256 + usize::from(channel)] = 1;
+                }
+            }
+            assert!(binned == bins[sample * 5120..][..5120], "{prefix} {sample}");
+        }
+        // Whoever does not spike is silent in the reference as well.
+        let spiking = onset.iter().filter(|&&t| t < latency.t_max.get()).count();
+        assert_eq!(batch.spike_count(), spiking);
+    }
+}
