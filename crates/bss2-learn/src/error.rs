@@ -1,10 +1,9 @@
 //! What can go wrong while learning.
 
-use std::path::PathBuf;
-
-use bss2_event::SpikeBatch;
+use bss2_event::{SpikeBatch, TimeGrid};
 use thiserror::Error;
 
+use crate::checkpoint::CheckpointError;
 use crate::network::{Layer, NetworkShape};
 use crate::substrate::SubstrateError;
 
@@ -71,17 +70,42 @@ pub enum LearnError {
         /// Largest magnitude.
         limit: f32,
     },
+    /// A stored state does not belong to this training.
+    #[error(
+        "the stored {part} is of another training; start anew, or resume with the configuration it was made with"
+    )]
+    Restore {
+        /// Which part differs.
+        part: &'static str,
+    },
+    /// A substrate is not the one that a training was made for.
+    #[error(
+        "the substrate runs {found:?} on {found_grid:?}, the training is of {wanted:?} on {wanted_grid:?}"
+    )]
+    OtherSubstrate {
+        /// Network of the substrate.
+        found: NetworkShape,
+        /// Network of the training.
+        wanted: NetworkShape,
+        /// Grid of the substrate.
+        found_grid: TimeGrid,
+        /// Grid of the training.
+        wanted_grid: TimeGrid,
+    },
+    /// A loss is infinite or not a number.
+    #[error(
+        "the loss of step {step} is not finite: the substrate recorded such traces, or scores overflow"
+    )]
+    NotFinite {
+        /// Step of the training.
+        step: u64,
+    },
     /// The substrate failed.
     #[error("the substrate could not go on: {0}")]
     Substrate(#[from] SubstrateError),
-    /// A checkpoint could not be read or written.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// File.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A checkpoint could not be written, or not read as one.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
 }
 
 impl LearnError {

@@ -1,0 +1,152 @@
+//! Settings of a training.
+
+use bss2_event::{Seed, SignedWeight};
+use serde::{Deserialize, Serialize};
+
+use crate::bptt::Objective;
+use crate::error::LearnError;
+use crate::init::InitConfig;
+use crate::loss::LossConfig;
+use crate::neuron::NeuronModel;
+use crate::optim::OptimiserConfig;
+use crate::quantise::QuantiseConfig;
+use crate::regulariser::Regularisers;
+use crate::schedule::Schedule;
+use crate::surrogate::Surrogate;
+
+/// How a network is trained. The default is the paper's protocol for 16x16
+/// MNIST.
+///
+/// # Source
+/// Cramer et al. 2022, public code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Seed of initial weights, dropout and ties.
+    pub seed: Seed,
+    /// Learning rate of the first epoch.
+    pub learning_rate: f64,
+    /// Probability that a hidden neuron sits out a step, 0 to below 1.
+    pub dropout: f64,
+    /// Largest magnitude of hidden and recurrent weights: what the hardware
+    /// can hold, 63/240.
+    pub weight_limit: f64,
+    /// The learner's idea of a neuron.
+    pub model: NeuronModel,
+    /// Derivative of the threshold.
+    pub surrogate: Surrogate,
+    /// Cross entropy of the readout.
+    pub loss: LossConfig,
+    /// Further terms of the loss.
+    pub regularisers: Regularisers,
+    /// From gradients to weights.
+    pub optimiser: OptimiserConfig,
+    /// Learning rate by epoch.
+    pub schedule: Schedule,
+    /// Initial weights.
+    pub init: InitConfig,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: Seed(0),
+            learning_rate: 1.5e-3,
+            dropout: 0.0,
+            weight_limit: f64::from(SignedWeight::MAX.get())
+                / f64::from(QuantiseConfig::default().hidden_scale),
+            model: NeuronModel::default(),
+            surrogate: Surrogate::default(),
+            loss: LossConfig::default(),
+            regularisers: Regularisers::default(),
+            optimiser: OptimiserConfig::default(),
+            schedule: Schedule::default(),
+            init: InitConfig::default(),
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] with all faults.
+    pub fn validate(&self) -> Result<(), LearnError> {
+        let mut faults = self.model.faults();
+        faults.extend(self.schedule.faults());
+        let (surrogate, steepness) = self.surrogate.parameter();
+        let from_zero = [
+            ("learning_rate", self.learning_rate, f64::INFINITY),
+            ("dropout", self.dropout, 1.0),
+            ("weight_limit", self.weight_limit, f64::INFINITY),
+            ("loss.scaling", self.loss.scaling, f64::INFINITY),
+            ("init.gain", self.init.gain, f64::INFINITY),
+            (surrogate, steepness, f64::INFINITY),
+        ];
+        let regularisers = self
+            .regularisers
+            .named()
+            .map(|(name, v)| (name, v, f64::INFINITY));
+        let ranges = from_zero
+            .into_iter()
+            .chain(regularisers)
+            .chain(self.optimiser.ranges());
+        for (name, value, end) in ranges {
+            if !(0.0..end).contains(&value) {
+                faults.push(if end.is_finite() {
+                    format!("{name} is {value}, allowed are 0 to below {end}")
+                } else {
+                    format!("{name} is {value}, allowed are finite numbers from 0")
+                });
+            }
+        }
+        for (name, value) in [
+            ("init.mean_hidden", self.init.mean_hidden),
+            ("init.mean_output", self.init.mean_output),
+        ] {
+            if !value.is_finite() {
+                faults.push(format!("{name} is {value}, allowed are finite numbers"));
+            }
+        }
+        LearnError::from_faults(faults)
+    }
+
+    pub(crate) fn objective(&self) -> Objective {
+        Objective {
+            model: self.model,
+            surrogate: self.surrogate,
+            loss: self.loss,
+            regularisers: self.regularisers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bss2_event::Seconds;
+
+    use super::*;
+
+    #[test]
+    fn the_default_is_valid_and_all_faults_are_reported() {
+        TrainConfig::default().validate().unwrap();
+        let mut config = TrainConfig {
+            dropout: 1.0,
+            learning_rate: f64::NAN,
+            schedule: Schedule::Cosine { epochs: 0 },
+            ..TrainConfig::default()
+        };
+        config.model.tau_mem = Seconds::new(0.0);
+        config.regularisers.bursts = -1.0;
+        let text = config.validate().unwrap_err().to_string();
+        for field in [
+            "model.tau_mem is 0 s",
+            "dropout is 1, allowed are 0 to below 1",
+            "learning_rate is NaN",
+            "schedule.epochs",
+            "regularisers.bursts is -1",
+        ] {
+            assert!(text.contains(field), "{field}: {text}");
+        }
+    }
+}

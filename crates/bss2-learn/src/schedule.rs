@@ -1,0 +1,75 @@
+//! Learning rates by epoch.
+
+use serde::{Deserialize, Serialize};
+
+/// How the learning rate changes from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// `rate factor^epoch`.
+    ///
+    /// # Source
+    /// Cramer et al. 2022, public code: 0.97.
+    Exponential {
+        /// Factor per epoch.
+        factor: f64,
+    },
+    /// `rate (1 + cos(pi epoch / epochs)) / 2`; zero from `epochs` on.
+    Cosine {
+        /// Epochs until the rate is zero.
+        epochs: u32,
+    },
+    /// The same rate always.
+    Constant,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::Exponential { factor: 0.97 }
+    }
+}
+
+impl Schedule {
+    /// The factor of the learning rate in an epoch, counted from 0.
+    #[must_use]
+    pub fn factor(&self, epoch: u32) -> f64 {
+        match *self {
+            Self::Exponential { factor } => libm::pow(factor, epoch.into()),
+            Self::Cosine { epochs } => {
+                let part = f64::from(epoch.min(epochs)) / f64::from(epochs);
+                f64::midpoint(1.0, libm::cos(std::f64::consts::PI * part))
+            }
+            Self::Constant => 1.0,
+        }
+    }
+
+    pub(crate) fn faults(&self) -> Option<String> {
+        match *self {
+            Self::Exponential { factor } if !(0.0..=1.0).contains(&factor) => {
+                Some(format!("schedule.factor is {factor}, allowed are 0 to 1"))
+            }
+            Self::Cosine { epochs: 0 } => {
+                Some("schedule.epochs is 0, allowed are 1 and more".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_begin_at_one_and_fall() {
+        let exponential = Schedule::default();
+        assert_eq!(exponential.factor(0), 1.0);
+        assert!((exponential.factor(2) - 0.9409).abs() < 1e-12);
+        let cosine = Schedule::Cosine { epochs: 10 };
+        assert_eq!(cosine.factor(0), 1.0);
+        assert!((cosine.factor(5) - 0.5).abs() < 1e-12);
+        assert_eq!(cosine.factor(10), 0.0);
+        assert_eq!(cosine.factor(99), 0.0);
+        assert_eq!(Schedule::Constant.factor(99), 1.0);
+    }
+}

@@ -1,0 +1,318 @@
+//! The loop: write weights, run, differentiate, update.
+
+use bss2_event::random::{Address, Domain};
+use bss2_event::{Recording, SimdPath, SpikeBatch, TimeGrid};
+
+use crate::bptt::{Bptt, Objective, PassWeights, RecordedBatch};
+use crate::config::TrainConfig;
+use crate::dropout::DropoutMask;
+use crate::error::LearnError;
+use crate::ideal::grid_faults;
+use crate::network::{NetworkShape, Weights};
+use crate::optim::Optimiser;
+use crate::regulariser::LossTerms;
+use crate::snapshot::Snapshot;
+use crate::substrate::{RunReport, Substrate, WriteReport};
+
+/// What a step of training found, before its update.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    /// Loss of the batch.
+    pub loss: LossTerms,
+    /// Samples whose label was predicted.
+    pub correct: usize,
+    /// Samples of the batch.
+    pub samples: usize,
+    /// Hidden spikes of all samples.
+    pub hidden_spikes: u64,
+    /// Learning rate of the update.
+    pub learning_rate: f64,
+    /// What the substrate made of the weights.
+    pub write: WriteReport,
+    /// What happened while it ran.
+    pub run: RunReport,
+}
+
+/// What a batch of a test gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Loss of the batch.
+    pub loss: LossTerms,
+    /// Samples whose label was predicted.
+    pub correct: usize,
+    /// Samples of the batch.
+    pub samples: usize,
+    /// Hidden spikes of all samples.
+    pub hidden_spikes: u64,
+    /// What happened while the substrate ran.
+    pub run: RunReport,
+}
+
+/// Trains a network on any [`Substrate`].
+///
+/// All that a training depends on is its configuration, its weights, the
+/// optimiser's state, and the numbers of epoch and step: see [`Snapshot`].
+#[derive(Debug, Clone)]
+pub struct Trainer {
+    config: TrainConfig,
+    shape: NetworkShape,
+    grid: TimeGrid,
+    objective: Objective,
+    weights: Weights,
+    optimiser: Optimiser,
+    epoch: u32,
+    step: u64,
+    bptt: Bptt,
+    gradient: Weights,
+    masked: Weights,
+    mask: DropoutMask,
+    recording: Recording,
+}
+
+impl Trainer {
+    /// A training with fresh weights, of a network on a time grid: those of the
+    /// substrate to come.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] with every fault of the configuration.
+    pub fn new(
+        config: TrainConfig,
+        shape: NetworkShape,
+        grid: TimeGrid,
+    ) -> Result<Self, LearnError> {
+        config.validate()?;
+        LearnError::from_faults(grid_faults(grid))?;
+        let mut trainer = Self {
+            objective: config.objective(),
+            weights: config.init.draw(config.seed, shape, &config.model, grid.dt),
+            optimiser: Optimiser::new(config.optimiser, shape),
+            epoch: 0,
+            step: 0,
+            bptt: Bptt::new(shape),
+            gradient: Weights::zeros(shape),
+            masked: Weights::zeros(shape),
+            mask: DropoutMask::all(shape.hidden),
+            recording: Recording::default(),
+            config,
+            shape,
+            grid,
+        };
+        trainer.clamp();
+        Ok(trainer)
+    }
+
+    /// Settings.
+    #[must_use]
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+    /// Weights as they are learned.
+    #[must_use]
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+    /// Epochs that are over.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+    /// Steps that are over, in all epochs.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+    /// Learning rate of this epoch.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        self.config.learning_rate * self.config.schedule.factor(self.epoch)
+    }
+    /// What the substrate returned at the last step or evaluation.
+    #[must_use]
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+    /// Predicted class of each sample of the last step or evaluation.
+    pub fn predictions(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.bptt.samples().map(|sample| sample.prediction)
+    }
+
+    /// Ends an epoch: the next step has the next learning rate.
+    pub fn end_epoch(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// Goes on from other weights; the optimiser's state stays.
+    ///
+    /// # Errors
+    /// [`LearnError::WeightShape`].
+    pub fn set_weights(&mut self, weights: &Weights) -> Result<(), LearnError> {
+        weights.check(self.shape)?;
+        self.weights.clone_from(weights);
+        self.clamp();
+        Ok(())
+    }
+
+    /// One step: writes the weights, runs the batch, differentiates, updates.
+    ///
+    /// # Errors
+    /// When the substrate fails or its recording is not finite, or the batch
+    /// does not fit; nothing is updated then.
+    pub fn step(
+        &mut self,
+        substrate: &mut dyn Substrate,
+        batch: &SpikeBatch,
+        labels: &[u8],
+    ) -> Result<StepReport, LearnError> {
+        self.check(substrate)?;
+        let (seed, dropout) = (self.config.seed, self.config.dropout);
+        let keep = if dropout > 0.0 {
+            self.mask.draw(seed, self.step, dropout);
+            self.mask.apply(&self.weights, &mut self.masked);
+            Some(self.mask.keep())
+        } else {
+            None
+        };
+        let written = keep.map_or(&self.weights, |_| &self.masked);
+        let write = substrate.write_weights(written)?;
+        let run = substrate.run(batch, &mut self.recording)?;
+        let ties = self.config.loss.random_ties;
+        let ties = ties.then(|| Address::new(seed, Domain::TieBreak));
+        let loss = self.bptt.gradient(
+            &self.objective,
+            PassWeights {
+                weights: &self.weights,
+                keep,
+            },
+            RecordedBatch {
+                inputs: batch,
+                labels,
+                recording: &self.recording,
+                grid: self.grid,
+            },
+            ties,
+            &mut self.gradient,
+        )?;
+        if !loss.total().is_finite() {
+            return Err(LearnError::NotFinite { step: self.step });
+        }
+        let learning_rate = self.learning_rate();
+        self.optimiser
+            .update(learning_rate, &mut self.weights, &self.gradient);
+        self.clamp();
+        self.step += 1;
+        Ok(StepReport {
+            loss,
+            correct: self.correct(labels),
+            samples: labels.len(),
+            hidden_spikes: self.bptt.hidden_spikes(),
+            learning_rate,
+            write,
+            run,
+        })
+    }
+
+    /// Writes the weights, without dropout, and counts what is predicted right.
+    ///
+    /// The paper reads out `max_t (V - 0.15)` at test time on hardware. One
+    /// offset for all outputs and times shifts every readout alike, so it
+    /// changes neither prediction nor softmax and is left out.
+    ///
+    /// # Errors
+    /// When the substrate fails or the batch does not fit.
+    pub fn evaluate(
+        &mut self,
+        substrate: &mut dyn Substrate,
+        batch: &SpikeBatch,
+        labels: &[u8],
+    ) -> Result<Evaluation, LearnError> {
+        self.check(substrate)?;
+        substrate.write_weights(&self.weights)?;
+        let run = substrate.run(batch, &mut self.recording)?;
+        let loss = self.bptt.loss(
+            &self.objective,
+            PassWeights {
+                weights: &self.weights,
+                keep: None,
+            },
+            RecordedBatch {
+                inputs: batch,
+                labels,
+                recording: &self.recording,
+                grid: self.grid,
+            },
+            None,
+        )?;
+        Ok(Evaluation {
+            loss,
+            correct: self.correct(labels),
+            samples: labels.len(),
+            hidden_spikes: self.bptt.hidden_spikes(),
+            run,
+        })
+    }
+
+    /// Everything needed to go on later.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            digest: Snapshot::digest(&self.config, self.shape, self.grid),
+            epoch: self.epoch,
+            step: self.step,
+            weights: self.weights.clone(),
+            optimiser: self.optimiser.state().clone(),
+        }
+    }
+
+    /// Goes on from a snapshot of a training with the same configuration.
+    ///
+    /// # Errors
+    /// [`LearnError::Restore`] or [`LearnError::WeightShape`] when it is of
+    /// another one; nothing is changed then.
+    pub fn restore(&mut self, snapshot: Snapshot) -> Result<(), LearnError> {
+        if snapshot.digest != Snapshot::digest(&self.config, self.shape, self.grid) {
+            return Err(LearnError::Restore {
+                part: "configuration",
+            });
+        }
+        snapshot.weights.check(self.shape)?;
+        self.optimiser.restore(snapshot.optimiser)?;
+        self.weights = snapshot.weights;
+        self.epoch = snapshot.epoch;
+        self.step = snapshot.step;
+        Ok(())
+    }
+
+    fn check(&self, substrate: &dyn Substrate) -> Result<(), LearnError> {
+        let (shape, grid) = (substrate.shape(), substrate.time_grid());
+        if shape == self.shape && grid == self.grid {
+            Ok(())
+        } else {
+            Err(LearnError::OtherSubstrate {
+                found: shape,
+                wanted: self.shape,
+                found_grid: grid,
+                wanted_grid: self.grid,
+            })
+        }
+    }
+
+    fn correct(&self, labels: &[u8]) -> usize {
+        let right = self.predictions().zip(labels);
+        right.filter(|(p, l)| *p == usize::from(**l)).count()
+    }
+
+    /// Keeps hidden and recurrent weights within what the hardware can hold.
+    fn clamp(&mut self) {
+        let limit = self.config.weight_limit as f32;
+        for matrix in std::iter::once(&mut self.weights.hidden).chain(&mut self.weights.recurrent) {
+            SimdPath::Native.dispatch(
+                #[inline(always)]
+                || {
+                    for w in matrix.as_mut_slice() {
+                        *w = w.clamp(-limit, limit);
+                    }
+                },
+            );
+        }
+    }
+}
