@@ -92,9 +92,9 @@ pub enum LearnError {
         /// Grid of the training.
         wanted_grid: TimeGrid,
     },
-    /// A loss is infinite or not a number.
+    /// A loss or its gradient is infinite or not a number.
     #[error(
-        "the loss of step {step} is not finite: the substrate recorded such traces, or scores overflow"
+        "the loss or gradient of step {step} is not finite: the substrate recorded such traces, or scores overflow"
     )]
     NotFinite {
         /// Step of the training.

@@ -192,7 +192,7 @@ impl Trainer {
             ties,
             &mut self.gradient,
         )?;
-        if !loss.total().is_finite() {
+        if !(loss.total().is_finite() && is_finite(&self.gradient)) {
             return Err(LearnError::NotFinite { step: self.step });
         }
         let learning_rate = self.learning_rate();
@@ -315,4 +315,16 @@ impl Trainer {
             );
         }
     }
+}
+
+fn is_finite(weights: &Weights) -> bool {
+    let finite = |values: &[f32]| {
+        SimdPath::Native.dispatch(
+            #[inline(always)]
+            || values.iter().fold(true, |all, v| all & v.is_finite()),
+        )
+    };
+    weights
+        .layers()
+        .all(|(_, matrix)| finite(matrix.as_slice()))
 }
