@@ -71,6 +71,12 @@ impl<const G: usize> Events<G> {
         self.next_input = 0;
     }
 
+    /// Whether any row conducts in this step.
+    #[inline(always)]
+    pub(crate) fn any(&self) -> bool {
+        self.touches.iter().any(|touches| !touches.is_empty())
+    }
+
     /// Keeps an event for a later step.
     pub(crate) fn defer(&mut self, time: f64, source: u16) {
         self.pending.push((time, source));

@@ -33,6 +33,7 @@ pub(crate) struct Buffers<const G: usize> {
     after: Vec<BlockState<G>>,
     /// `[block]`: end of the reset of each neuron, microseconds.
     held_until: Vec<Lanes>,
+    drive: Drive<G>,
     words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
     local: Vec<LocalEvent>,
@@ -142,11 +143,85 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
 /// What a block's fast pass leaves for its neurons that need a closer look.
 struct Pass<'a, const G: usize> {
     step: Step,
-    /// Normalised mean current of each input in this step.
-    x: &'a [Lanes; G],
+    /// Whether events drive the block in this step.
+    driven: bool,
     /// Membrane noise of this step, volts.
     kick: &'a Lanes,
     delay: f32,
+}
+
+/// What the events of a step add at its end: to the normalised mean current of
+/// each input, and to the currents themselves.
+#[derive(Debug, Clone)]
+struct Drive<const G: usize> {
+    x: [Lanes; G],
+    current: [Lanes; G],
+}
+
+impl<const G: usize> Default for Drive<G> {
+    fn default() -> Self {
+        Self {
+            x: [[0.0; L]; G],
+            current: [[0.0; L]; G],
+        }
+    }
+}
+
+/// What a block meets in a step.
+#[derive(Clone, Copy)]
+struct Inputs<'a, const G: usize> {
+    trial: &'a Trial<G>,
+    drive: &'a Drive<G>,
+    /// Membrane noise of this step, volts.
+    kick: &'a Lanes,
+    v_reset: &'a Lanes,
+    held_until: &'a Lanes,
+    /// Membrane range.
+    low: f32,
+    high: f32,
+    t_start: f32,
+    hold_from: f32,
+}
+
+/// Propagates a block through a step; says whether some neuron crosses or is
+/// released.
+#[inline(always)]
+fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
+    inputs: &Inputs<'_, G>,
+    old: &BlockState<G>,
+    new: &mut BlockState<G>,
+) -> bool {
+    let Inputs {
+        trial: t,
+        drive,
+        kick,
+        v_reset,
+        held_until,
+        ..
+    } = *inputs;
+    let mut attention = 0_u32;
+    for l in 0..L {
+        let mut dv = kick[l];
+        for g in 0..G {
+            let current = old.current[g][l];
+            let mut x = t.kappa[g][l] * current;
+            let mut end = t.decay[g][l] * current;
+            if DRIVEN {
+                x += drive.x[g][l];
+                end += drive.current[g][l];
+            }
+            new.current[g][l] = end;
+            dv += t.saturation[g][l] * saturate(x);
+        }
+        let v = t.v_rest[l] + (old.v[l] - t.v_rest[l]) * t.v_decay[l] + dv;
+        let v = if v > inputs.low { v } else { inputs.low };
+        let v = if v < inputs.high { v } else { inputs.high };
+        let held = held_until[l] >= inputs.hold_from;
+        new.v[l] = if held { v_reset[l] } else { v };
+        let released = (held_until[l] > inputs.t_start) & !held & !SNAP;
+        attention |= u32::from(released | ((v > t.v_attention[l]) & !held));
+    }
+    attention != 0
 }
 
 impl<const G: usize> Buffers<G> {
@@ -160,6 +235,52 @@ impl<const G: usize> Buffers<G> {
         self.events.clear();
     }
 
+    /// Sums the events of a step on a block; says whether there are any. If
+    /// not, the sums stay as they were.
+    #[inline(always)]
+    fn drive<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) -> bool {
+        let mut touched = [false; G];
+        for g in 0..G {
+            let (mut a0, mut a1) = ([0.0_f32; L], [0.0_f32; L]);
+            for touch in &self.events.touches[g] {
+                if let Some(s) = touch.on(&common.table, block) {
+                    touched[g] = true;
+                    for l in 0..L {
+                        a0[l] += s[l];
+                        a1[l] += s[l] * touch.e;
+                    }
+                }
+            }
+            if !touched[g] {
+                continue;
+            }
+            let (x, current) = (&mut self.drive.x[g], &mut self.drive.current[g]);
+            if SNAP {
+                // Events act as if the current had jumped when the step began.
+                let t = &self.trials[block];
+                for l in 0..L {
+                    x[l] = t.kappa[g][l] * a0[l];
+                    current[l] = t.decay[g][l] * a0[l];
+                }
+            } else {
+                let [m0, m1] = [&c.event_membrane[0][g], &c.event_membrane[1][g]];
+                let [c0, c1] = [&c.event_current[0][g], &c.event_current[1][g]];
+                for l in 0..L {
+                    x[l] = m0[l] * a0[l] + m1[l] * a1[l];
+                    current[l] = c0[l] * a0[l] + c1[l] * a1[l];
+                }
+            }
+        }
+        let driven = touched.contains(&true);
+        if driven {
+            for g in (0..G).filter(|&g| !touched[g]) {
+                self.drive.x[g] = [0.0; L];
+                self.drive.current[g] = [0.0; L];
+            }
+        }
+        driven
+    }
+
     /// Advances one block by one step.
     #[inline(always)]
     fn advance<const SNAP: bool>(
@@ -171,46 +292,7 @@ impl<const G: usize> Buffers<G> {
         delay: f32,
         noisy: bool,
     ) {
-        let t = &self.trials[block];
-        let (old, new) = (&self.before[block], &mut self.after[block]);
-        let mut x = [[0.0_f32; L]; G];
-        let mut dv = [0.0_f32; L];
-        for g in 0..G {
-            let (mut a0, mut a1) = ([0.0_f32; L], [0.0_f32; L]);
-            let mut touched = false;
-            for touch in &self.events.touches[g] {
-                if let Some(s) = touch.on(&common.table, block) {
-                    touched = true;
-                    for l in 0..L {
-                        a0[l] += s[l];
-                        a1[l] += s[l] * touch.e;
-                    }
-                }
-            }
-            let (x, decay, kappa) = (&mut x[g], &t.decay[g], &t.kappa[g]);
-            let (old, new) = (&old.current[g], &mut new.current[g]);
-            if touched && SNAP {
-                for l in 0..L {
-                    x[l] = kappa[l] * (old[l] + a0[l]);
-                    new[l] = decay[l] * (old[l] + a0[l]);
-                }
-            } else if touched {
-                let [m0, m1] = [&c.event_membrane[0][g], &c.event_membrane[1][g]];
-                let [c0, c1] = [&c.event_current[0][g], &c.event_current[1][g]];
-                for l in 0..L {
-                    x[l] = kappa[l] * old[l] + (m0[l] * a0[l] + m1[l] * a1[l]);
-                    new[l] = decay[l] * old[l] + (c0[l] * a0[l] + c1[l] * a1[l]);
-                }
-            } else {
-                for l in 0..L {
-                    x[l] = kappa[l] * old[l];
-                    new[l] = decay[l] * old[l];
-                }
-            }
-            for l in 0..L {
-                dv[l] += t.saturation[g][l] * saturate(x[l]);
-            }
-        }
+        let driven = self.events.any() && self.drive::<SNAP>(common, c, block);
         let mut kick = [0.0_f32; L];
         if noisy {
             let shift = 8 * (step.index % 4) as u32;
@@ -221,22 +303,27 @@ impl<const G: usize> Buffers<G> {
             }
         }
         let (low, high) = common.v_range;
-        let (hold_from, t_start) = (hold_from::<SNAP>(step), step.start() as f32);
-        let held_until = &self.held_until[block];
-        let mut attention = 0_u32;
-        for l in 0..L {
-            let v = t.v_rest[l] + (old.v[l] - t.v_rest[l]) * t.v_decay[l] + (dv[l] + kick[l]);
-            let v = if v > low { v } else { low };
-            let v = if v < high { v } else { high };
-            let held = held_until[l] >= hold_from;
-            new.v[l] = if held { c.v_reset[l] } else { v };
-            let released = (held_until[l] > t_start) & !held & !SNAP;
-            attention |= u32::from(released | ((v > t.v_attention[l]) & !held));
-        }
-        if attention != 0 {
+        let inputs = Inputs {
+            trial: &self.trials[block],
+            drive: &self.drive,
+            kick: &kick,
+            v_reset: &c.v_reset,
+            held_until: &self.held_until[block],
+            low,
+            high,
+            t_start: step.start() as f32,
+            hold_from: hold_from::<SNAP>(step),
+        };
+        let (old, new) = (&self.before[block], &mut self.after[block]);
+        let attention = if driven {
+            propagate::<G, true, SNAP>(&inputs, old, new)
+        } else {
+            propagate::<G, false, SNAP>(&inputs, old, new)
+        };
+        if attention {
             let pass = Pass {
                 step,
-                x: &x,
+                driven,
                 kick: &kick,
                 delay,
             };
@@ -285,6 +372,7 @@ impl<const G: usize> Buffers<G> {
                 }
             }
             self.local.sort_by(|a, b| a.at.total_cmp(&b.at));
+            let old = &self.before[block];
             let neuron: LocalNeuron<G> = LocalNeuron {
                 v_rest: t.v_rest[l],
                 v_reset: c.v_reset[l],
@@ -293,7 +381,8 @@ impl<const G: usize> Buffers<G> {
                 inverse_tau_syn: std::array::from_fn(|g| c.inverse_tau_syn[g][l]),
                 gain: std::array::from_fn(|g| {
                     let trial = t.saturation[g][l] / c.saturation[g][l].abs();
-                    let x = pass.x[g][l];
+                    let driven = if pass.driven { self.drive.x[g][l] } else { 0.0 };
+                    let x = t.kappa[g][l] * old.current[g][l] + driven;
                     if x > 1e-6 {
                         trial * saturate(x) / x
                     } else {
@@ -303,7 +392,6 @@ impl<const G: usize> Buffers<G> {
                 drift: pass.kick[l] / h,
                 hold: pass.delay + c.refractory[l],
             };
-            let old = &self.before[block];
             let moment = Moment {
                 v: old.v[l],
                 current: std::array::from_fn(|g| old.current[g][l]),

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn finds_the_nearest_code_on_either_slope() {
-        let targets: Vec<f64> = (0..50).map(|n| 20.3 * f64::from(n)).collect();
+        let targets: Vec<f64> = (0..50).map(|n| 20.31 * f64::from(n)).collect();
         for (slope, sign) in [(Slope::Rising, 1.0), (Slope::Falling, -1.0)] {
             let wanted: Vec<f64> = targets.iter().map(|t| sign * t).collect();
             let found = binary_search(&wanted, slope, |codes, _| {

@@ -145,7 +145,7 @@ impl<const G: usize> LifBlock<G> {
         self.v_rest[l] = p.v_rest as f32;
         self.v_reset[l] = p.v_reset as f32;
         self.v_threshold[l] = p.v_threshold as f32;
-        let margin = 1.5 * (h / p.tau_mem).powi(2) * (p.v_threshold - p.v_rest).abs();
+        let margin = 0.5 * (h / p.tau_mem).powi(2) * (p.v_threshold - p.v_rest).abs();
         self.v_attention[l] = if p.v_threshold.is_finite() {
             (p.v_threshold - margin) as f32
         } else {
