@@ -7,34 +7,79 @@
 mod check;
 mod difference;
 mod load;
+mod profile;
 mod sections;
 
 pub use difference::{Difference, obstacles};
 pub use load::{Assignment, ConfigError, load};
-pub use sections::{DataConfig, DataSet, NetworkConfig, RunConfig, SubstrateKind, TrainConfig};
+pub use sections::{DataConfig, DataSet, NetworkConfig, RunConfig, SubstrateKind, TimeConfig};
 
 use std::fmt;
 
+use bss2_encode::EncoderConfig;
+use bss2_learn::TrainConfig;
 use serde::{Deserialize, Serialize};
+
+use crate::chip::ChipConfig;
 
 /// A whole experiment.
 ///
 /// # Source
 /// Defaults are the protocol for 16x16 MNIST of Cramer et al., PNAS 2022, and
 /// its public code.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Experiment {
     /// What the network runs on.
     pub substrate: SubstrateKind,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images per step.
+    pub batch: usize,
     /// Which images are learned.
     pub data: DataConfig,
+    /// From images to spikes.
+    pub encoder: EncoderConfig,
+    /// When membranes are read.
+    pub time: TimeConfig,
     /// Size of the network.
     pub network: NetworkConfig,
     /// How it is trained.
     pub train: TrainConfig,
+    /// The emulated chip.
+    pub chip: ChipConfig,
     /// What bears on the work alone and not on its result.
     pub run: RunConfig,
+}
+
+impl Default for Experiment {
+    fn default() -> Self {
+        Self {
+            substrate: SubstrateKind::default(),
+            epochs: 50,
+            batch: 100,
+            data: DataConfig::default(),
+            encoder: EncoderConfig::default(),
+            time: TimeConfig::default(),
+            network: NetworkConfig::default(),
+            train: TrainConfig::default(),
+            chip: ChipConfig::default(),
+            run: RunConfig::default(),
+        }
+    }
+}
+
+impl Experiment {
+    /// What the network runs on, for titles: `software` or `chip 3 (cube66)`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.substrate {
+            SubstrateKind::Software => "software".into(),
+            SubstrateKind::Chip => {
+                format!("chip {} ({})", self.chip.seed.0, self.chip.profile.name)
+            }
+        }
+    }
 }
 
 /// One value outside its range.

@@ -249,9 +249,14 @@ mod tests {
             .unwrap()
             .port();
         let url = format!("http://127.0.0.1:{port}/file");
-        let error = fetch(&[url.clone()], &folder.path().join("file"), right, |_| ())
-            .unwrap_err()
-            .to_string();
+        let error = fetch(
+            std::slice::from_ref(&url),
+            &folder.path().join("file"),
+            right,
+            |_| (),
+        )
+        .unwrap_err()
+        .to_string();
         assert!(error.contains(&url) && error.contains("by hand"), "{error}");
     }
 }

@@ -121,12 +121,22 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::NoRun`], [`RunFolderError::Config`].
     pub fn read_config(path: &Path) -> Result<Experiment, RunFolderError> {
-        if !path.join(CONFIG).is_file() {
-            return Err(RunFolderError::NoRun {
+        Ok(config::load(Some(&Self::config_path(path)?), &[])?)
+    }
+
+    /// Where the configuration of the run in a folder lies.
+    ///
+    /// # Errors
+    /// [`RunFolderError::NoRun`].
+    pub fn config_path(path: &Path) -> Result<PathBuf, RunFolderError> {
+        let config = path.join(CONFIG);
+        if config.is_file() {
+            Ok(config)
+        } else {
+            Err(RunFolderError::NoRun {
                 path: path.to_owned(),
-            });
+            })
         }
-        Ok(config::load(Some(&path.join(CONFIG)), &[])?)
     }
 
     /// Goes on with the run in a folder, under a configuration that may differ
@@ -186,7 +196,7 @@ impl RunFolder {
     /// The state of highest test accuracy.
     #[must_use]
     pub fn best_checkpoint(&self) -> PathBuf {
-        self.path.join("best.ckpt")
+        best_checkpoint_path(&self.path)
     }
 
     /// Writes the picture of the learning curve.
@@ -203,6 +213,12 @@ impl RunFolder {
 #[must_use]
 pub fn last_checkpoint_path(run: &Path) -> PathBuf {
     run.join("last.ckpt")
+}
+
+/// Where the state of highest test accuracy lies.
+#[must_use]
+pub fn best_checkpoint_path(run: &Path) -> PathBuf {
+    run.join("best.ckpt")
 }
 
 /// Where the metrics of a run lie.
@@ -258,10 +274,10 @@ mod tests {
         ));
         drop(held);
         let mut longer = experiment.clone();
-        longer.train.epochs += 1;
+        longer.epochs += 1;
         drop(RunFolder::resume(&path, &longer).unwrap());
         assert_eq!(RunFolder::read_config(&path).unwrap(), longer);
-        longer.train.seed += 1;
+        longer.train.seed.0 += 1;
         let error = RunFolder::resume(&path, &longer).unwrap_err().to_string();
         assert!(error.contains("train.seed was 0 and now is 1"), "{error}");
         assert_eq!(next_free(parent.path(), "run"), parent.path().join("run-2"));

@@ -16,7 +16,7 @@ pub struct Difference {
 /// Keys that may change when a run is resumed: they bear on how long, how fast
 /// and from which folder, not on what is computed.
 const FREE: [&str; 4] = [
-    "train.epochs",
+    "epochs",
     "run.threads",
     "run.checkpoint_every",
     "data.folder",
@@ -74,10 +74,10 @@ mod tests {
     fn only_keys_that_change_the_result_forbid_resuming() {
         let was = Experiment::default();
         let mut asked = was.clone();
-        asked.train.epochs += 1;
+        asked.epochs += 1;
         asked.run.threads = 7;
         assert_eq!(obstacles(&was, &asked), []);
-        asked.train.seed += 1;
+        asked.train.seed.0 += 1;
         let found = obstacles(&was, &asked);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].key, "train.seed");

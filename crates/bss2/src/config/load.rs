@@ -10,9 +10,9 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
-use super::{Experiment, Fault};
+use super::{Experiment, Fault, profile};
 
-/// One value set from outside the file: `train.epochs = 3`.
+/// One value set from outside the file: `epochs = 3`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assignment {
     /// The key's path, joined by dots.
@@ -39,7 +39,7 @@ impl Assignment {
     /// # Errors
     /// A hint when there is no `=` or no key.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let hint = || format!("{text:?} is no key=value, such as train.batch=50");
+        let hint = || format!("{text:?} is no key=value, such as batch=50");
         let (key, value) = text.split_once('=').ok_or_else(hint)?;
         let (key, value) = (key.trim(), value.trim());
         if key.is_empty() || key.split('.').any(str::is_empty) {
@@ -129,25 +129,34 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
             text.clone(),
         )
     };
-    // The file alone first, as errors of its text know their place.
     let file_error = |error: toml::de::Error| ConfigError::Parse {
         message: error.message().to_owned(),
-        file: named(),
         place: error.span().map(SourceSpan::from),
+        file: named(),
     };
-    toml::from_str::<Experiment>(&text).map_err(file_error)?;
+    let bad_profile = |message| ConfigError::Parse {
+        message,
+        place: place(&text, "chip.profile"),
+        file: named(),
+    };
     let mut table: toml::Table = text.parse().map_err(file_error)?;
+    let named_profile = profile::expand(&mut table).map_err(bad_profile)?;
+    let mut experiment = Experiment::deserialize(table.clone()).map_err(|error| {
+        // The text knows places, but not what a profile's name stands for.
+        let placed = toml::from_str::<Experiment>(&text).err();
+        file_error(placed.filter(|_| !named_profile).unwrap_or(error))
+    })?;
     for assignment in assignments {
-        assign(&mut table, assignment)?;
-        // Checked one by one, so that an error names its origin.
-        if let Err(error) = Experiment::deserialize(table.clone()) {
-            return Err(ConfigError::Assignment {
-                origin: assignment.origin.clone(),
-                message: error.message().to_owned(),
-            });
-        }
+        let fail = |message| ConfigError::Assignment {
+            origin: assignment.origin.clone(),
+            message,
+        };
+        assign(&mut table, assignment).map_err(fail)?;
+        profile::expand(&mut table).map_err(fail)?;
+        // One by one, so that an error names its origin.
+        experiment = Experiment::deserialize(table.clone())
+            .map_err(|error| fail(error.message().to_owned()))?;
     }
-    let experiment = Experiment::deserialize(table).map_err(file_error)?;
     let faults = experiment.faults();
     if faults.is_empty() {
         return Ok(experiment);
@@ -166,7 +175,7 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
     })
 }
 
-fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), ConfigError> {
+fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), String> {
     let mut table = table;
     let (path, last) = match assignment.key.rsplit_once('.') {
         Some((path, last)) => (path.split('.').collect(), last),
@@ -177,10 +186,7 @@ fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), Config
             .entry(part)
             .or_insert_with(|| toml::Table::new().into())
             .as_table_mut()
-            .ok_or_else(|| ConfigError::Assignment {
-                origin: assignment.origin.clone(),
-                message: format!("{part} is a value and has no keys below it"),
-            })?;
+            .ok_or_else(|| format!("{part} is a value and has no keys below it"))?;
     }
     table.insert(last.into(), assignment.value.clone());
     Ok(())
@@ -217,33 +223,35 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let experiment =
-            load_text("[train]\nepochs = 7\nbatch = 50\n", &["train.epochs=3"]).unwrap();
-        assert_eq!(experiment.train.epochs, 3);
-        assert_eq!(experiment.train.batch, 50);
+        let experiment = load_text("epochs = 7\nbatch = 50\n", &["epochs=3"]).unwrap();
+        assert_eq!(experiment.epochs, 3);
+        assert_eq!(experiment.batch, 50);
         assert_eq!(experiment.network, Experiment::default().network);
     }
 
     #[test]
     fn an_unknown_key_is_pointed_at() {
-        let text = "[train]\nepoch = 7\n";
+        let text = "[train]\ndropuot = 0.1\n";
         let ConfigError::Parse { message, place, .. } = load_text(text, &[]).unwrap_err() else {
             panic!("a parse error is due");
         };
-        assert!(message.contains("epoch"), "{message}");
+        assert!(message.contains("dropuot"), "{message}");
         let place = place.unwrap();
-        assert_eq!(&text[place.offset()..place.offset() + place.len()], "epoch");
+        assert_eq!(
+            &text[place.offset()..place.offset() + place.len()],
+            "dropuot"
+        );
     }
 
     #[test]
     fn every_value_out_of_range_is_reported_at_once() {
-        let text = "[train]\nbatch = 0\n[network]\nhidden = 0\n";
+        let text = "batch = 0\n[network]\nhidden = 0\n";
         let error = load_text(text, &["run.threads=5000"]).unwrap_err();
         let ConfigError::Invalid { faults, places, .. } = error else {
             panic!("faults are due: {error}");
         };
         let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
-        for key in ["train.batch", "network.hidden", "run.threads"] {
+        for key in ["batch", "network.hidden", "run.threads"] {
             assert!(keys.contains(&key), "{key} in {keys:?}");
         }
         assert_eq!(places.len(), 2);
@@ -251,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_bad_assignment_names_itself() {
-        for text in ["train.no_such=1", "train.epochs=many", "train.epochs.x=1"] {
+        for text in ["train.no_such=1", "epochs=many", "epochs.x=1"] {
             let error = load_text("", &[text]).unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bss2_event::Seconds;
+use bss2_event::{Seconds, TimeGrid};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -37,12 +37,26 @@ pub enum DataSet {
     Auto,
     /// MNIST, an error where it is not found.
     Mnist,
+    /// Fashion-MNIST, an error where it is not found.
+    FashionMnist,
     /// Digits drawn by the program itself.
     Generated,
 }
 
+impl DataSet {
+    /// The published files that hold it, if it comes from files.
+    #[must_use]
+    pub fn files(self) -> Option<bss2_encode::DataSet> {
+        match self {
+            Self::Auto | Self::Mnist => Some(bss2_encode::DataSet::Mnist),
+            Self::FashionMnist => Some(bss2_encode::DataSet::FashionMnist),
+            Self::Generated => None,
+        }
+    }
+}
+
 /// Which images are learned.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
     /// Name of the set.
@@ -50,10 +64,58 @@ pub struct DataConfig {
     /// Folder of its files; searched for where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// Whether files must have the published content; `false` lets cut-down and
+    /// self-made files pass.
+    pub verify: bool,
     /// How many training images are used, from the first; 0 for all.
     pub train_images: usize,
     /// How many test images are used, from the first; 0 for all.
     pub test_images: usize,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            set: DataSet::default(),
+            folder: None,
+            verify: true,
+            train_images: 0,
+            test_images: 0,
+        }
+    }
+}
+
+/// When membranes are read.
+///
+/// # Source
+/// Cramer et al. 2022, public code: 20 samples of the CADC, 1.7 us apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeConfig {
+    /// Samples of each membrane.
+    pub steps: usize,
+    /// Time between two samples.
+    pub dt: Seconds,
+}
+
+impl Default for TimeConfig {
+    fn default() -> Self {
+        Self {
+            steps: 20,
+            dt: Seconds::micro(1.7),
+        }
+    }
+}
+
+impl TimeConfig {
+    /// The grid of recordings.
+    #[must_use]
+    pub fn grid(&self) -> TimeGrid {
+        TimeGrid {
+            steps: self.steps,
+            dt: self.dt,
+        }
+    }
 }
 
 /// Size of the network; inputs and outputs follow from the data.
@@ -67,28 +129,6 @@ pub struct NetworkConfig {
 impl Default for NetworkConfig {
     fn default() -> Self {
         Self { hidden: 246 }
-    }
-}
-
-/// How the network is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    /// Passes over the training images.
-    pub epochs: u32,
-    /// Images per step.
-    pub batch: usize,
-    /// Seed of initial weights, order and augmentation.
-    pub seed: u32,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 50,
-            batch: 100,
-            seed: 0,
-        }
     }
 }
 

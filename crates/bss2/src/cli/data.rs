@@ -1,0 +1,134 @@
+//! `bss2 data`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bss2_encode::{DataSet, Part, Verify, find_mnist, load_mnist};
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use miette::IntoDiagnostic;
+
+use crate::download;
+
+/// What is done with data sets.
+#[derive(Debug, Subcommand)]
+pub(super) enum Task {
+    /// Say which data sets are found, and verify their content.
+    Check(CheckArguments),
+    /// Download a data set and verify it.
+    Fetch(FetchArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Folder to look into, in place of the usual ones.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FetchArguments {
+    /// Which data set.
+    #[arg(value_enum, default_value_t = Name::Mnist)]
+    name: Name,
+    /// Folder that the files go to.
+    #[arg(long, value_name = "DIR", default_value = "datasets/cache")]
+    out: PathBuf,
+}
+
+/// A data set that can be downloaded.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Name {
+    /// Handwritten digits.
+    Mnist,
+    /// Articles of clothing.
+    FashionMnist,
+}
+
+impl Name {
+    fn set(self) -> DataSet {
+        match self {
+            Self::Mnist => DataSet::Mnist,
+            Self::FashionMnist => DataSet::FashionMnist,
+        }
+    }
+}
+
+pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
+    match task {
+        Task::Check(arguments) => check(arguments.data.as_deref()),
+        Task::Fetch(arguments) => fetch(arguments.name.set(), &arguments.out),
+    }
+}
+
+/// A data set that is not there is no failure; one that is wrong is.
+fn check(folder: Option<&Path>) -> miette::Result<ExitCode> {
+    let mut wrong = false;
+    for set in DataSet::ALL {
+        let manifest = set.manifest();
+        let found = match find_mnist(set, folder) {
+            Ok(found) => found,
+            Err(error) => {
+                println!("{}: not there ({error})", manifest.name);
+                continue;
+            }
+        };
+        match load_mnist(&found.folder, set, Verify::Manifest) {
+            Ok(split) => println!(
+                "{}: {} training and {} test images in {}, content verified",
+                manifest.name,
+                split.train.len(),
+                split.test.len(),
+                found.folder.display()
+            ),
+            Err(error) => {
+                wrong = true;
+                println!("{}: wrong: {error}", manifest.name);
+            }
+        }
+    }
+    println!("generated digits: always there, drawn by the program");
+    Ok(if wrong {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn fetch(set: DataSet, out: &Path) -> miette::Result<ExitCode> {
+    let manifest = set.manifest();
+    let folder = out.join(&manifest.folders[0]);
+    for part in Part::ALL {
+        let name = format!("{}.gz", part.file_name());
+        let target = folder.join(&name);
+        if std::fs::read(&target).is_ok_and(|bytes| manifest.verify(part, &bytes, &target).is_ok())
+        {
+            eprintln!("{name}: there already, verified");
+            continue;
+        }
+        let bar = ProgressBar::new(0).with_style(
+            ProgressStyle::with_template("{prefix} [{bar:24}] {bytes}/{total_bytes}  {eta} left")
+                .into_diagnostic()?,
+        );
+        bar.set_prefix(name.clone());
+        download::fetch(
+            &manifest.urls(part),
+            &target,
+            |bytes| {
+                manifest
+                    .verify(part, bytes, &target)
+                    .map_err(|error| error.to_string())
+            },
+            |progress| {
+                bar.set_length(progress.total.unwrap_or(progress.bytes));
+                bar.set_position(progress.bytes);
+            },
+        )
+        .into_diagnostic()?;
+        bar.finish_and_clear();
+        eprintln!("{name}: downloaded and verified");
+    }
+    println!("{} is in {}", manifest.name, folder.display());
+    println!("licence: {}\ncite: {}", manifest.licence, manifest.citation);
+    Ok(ExitCode::SUCCESS)
+}

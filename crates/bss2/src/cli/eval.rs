@@ -1,0 +1,51 @@
+//! `bss2 eval`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config;
+use crate::data::Data;
+use crate::evaluation;
+use crate::run_folder::{self, RunFolder};
+use crate::substrates;
+
+use super::{PlaceFlags, SubstrateFlags};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Folder of the run.
+    run: PathBuf,
+    #[command(flatten)]
+    substrate: SubstrateFlags,
+    #[command(flatten)]
+    place: PlaceFlags,
+    /// Take the weights of highest test accuracy in place of the last.
+    #[arg(long)]
+    best: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
+    let mut assignments = arguments.substrate.assignments();
+    assignments.extend(arguments.place.assignments());
+    let own = RunFolder::config_path(&arguments.run)?;
+    let mut experiment = config::load(Some(&own), &assignments)?;
+    super::use_threads(experiment.run.threads)?;
+    let data = Data::load(&mut experiment)?;
+    let mut substrate = substrates::build(&experiment, &data)?;
+    let checkpoint = if arguments.best {
+        run_folder::best_checkpoint_path(&arguments.run)
+    } else {
+        run_folder::last_checkpoint_path(&arguments.run)
+    };
+    let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), &checkpoint)?;
+    println!(
+        "{}: test accuracy {:.2} % on {} images of {}, {:.1} hidden spikes/image, {:.0} images/s",
+        experiment.place(),
+        100.0 * evaluation.accuracy,
+        data.test.len(),
+        data.name(),
+        evaluation.hidden_spikes_per_image,
+        evaluation.images_per_s,
+    );
+    Ok(ExitCode::SUCCESS)
+}

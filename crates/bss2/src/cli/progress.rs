@@ -1,0 +1,126 @@
+//! What training shows on the terminal.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use miette::IntoDiagnostic;
+
+use crate::metrics::EpochMetrics;
+use crate::training::{Observer, StepReport};
+
+/// Interrupts so far.
+static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+
+/// Exit code of an interrupted run, as shells report SIGINT.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// From now on Ctrl-C asks for a clean stop; a second one ends the process at
+/// once, which loses no more than the work since the last checkpoint.
+pub(super) fn catch_interrupts() -> miette::Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTS.fetch_add(1, Ordering::SeqCst) > 0 {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    })
+    .into_diagnostic()
+}
+
+/// Shows a bar on a terminal, and one line per epoch everywhere.
+pub(super) struct Terminal {
+    bar: ProgressBar,
+    epochs: u32,
+    start: Instant,
+    /// Share of the run that was done when this process began.
+    done_at_start: Option<f64>,
+}
+
+impl Terminal {
+    pub(super) fn new(epochs: u32) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}")
+            .expect("the template is correct")
+            .progress_chars("=> ");
+        bar.set_style(style);
+        Self {
+            bar,
+            epochs,
+            start: Instant::now(),
+            done_at_start: None,
+        }
+    }
+
+    fn line(&self, text: String) {
+        // A hidden bar prints nothing at all.
+        if self.bar.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    fn time_left(&mut self, done: f64) -> String {
+        let begin = *self.done_at_start.get_or_insert(done);
+        let share = done - begin;
+        if share <= 0.0 {
+            return "--:--".into();
+        }
+        let seconds = self.start.elapsed().as_secs_f64() * (1.0 - done) / share;
+        let seconds = seconds.round() as u64;
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        match hours {
+            0 => format!("{minutes:02}:{:02}", seconds % 60),
+            _ => format!("{hours}:{minutes:02}:{:02}", seconds % 60),
+        }
+    }
+}
+
+impl Observer for Terminal {
+    fn step(&mut self, report: &StepReport) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let steps = f64::from(report.steps);
+        let whole = steps * f64::from(self.epochs);
+        let done = (f64::from(report.epoch) * steps + f64::from(report.step)) / whole;
+        let left = self.time_left(done);
+        self.bar.set_length(u64::from(report.steps));
+        self.bar.set_position(u64::from(report.step));
+        self.bar
+            .set_prefix(format!("epoch {}/{}", report.epoch + 1, self.epochs));
+        self.bar.set_message(format!(
+            "loss {:.4}  accuracy {:.2} %  {:.0} images/s  {left} left",
+            report.loss,
+            100.0 * report.accuracy,
+            report.images_per_s,
+        ));
+    }
+
+    fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: f64) {
+        self.line(format!(
+            "epoch {}/{}  loss {:.4}  train {:.2} %  test {:.2} %  {:.1} hidden spikes/image  \
+             {:.0} images/s  (test {test_images_per_s:.0} images/s)",
+            metrics.epoch,
+            self.epochs,
+            metrics.loss,
+            100.0 * metrics.train_accuracy,
+            100.0 * metrics.test_accuracy,
+            metrics.hidden_spikes_per_image,
+            metrics.images_per_s,
+        ));
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.line(format!("warning: {text}"));
+    }
+
+    fn stop_requested(&self) -> bool {
+        INTERRUPTS.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,135 @@
+//! `bss2 train`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::config::{self, Assignment, Experiment};
+use crate::data::Data;
+use crate::run_folder::{self, RunFolder};
+use crate::substrates;
+use crate::training::{Ending, Training};
+
+use super::progress::{self, Terminal};
+use super::{PlaceFlags, SubstrateFlags};
+
+/// What is trained.
+#[derive(Debug, Subcommand)]
+pub(super) enum Task {
+    /// 16x16 MNIST, or generated digits where it is not found.
+    Mnist(Arguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    substrate: SubstrateFlags,
+    #[command(flatten)]
+    place: PlaceFlags,
+    /// Passes over the training images.
+    #[arg(long, value_name = "N")]
+    epochs: Option<u32>,
+    /// Seed of initial weights, order of images, dropout and augmentation.
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// Share of hidden neurons that are dropped in each step.
+    #[arg(long, value_name = "SHARE")]
+    dropout: Option<f64>,
+    /// Largest angle by which training images are turned, in degrees.
+    #[arg(long, value_name = "DEGREES")]
+    rotation: Option<f64>,
+    /// Any other key of the configuration.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Assignment::parse)]
+    set: Vec<Assignment>,
+    /// Configuration file; flags win over it.
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Folder of the run; else the next free one below runs/.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the run in --out.
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Print the whole configuration and stop.
+    #[arg(long)]
+    print_config: bool,
+}
+
+impl Arguments {
+    fn assignments(&self) -> Vec<Assignment> {
+        let mut list = self.substrate.assignments();
+        list.extend(self.place.assignments());
+        if let Some(epochs) = self.epochs {
+            list.push(Assignment::of_flag("--epochs", "epochs", i64::from(epochs)));
+        }
+        if let Some(seed) = self.seed {
+            list.push(Assignment::of_flag("--seed", "train.seed", i64::from(seed)));
+        }
+        if let Some(share) = self.dropout {
+            list.push(Assignment::of_flag("--dropout", "train.dropout", share));
+        }
+        if let Some(degrees) = self.rotation {
+            list.push(Assignment::of_flag(
+                "--rotation",
+                "encoder.augmentation.rotation_degrees",
+                degrees,
+            ));
+        }
+        list.extend(self.set.iter().cloned());
+        list
+    }
+
+    /// The experiment that is asked for; a resumed run's own unless a file says
+    /// otherwise.
+    fn experiment(&self) -> miette::Result<Experiment> {
+        let own = match (&self.config, &self.out) {
+            (None, Some(out)) if self.resume => Some(RunFolder::config_path(out)?),
+            (file, _) => file.clone(),
+        };
+        Ok(config::load(own.as_deref(), &self.assignments())?)
+    }
+}
+
+pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
+    let Task::Mnist(arguments) = task;
+    let mut experiment = arguments.experiment()?;
+    if arguments.print_config {
+        print!("{}", config::to_toml(&experiment));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let out = arguments.out.clone().unwrap_or_else(|| {
+        let name = format!("mnist-{}", experiment.substrate.name());
+        run_folder::next_free(Path::new("runs"), &name)
+    });
+    if !arguments.resume {
+        RunFolder::check_free(&out)?;
+    }
+    super::use_threads(experiment.run.threads)?;
+    let data = Data::load(&mut experiment)?;
+    for line in data.announcement() {
+        eprintln!("{line}");
+    }
+    let mut substrate = substrates::build(&experiment, &data)?;
+    let folder = if arguments.resume {
+        RunFolder::resume(&out, &experiment)?
+    } else {
+        RunFolder::create(&out, &experiment)?
+    };
+    progress::catch_interrupts()?;
+    let mut terminal = Terminal::new(experiment.epochs);
+    let training = Training::open(&experiment, &data, substrate.as_mut(), &folder)?;
+    let ending = training.run(&mut terminal)?;
+    drop(terminal);
+    let out = out.display();
+    match ending {
+        Ending::Complete => {
+            eprintln!("complete; the run is in {out}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Ending::Stopped => {
+            eprintln!("stopped; go on with: bss2 train mnist --resume --out {out}");
+            Ok(ExitCode::from(progress::INTERRUPTED))
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Everything that can keep an experiment from running.
+
+use bss2_encode::EncodeError;
+use bss2_event::RangeError;
+use bss2_learn::{LearnError, SubstrateError};
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::chip::ChipError;
+use crate::config::ConfigError;
+use crate::metrics::MetricsError;
+use crate::plot::PlotError;
+use crate::run_folder::RunFolderError;
+
+/// Errors of this crate.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+    /// The folder of the run.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    RunFolder(#[from] RunFolderError),
+    /// The data set or the encoder.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "`bss2 data check` looks at all data sets, `bss2 data fetch` downloads MNIST"
+    ))]
+    Encode(#[from] EncodeError),
+    /// Learning, or a checkpoint.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// The substrate failed.
+    #[error(transparent)]
+    Substrate(#[from] SubstrateError),
+    /// The chip refuses its settings or the network.
+    #[error(transparent)]
+    Chip(#[from] ChipError),
+    /// A number outside its range.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// The metrics file.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A figure.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+    /// The metrics do not reach as far as the checkpoint.
+    #[error(
+        "the checkpoint of this run stands in epoch {checkpoint}, but metrics.jsonl has {metrics} \
+         epochs: a file of the run was replaced or lost"
+    )]
+    MetricsBehind {
+        /// Epochs that the checkpoint has completed.
+        checkpoint: u32,
+        /// Epochs in the metrics file.
+        metrics: usize,
+    },
+}

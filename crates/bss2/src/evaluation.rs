@@ -1,0 +1,88 @@
+//! Tests of a trained network.
+
+use std::path::Path;
+use std::time::Instant;
+
+use bss2_encode::{AugmentationConfig, Encoder, EncoderConfig};
+use bss2_event::SpikeBatch;
+use bss2_learn::{Substrate, Trainer, checkpoint};
+
+use crate::config::Experiment;
+use crate::data::Data;
+use crate::error::Error;
+use crate::substrates::network_shape;
+use crate::training::State;
+
+/// What a test gave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// Share of images that were classified rightly, 0 to 1.
+    pub accuracy: f64,
+    /// Mean loss.
+    pub loss: f64,
+    /// Mean number of hidden spikes per image.
+    pub hidden_spikes_per_image: f64,
+    /// Images per second, their encoding included.
+    pub images_per_s: f64,
+}
+
+/// Presentations from here on are tests: the noise that test images meet is
+/// never that of training images of the same index.
+const TESTS: u32 = 1 << 23;
+
+/// Shows all test images, not augmented and in their order, to the network as
+/// the trainer holds it. Every epoch's test meets its own noise.
+///
+/// # Errors
+/// When encoder or substrate fail.
+pub fn test(
+    experiment: &Experiment,
+    data: &Data,
+    trainer: &mut Trainer,
+    substrate: &mut dyn Substrate,
+) -> Result<Evaluation, Error> {
+    let start = Instant::now();
+    let config = EncoderConfig {
+        augmentation: AugmentationConfig::default(),
+        ..experiment.encoder
+    };
+    let mut encoder = Encoder::new(&config, experiment.train.seed)?;
+    let mut batch = SpikeBatch::new(encoder.channels());
+    let presentation = TESTS + trainer.epoch();
+    let indices: Vec<u32> = (0..data.test.len() as u32).collect();
+    let (mut correct, mut spikes, mut loss) = (0, 0, 0.0);
+    for indices in indices.chunks(experiment.batch) {
+        encoder.encode(&data.test, indices, presentation, &mut batch)?;
+        let first = indices[0] as usize;
+        let labels = &data.test.labels()[first..][..indices.len()];
+        let result = trainer.evaluate(substrate, &batch, labels)?;
+        correct += result.correct;
+        spikes += result.hidden_spikes;
+        loss += result.loss.total() * labels.len() as f64;
+    }
+    let images = data.test.len() as f64;
+    Ok(Evaluation {
+        accuracy: correct as f64 / images,
+        loss: loss / images,
+        hidden_spikes_per_image: spikes as f64 / images,
+        images_per_s: images / start.elapsed().as_secs_f64(),
+    })
+}
+
+/// Tests the weights of a checkpoint on any substrate.
+///
+/// # Errors
+/// A checkpoint that is damaged or of another network, and as [`test`].
+pub fn evaluate(
+    experiment: &Experiment,
+    data: &Data,
+    substrate: &mut dyn Substrate,
+    checkpoint: &Path,
+) -> Result<Evaluation, Error> {
+    let state: State =
+        checkpoint::read_checkpoint(checkpoint).map_err(bss2_learn::LearnError::from)?;
+    let shape = network_shape(experiment, data);
+    let mut trainer = Trainer::new(experiment.train.clone(), shape, experiment.time.grid())?;
+    trainer.restore(state.into_snapshot())?;
+    test(experiment, data, &mut trainer, substrate)
+}

@@ -1,0 +1,38 @@
+//! What an experiment's network runs on.
+
+use bss2_learn::{Ideal, NetworkShape, Reset, Substrate};
+
+use crate::chip::Chip;
+use crate::config::{Experiment, SubstrateKind};
+use crate::data::Data;
+use crate::error::Error;
+
+/// The network of an experiment: an input for each pixel, an output for each
+/// class.
+#[must_use]
+pub fn network_shape(experiment: &Experiment, data: &Data) -> NetworkShape {
+    let side = experiment.encoder.reduction.side;
+    NetworkShape {
+        inputs: side * side,
+        hidden: experiment.network.hidden,
+        outputs: data.train.classes(),
+        recurrent: false,
+    }
+}
+
+/// Builds the substrate; a chip is drawn, placed on and calibrated.
+///
+/// # Errors
+/// [`Error::Chip`], above all for a network that does not fit;
+/// [`Error::Learn`] for settings outside their range.
+pub fn build(experiment: &Experiment, data: &Data) -> Result<Box<dyn Substrate>, Error> {
+    let shape = network_shape(experiment, data);
+    let time = experiment.time.grid();
+    Ok(match experiment.substrate {
+        SubstrateKind::Software => {
+            let model = &experiment.train.model;
+            Box::new(Ideal::<f32>::new(shape, time, model, Reset::default())?)
+        }
+        SubstrateKind::Chip => Box::new(Chip::new(experiment.chip.clone(), shape, time)?),
+    })
+}

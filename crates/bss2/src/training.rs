@@ -1,0 +1,291 @@
+//! Training in a run folder: interrupted at any moment, it goes on to the same
+//! result.
+//!
+//! The order at the end of an epoch is metrics, curve, best checkpoint, last
+//! checkpoint. A process that dies in between has told the metrics of an epoch
+//! that its last checkpoint does not know yet; when the run is resumed they are
+//! cut back to the checkpoint, and the epoch's end is repeated bit for bit.
+
+use std::time::Instant;
+
+use bss2_encode::{Encoder, EpochOrder};
+use bss2_event::SpikeBatch;
+use bss2_learn::checkpoint::{read_checkpoint, write_checkpoint};
+use bss2_learn::{Layer, LearnError, Snapshot, Substrate, Trainer};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Experiment;
+use crate::data::Data;
+use crate::error::Error;
+use crate::evaluation;
+use crate::metrics::{self, EpochMetrics};
+use crate::plot;
+use crate::run_folder::RunFolder;
+use crate::substrates::network_shape;
+
+/// Who watches a training.
+pub trait Observer {
+    /// A step is over.
+    fn step(&mut self, report: &StepReport);
+    /// An epoch is over; its test ran at so many images per second.
+    fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: f64);
+    /// Something a user should know.
+    fn warning(&mut self, text: &str);
+    /// Whether the training should stop after this step.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// The state of an epoch after one of its steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// Epochs that are over.
+    pub epoch: u32,
+    /// Steps of this epoch that are over.
+    pub step: u32,
+    /// Steps of an epoch.
+    pub steps: u32,
+    /// Mean loss of the epoch so far.
+    pub loss: f64,
+    /// Accuracy of the epoch so far, 0 to 1.
+    pub accuracy: f64,
+    /// Training images per second of the epoch so far.
+    pub images_per_s: f64,
+}
+
+/// How a training ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All epochs are over.
+    Complete,
+    /// The observer asked for it; the run can be resumed.
+    Stopped,
+}
+
+/// The content of a run's checkpoints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct State {
+    snapshot: Snapshot,
+    totals: Totals,
+}
+
+impl State {
+    /// What the trainer needs.
+    #[must_use]
+    pub fn into_snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+}
+
+/// Sums over the steps of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Totals {
+    images: u64,
+    loss: f64,
+    correct: u64,
+    hidden_spikes: u64,
+}
+
+impl Totals {
+    fn per_image(&self, sum: f64) -> f64 {
+        sum / self.images.max(1) as f64
+    }
+}
+
+/// A training at work in a run folder.
+pub struct Training<'a> {
+    experiment: &'a Experiment,
+    data: &'a Data,
+    substrate: &'a mut dyn Substrate,
+    folder: &'a RunFolder,
+    trainer: Trainer,
+    encoder: Encoder,
+    epochs: Vec<EpochMetrics>,
+    totals: Totals,
+    /// Layers that a warning was given for.
+    silent: Vec<Layer>,
+    /// Seconds that earlier sessions took, as far as they are known.
+    earlier: f64,
+    begin: Instant,
+}
+
+impl<'a> Training<'a> {
+    /// Prepares a training; it begins at the folder's last checkpoint if there
+    /// is one.
+    ///
+    /// # Errors
+    /// A damaged checkpoint or metrics file, or those of another experiment.
+    pub fn open(
+        experiment: &'a Experiment,
+        data: &'a Data,
+        substrate: &'a mut dyn Substrate,
+        folder: &'a RunFolder,
+    ) -> Result<Self, Error> {
+        let shape = network_shape(experiment, data);
+        let mut trainer = Trainer::new(experiment.train.clone(), shape, experiment.time.grid())?;
+        let (mut epochs, mut totals) = (Vec::new(), Totals::default());
+        let checkpoint = folder.last_checkpoint();
+        if checkpoint.exists() {
+            let state: State = read_checkpoint(&checkpoint).map_err(LearnError::from)?;
+            trainer.restore(state.snapshot)?;
+            totals = state.totals;
+            epochs = metrics::read(&folder.metrics())?;
+            if epochs.len() < trainer.epoch() as usize {
+                return Err(Error::MetricsBehind {
+                    checkpoint: trainer.epoch(),
+                    metrics: epochs.len(),
+                });
+            }
+            epochs.truncate(trainer.epoch() as usize);
+        }
+        Ok(Self {
+            encoder: Encoder::new(&experiment.encoder, experiment.train.seed)?,
+            earlier: epochs.last().map_or(0.0, |epoch| epoch.wall_s),
+            begin: Instant::now(),
+            silent: Vec::new(),
+            experiment,
+            data,
+            substrate,
+            folder,
+            trainer,
+            epochs,
+            totals,
+        })
+    }
+
+    /// Trains until all epochs are over or the observer asks to stop.
+    ///
+    /// # Errors
+    /// When encoder, substrate or learner fail, or a file cannot be written.
+    pub fn run(mut self, observer: &mut dyn Observer) -> Result<Ending, Error> {
+        metrics::write(&self.folder.metrics(), &self.epochs)?;
+        while self.trainer.epoch() < self.experiment.epochs {
+            let Some(images_per_s) = self.train_epoch(observer)? else {
+                return Ok(Ending::Stopped);
+            };
+            self.end_epoch(images_per_s, observer)?;
+            if observer.stop_requested() && self.trainer.epoch() < self.experiment.epochs {
+                return Ok(Ending::Stopped);
+            }
+        }
+        Ok(Ending::Complete)
+    }
+
+    /// The rest of the epoch that has begun: training images per second, or
+    /// nothing when it was stopped.
+    fn train_epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<f64>, Error> {
+        let train = &self.data.train;
+        let (seed, epoch) = (self.experiment.train.seed, self.trainer.epoch());
+        let order = EpochOrder::new(seed, epoch, train.len());
+        let steps = order.batches(self.experiment.batch).len();
+        let done = self.trainer.steps() as usize - epoch as usize * steps;
+        let mut batch = SpikeBatch::new(self.encoder.channels());
+        let mut labels = Vec::with_capacity(self.experiment.batch);
+        let interval = self.experiment.run.checkpoint_every.get();
+        let (begin, mut images, mut saved) = (Instant::now(), 0, Instant::now());
+        let mut images_per_s = 0.0;
+        for (step, indices) in order.batches(self.experiment.batch).enumerate().skip(done) {
+            self.encoder.encode(train, indices, epoch, &mut batch)?;
+            labels.clear();
+            labels.extend(indices.iter().map(|&i| train.labels()[i as usize]));
+            let report = self.trainer.step(self.substrate, &batch, &labels)?;
+            self.warn_of_silence(&report.write.silent_layers, observer);
+            let totals = &mut self.totals;
+            totals.images += report.samples as u64;
+            totals.loss += report.loss.total() * report.samples as f64;
+            totals.correct += report.correct as u64;
+            totals.hidden_spikes += report.hidden_spikes;
+            images += report.samples;
+            images_per_s = images as f64 / begin.elapsed().as_secs_f64();
+            observer.step(&StepReport {
+                epoch,
+                step: step as u32 + 1,
+                steps: steps as u32,
+                loss: totals.per_image(totals.loss),
+                accuracy: totals.per_image(totals.correct as f64),
+                images_per_s,
+            });
+            if step + 1 == steps {
+                break; // the epoch's end writes everything
+            }
+            let stop = observer.stop_requested();
+            if stop || saved.elapsed().as_secs_f64() >= interval {
+                self.save()?;
+                saved = Instant::now();
+            }
+            if stop {
+                return Ok(None);
+            }
+        }
+        Ok(Some(images_per_s))
+    }
+
+    fn end_epoch(&mut self, images_per_s: f64, observer: &mut dyn Observer) -> Result<(), Error> {
+        self.trainer.end_epoch();
+        let test = evaluation::test(
+            self.experiment,
+            self.data,
+            &mut self.trainer,
+            self.substrate,
+        )?;
+        let totals = std::mem::take(&mut self.totals);
+        let metrics = EpochMetrics {
+            epoch: self.trainer.epoch(),
+            loss: totals.per_image(totals.loss),
+            train_accuracy: totals.per_image(totals.correct as f64),
+            test_accuracy: test.accuracy,
+            hidden_spikes_per_image: totals.per_image(totals.hidden_spikes as f64),
+            images_per_s,
+            wall_s: self.earlier + self.begin.elapsed().as_secs_f64(),
+            data: self.data.name().to_owned(),
+        };
+        let best = self
+            .epochs
+            .iter()
+            .all(|e| e.test_accuracy < metrics.test_accuracy);
+        observer.epoch(&metrics, test.images_per_s);
+        self.epochs.push(metrics);
+        metrics::write(&self.folder.metrics(), &self.epochs)?;
+        self.folder
+            .write_curve(&plot::learning_curve(&self.title(), &self.epochs)?)?;
+        if best {
+            write_checkpoint(&self.folder.best_checkpoint(), &self.state())
+                .map_err(LearnError::from)?;
+        }
+        self.save()
+    }
+
+    fn title(&self) -> String {
+        format!(
+            "{}, {}, seed {}",
+            self.data.name(),
+            self.experiment.place(),
+            self.experiment.train.seed.0
+        )
+    }
+
+    fn state(&self) -> State {
+        State {
+            snapshot: self.trainer.snapshot(),
+            totals: self.totals,
+        }
+    }
+
+    fn save(&self) -> Result<(), Error> {
+        write_checkpoint(&self.folder.last_checkpoint(), &self.state())
+            .map_err(LearnError::from)?;
+        Ok(())
+    }
+
+    fn warn_of_silence(&mut self, layers: &[Layer], observer: &mut dyn Observer) {
+        for &layer in layers {
+            if !self.silent.contains(&layer) {
+                self.silent.push(layer);
+                observer.warning(&format!(
+                    "all {layer} weights round to zero on the hardware: nothing gets through"
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The command line, end to end, on small generated data.
+
+mod bad_input;
+mod chip;
+mod resume;
+mod support;
+mod train;

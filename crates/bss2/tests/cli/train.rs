@@ -1,0 +1,138 @@
+//! What a run leaves behind.
+
+use std::fs;
+
+use crate::support::{bss2, metrics, stderr, stdout, succeed, timeless, train};
+
+#[test]
+fn a_run_folder_is_complete_and_its_configuration_repeats_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let output = succeed(train(at, "a", &["--epochs", "3", "--seed", "5"]));
+    let said = stderr(&output);
+    assert!(said.contains("images/s"), "{said}");
+    assert!(said.contains("generated digits"), "{said}");
+    let run = at.join("a");
+    let mut names: Vec<_> = fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = [
+        "best.ckpt",
+        "config.toml",
+        "last.ckpt",
+        "learning_curve.svg",
+        "metrics.jsonl",
+    ];
+    assert_eq!(names, expected);
+
+    let lines = metrics(&run);
+    assert_eq!(lines.len(), 3);
+    for (i, line) in lines.iter().enumerate() {
+        assert_eq!(line["epoch"], i + 1);
+        assert_eq!(line["data"], "generated digits");
+        for key in ["loss", "hidden_spikes_per_image", "images_per_s", "wall_s"] {
+            assert!(line[key].as_f64().unwrap() > 0.0, "{key} in {line}");
+        }
+        for key in ["train_accuracy", "test_accuracy"] {
+            assert!((0.0..=1.0).contains(&line[key].as_f64().unwrap()), "{line}");
+        }
+    }
+    // It learned: chance is 0.1.
+    assert!(
+        lines[2]["train_accuracy"].as_f64().unwrap() > 0.3,
+        "{lines:?}"
+    );
+    assert!(
+        lines[2]["test_accuracy"].as_f64().unwrap() > 0.2,
+        "{lines:?}"
+    );
+    let svg = fs::read_to_string(run.join("learning_curve.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("generated digits"));
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    for text in [
+        "seed = 5",
+        "epochs = 3",
+        "set = \"generated\"",
+        "substrate = \"software\"",
+    ] {
+        assert!(config.contains(text), "{text} in {config}");
+    }
+
+    let mut again = bss2(at);
+    again.args(["train", "mnist", "--config", "a/config.toml", "--out", "b"]);
+    succeed(again);
+    assert_eq!(timeless(&run), timeless(&at.join("b")));
+    let read = |name: &str| fs::read(at.join(name).join("last.ckpt")).unwrap();
+    assert_eq!(read("a"), read("b"));
+
+    let mut eval = bss2(at);
+    eval.args(["eval", "a"]);
+    let said = stdout(&succeed(eval));
+    let accuracy = format!(
+        "{:.2} %",
+        100.0 * lines[2]["test_accuracy"].as_f64().unwrap()
+    );
+    assert!(said.contains(&accuracy), "{accuracy} in {said}");
+    assert!(said.contains("generated digits"), "{said}");
+}
+
+#[test]
+fn threads_do_not_change_a_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for threads in ["1", "2", "7"] {
+        succeed(train(at, threads, &["--epochs", "1", "--threads", threads]));
+    }
+    for other in ["2", "7"] {
+        assert_eq!(timeless(&at.join("1")), timeless(&at.join(other)));
+        let read = |name: &str| fs::read(at.join(name).join("last.ckpt")).unwrap();
+        assert_eq!(read("1"), read(other));
+    }
+}
+
+#[test]
+fn without_data_the_digits_are_generated_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bss2(folder.path());
+    command.args([
+        "train",
+        "mnist",
+        "--substrate",
+        "software",
+        "--epochs",
+        "1",
+        "--out",
+        "run",
+    ]);
+    command.args([
+        "--set",
+        "data.train_images=100",
+        "--set",
+        "data.test_images=50",
+    ]);
+    let said = stderr(&succeed(command));
+    assert!(said.contains("MNIST was not found"), "{said}");
+    assert!(said.contains("generated digits"), "{said}");
+    let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    assert!(config.contains("set = \"generated\""), "{config}");
+}
+
+#[test]
+fn the_printed_configuration_is_the_whole_of_it_and_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bss2(folder.path());
+    command.args(["train", "mnist", "--print-config", "--epochs", "9"]);
+    let text = stdout(&succeed(command));
+    assert!(
+        text.contains("epochs = 9") && text.contains("batch = 100"),
+        "{text}"
+    );
+    fs::write(folder.path().join("c.toml"), &text).unwrap();
+    let mut again = bss2(folder.path());
+    again.args(["train", "mnist", "--print-config", "--config", "c.toml"]);
+    assert_eq!(stdout(&succeed(again)), text);
+    // Nothing else happened.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}

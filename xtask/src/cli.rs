@@ -1,0 +1,25 @@
+//! The command line of the tasks.
+
+use clap::{Parser, Subcommand};
+
+use crate::reproduce;
+
+/// Repository tasks of bss2.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+/// A task.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Everything a change must pass: format, clippy, docs, tests.
+    Ci,
+    /// Checks the rules of the repository: layers, links, commands in docs.
+    Tidy,
+    /// Rebuild what the paper reports.
+    Reproduce(reproduce::Arguments),
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask reproduce --quick`: the MNIST rows of Table 1.
+//!
+//! Every training is a run folder below the output; a second call goes on
+//! where the first was stopped and trains nothing twice.
+
+mod report;
+mod rows;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use miette::{IntoDiagnostic, WrapErr, bail};
+
+use bss2::config::{DataConfig, Experiment};
+use bss2::data::Data;
+
+/// What is reproduced, from which data, and where the report goes.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The MNIST rows of Table 1 in a few epochs, in less than five minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Folder of the data set; searched for where it is not given.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder of the report and its runs.
+    #[arg(long, value_name = "DIR", default_value = "reproduce")]
+    out: PathBuf,
+    /// Seeds per row.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seeds: u32,
+    /// Epochs per training.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    epochs: u32,
+    /// Use only so many training images, from the first; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    train_images: usize,
+}
+
+/// Trains what is missing, then writes `report.md` and its figures.
+pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
+    if !arguments.quick {
+        bail!("only `cargo xtask reproduce --quick` is there so far");
+    }
+    if arguments.seeds == 0 || arguments.epochs == 0 {
+        bail!("--seeds and --epochs are 1 at least");
+    }
+    let mut base = Experiment {
+        epochs: arguments.epochs,
+        data: DataConfig {
+            folder: arguments.data.clone(),
+            train_images: arguments.train_images,
+            ..DataConfig::default()
+        },
+        ..Experiment::default()
+    };
+    let data = Data::load(&mut base)?;
+    for line in data.announcement() {
+        println!("{line}");
+    }
+    let results = rows::train_all(&base, &data, arguments.seeds, &arguments.out)?;
+    let report = report::write(&arguments.out, &data, &base, arguments.seeds, &results)?;
+    println!("\n{}", table::table(&results.rows));
+    println!("the report is {}", report.display());
+    Ok(())
+}
+
+/// Writes a file of the report as a whole.
+fn write(path: &std::path::Path, text: &str) -> miette::Result<()> {
+    bss2::files::write_atomically(path, text.as_bytes())
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} cannot be written", path.display()))
+}
