@@ -104,6 +104,9 @@ impl AffineMap {
     }
 }
 
+/// Pixels that are interpolated together.
+const LANES: usize = 8;
+
 /// An image framed with black, so that interpolation needs no special case at
 /// its border.
 #[derive(Debug, Clone, Default)]
@@ -139,21 +142,39 @@ impl FramedImage {
     #[inline(always)]
     pub(crate) fn sample_row(&self, map: &AffineMap, row: usize, first: usize, values: &mut [f64]) {
         let width = BEFORE + self.side + AFTER;
-        let (low, high) = (-(BEFORE as f32), self.side as f32);
+        // Far outside all is black; the frame stands for it. Counted from the
+        // frame's corner positions are not negative, where cutting is floor.
+        let (before, last) = (BEFORE as f32, (BEFORE + self.side) as f32);
         let row = row as f32;
-        for (i, value) in values.iter_mut().enumerate() {
-            let column = (first + i) as f32;
-            // Far outside all is black; the frame stands for it.
-            let x = (map.start[0] + map.cos * column - map.sin * row).clamp(low, high);
-            let y = (map.start[1] + map.sin * column + map.cos * row).clamp(low, high);
-            // Shifted into the frame both are positive, where cutting is floor.
-            let (x, y) = (x + BEFORE as f32, y + BEFORE as f32);
-            let (left, top) = (x as i32 as usize, y as i32 as usize);
-            let (u, v) = (x - left as f32, y - top as f32);
-            let upper = &self.pixels[top * width + left..][..width + 2];
-            let above = upper[0] + u * (upper[1] - upper[0]);
-            let below = upper[width] + u * (upper[width + 1] - upper[width]);
-            *value = (above + v * (below - above)).into();
+        let x0 = map.start[0] - map.sin * row + before;
+        let y0 = map.start[1] + map.cos * row + before;
+        for (chunk, values) in values.chunks_mut(LANES).enumerate() {
+            let mut place = [0; LANES];
+            let (mut u, mut v) = ([0.0; LANES], [0.0; LANES]);
+            for l in 0..LANES {
+                let column = (first + chunk * LANES + l) as f32;
+                let x = (x0 + map.cos * column).clamp(0.0, last);
+                let y = (y0 + map.sin * column).clamp(0.0, last);
+                let (left, top) = (x as i32, y as i32);
+                u[l] = x - left as f32;
+                v[l] = y - top as f32;
+                place[l] = top * width as i32 + left;
+            }
+            let mut corners = [[0.0; LANES]; 4];
+            for l in 0..values.len() {
+                let pixels = &self.pixels[place[l] as usize..][..width + 2];
+                corners[0][l] = pixels[0];
+                corners[1][l] = pixels[1];
+                corners[2][l] = pixels[width];
+                corners[3][l] = pixels[width + 1];
+            }
+            let mut results = [0.0; LANES];
+            for l in 0..LANES {
+                let above = corners[0][l] + u[l] * (corners[1][l] - corners[0][l]);
+                let below = corners[2][l] + u[l] * (corners[3][l] - corners[2][l]);
+                results[l] = f64::from(above + v[l] * (below - above));
+            }
+            values.copy_from_slice(&results[..values.len()]);
         }
     }
 }

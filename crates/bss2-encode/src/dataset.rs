@@ -244,17 +244,16 @@ fn load_set(
     images: Part,
     labels: Part,
 ) -> Result<ImageSet, EncodeError> {
-    let read = |part: Part| {
-        let path = file_of(folder, part)?;
-        let content = idx::read(&path, part.kind())?;
+    let (image_path, label_path) = (file_of(folder, images)?, file_of(folder, labels)?);
+    let read = |part: Part, path: &Path| {
+        let content = idx::read(path, part.kind())?;
         if verify == Verify::Manifest {
-            set.manifest()
-                .verify_pieces(part, content.pieces(), &path)?;
+            set.manifest().verify_pieces(part, content.pieces(), path)?;
         }
-        Ok::<_, EncodeError>((path, content))
+        Ok::<_, EncodeError>(content)
     };
-    let (label_path, label_content) = read(labels)?;
-    let (image_path, image_content) = read(images)?;
+    let image_content = read(images, &image_path)?;
+    let label_content = read(labels, &label_path)?;
     let [count, rows, columns] = image_content.dimensions[..] else {
         unreachable!("images have three dimensions");
     };

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::augment::{AugmentationConfig, FramedImage};
 use crate::dataset::ImageSet;
 use crate::error::EncodeError;
-use crate::image::{Reducer, ReductionConfig, ZoomScratch};
+use crate::image::{Reducer, ReductionConfig};
 use crate::latency::{LatencyCode, LatencyConfig, LatencyScratch, Origin};
+use crate::zoom::ZoomScratch;
 
 /// Samples per task. Small, as a batch has about a hundred; fixed, though no
 /// result depends on it.
@@ -205,9 +206,14 @@ impl Task {
             let map = augmentation.draw(seed, epoch, index.into(), images.side());
             self.framed.load(image, images.side());
             let (framed, crop) = (&self.framed, reducer.crop());
-            reducer.zoom().apply(&mut self.zoom, out, |row, values| {
-                framed.sample_row(&map, row + crop, crop, values);
-            });
+            reducer.zoom().apply(
+                &mut self.zoom,
+                out,
+                #[inline(always)]
+                |row, values| {
+                    framed.sample_row(&map, row + crop, crop, values);
+                },
+            );
         }
         self.brightest = self.inputs.iter().copied().max().unwrap_or(0);
     }

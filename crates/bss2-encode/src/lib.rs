@@ -10,7 +10,7 @@
 //!   says what must be in them, [`dataset`] holds the images as bytes;
 //!   [`builtin`] draws digits of its own where no files can be had;
 //! - [`augment`] turns, shifts and scales an image, [`image`] crops it and
-//!   reduces it to the inputs of a chip;
+//!   reduces it by a spline [`zoom`] to the inputs of a chip;
 //! - [`latency`] gives each pixel the time of its spike;
 //! - [`order`] shuffles an epoch, [`encoder`] does all of it for a batch.
 //!
@@ -41,14 +41,16 @@ pub mod latency;
 pub mod locate;
 pub mod manifest;
 pub mod order;
+pub mod zoom;
 
 pub use augment::AugmentationConfig;
 pub use builtin::GeneratedDigits;
 pub use dataset::{ImageSet, Split, Verify, load_mnist};
 pub use encoder::{Encoder, EncoderConfig};
 pub use error::EncodeError;
-pub use image::{Reducer, ReductionConfig, SplineZoom};
+pub use image::{Reducer, ReductionConfig};
 pub use latency::{LatencyCode, LatencyConfig, ReferenceTime};
 pub use locate::{Found, find_mnist};
 pub use manifest::{DataSet, Manifest, Part};
 pub use order::EpochOrder;
+pub use zoom::SplineZoom;

@@ -2,22 +2,42 @@
 
 mod support;
 
-use bss2_encode::dataset::load_mnist;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
 use bss2_encode::{
     DataSet, Encoder, EncoderConfig, ImageSet, LatencyConfig, ReductionConfig, ReferenceTime,
-    Verify,
+    Verify, load_mnist,
 };
 use bss2_event::{Seconds, Seed, SpikeBatch, TimeGrid};
-use support::{Arrays, folder};
+use npyz::npz::NpzArchive;
+use support::{folder, mnist};
+
+/// The arrays of one npz file.
+struct Arrays(NpzArchive<BufReader<File>>);
+
+impl Arrays {
+    fn open(path: &Path) -> Self {
+        Self(NpzArchive::open(path).expect("a readable npz file"))
+    }
+
+    fn get<T: npyz::Deserialize>(&mut self, name: &str) -> Vec<T> {
+        let array = self.0.by_name(name).expect("a readable array");
+        array
+            .expect(name)
+            .into_vec()
+            .expect("an array of this type")
+    }
+}
 
 #[test]
 fn reduced_images_are_equal_in_every_pixel() {
-    let (Some(golden), Some(data)) = (folder("BSS2_GOLDEN", "golden"), folder("BSS2_DATA", "data"))
-    else {
+    let (Some(golden), Some(mnist)) = (folder("BSS2_GOLDEN", "golden"), mnist()) else {
         return;
     };
     let mut arrays = Arrays::open(&golden.join("encoder_mnist.npz"));
-    let split = load_mnist(&data.join("mnist"), DataSet::Mnist, Verify::Manifest).unwrap();
+    let split = load_mnist(&mnist, DataSet::Mnist, Verify::Manifest).unwrap();
     for (prefix, set) in [("train", &split.train), ("test", &split.test)] {
         let index = arrays.get::<i64>(&format!("{prefix}_index"));
         let index: Vec<u32> = index.into_iter().map(|i| i as u32).collect();

@@ -10,7 +10,7 @@ use bss2_encode::idx::{self, IdxKind};
 use bss2_encode::manifest::identify;
 use bss2_encode::{DataSet, EncodeError, Part, Verify, load_mnist};
 use flate2::{Compression, write::GzEncoder};
-use support::folder;
+use support::mnist;
 
 fn images(count: u32, rows: u32, columns: u32) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, 3];
@@ -127,26 +127,28 @@ fn what_is_not_the_published_file_is_refused() {
     let error = load_mnist(folder.path(), DataSet::Mnist, Verify::Manifest).unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("is not MNIST's training labels"),
+        message.contains("is not MNIST's training images"),
         "{message}"
     );
-    assert!(message.contains("14 bytes in place of 60008"), "{message}");
+    assert!(
+        message.contains("4720 bytes in place of 47040016"),
+        "{message}"
+    );
 }
 
 #[test]
 fn one_data_set_in_place_of_another_is_named() {
-    let Some(data) = folder("BSS2_DATA", "data") else {
+    let Some(mnist) = mnist() else {
         return;
     };
-    let mnist = data.join("mnist");
     let error = load_mnist(&mnist, DataSet::FashionMnist, Verify::Manifest).unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("is not Fashion-MNIST's training"),
+        message.contains("is not Fashion-MNIST's training images"),
         "{message}"
     );
     assert!(
-        message.contains("this is MNIST's training labels"),
+        message.contains("this is MNIST's training images"),
         "{message}"
     );
 

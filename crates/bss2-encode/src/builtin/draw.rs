@@ -50,10 +50,10 @@ struct Pose {
 
 impl Pose {
     fn draw(draws: &Draws) -> Self {
-        let width = draws.uniform(What::Width, 9.5, 17.0);
-        let height = draws.uniform(What::Height, 15.5, 20.5);
-        let slant = draws.normal(What::Slant, 0.18).clamp(-0.4, 0.4);
-        let rotation = f64::from(draws.normal(What::Rotation, 0.12).clamp(-0.3, 0.3));
+        let width = draws.uniform(What::Width, 8.5, 17.0);
+        let height = draws.uniform(What::Height, 14.0, 20.0);
+        let slant = draws.normal(What::Slant, 0.22).clamp(-0.5, 0.5);
+        let rotation = f64::from(draws.normal(What::Rotation, 0.16).clamp(-0.35, 0.35));
         let (sin, cos) = (libm::sin(rotation) as f32, libm::cos(rotation) as f32);
         // Size, then slant, then rotation.
         let (a, b, d) = (width, -slant * height, height);
@@ -61,16 +61,16 @@ impl Pose {
         Self {
             matrix: [[cos * a, cos * b - sin * d], [sin * a, sin * b + cos * d]],
             centre: [
-                middle + draws.uniform(What::ShiftX, -1.6, 1.6),
-                middle + draws.uniform(What::ShiftY, -1.3, 1.3),
+                middle + draws.uniform(What::ShiftX, -2.0, 2.0),
+                middle + draws.uniform(What::ShiftY, -1.6, 1.6),
             ],
             bend: [
                 [
-                    draws.normal(What::BendX, 0.05).clamp(-0.12, 0.12),
+                    draws.normal(What::BendX, 0.07).clamp(-0.16, 0.16),
                     draws.uniform(What::BendXPhase, 0.0, std::f32::consts::TAU),
                 ],
                 [
-                    draws.normal(What::BendY, 0.04).clamp(-0.1, 0.1),
+                    draws.normal(What::BendY, 0.055).clamp(-0.13, 0.13),
                     draws.uniform(What::BendYPhase, 0.0, std::f32::consts::TAU),
                 ],
             ],
