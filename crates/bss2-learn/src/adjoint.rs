@@ -42,6 +42,8 @@ pub(crate) struct SampleAdjoint<T> {
     pub(crate) output: Vec<Lanes<T>>,
     /// `[block]`: spikes of each hidden neuron.
     pub(crate) counts: Vec<Lanes<T>>,
+    /// Sum of their squares.
+    pub(crate) squared_counts: f64,
     /// Outputs whose readout is the trace at this step; none for sums.
     maxima: SpikeList,
     states: Vec<BlockAdjoint<T>>,
@@ -82,9 +84,13 @@ impl<T: Real> SampleAdjoint<T> {
         }
         self.counts.clear();
         self.counts.resize(blocks(hidden), Lanes::ZERO);
+        self.squared_counts = 0.0;
         for &source in self.spikes.sources() {
             let source = usize::from(source);
-            self.counts[source / LANES].0[source % LANES] += T::ONE;
+            let count = &mut self.counts[source / LANES].0[source % LANES];
+            // (n + 1)^2 = n^2 + 2 n + 1.
+            self.squared_counts += 2.0 * count.to_f64() + 1.0;
+            *count += T::ONE;
         }
     }
 
@@ -142,20 +148,20 @@ impl<T: Real> SampleAdjoint<T> {
             } else {
                 Lanes::ZERO
             };
+            let Decay {
+                membrane: b,
+                current: a,
+            } = pass.decay;
             let (mut membrane, mut current) = (Lanes::ZERO, Lanes::ZERO);
             for t in (1..pass.steps).rev() {
-                for l in 0..LANES {
-                    membrane.0[l] = every_step.0[l] + pass.decay.membrane * membrane.0[l];
-                }
+                membrane = every_step.zip(&membrane, |every, m| every + b * m);
                 for &o in self.maxima.events().at(t) {
                     let o = usize::from(o);
                     if range.contains(&o) {
                         membrane.0[o % LANES] += slope.0[o % LANES];
                     }
                 }
-                for l in 0..LANES {
-                    current.0[l] = membrane.0[l] + pass.decay.current * current.0[l];
-                }
+                current = membrane.zip(&current, |m, i| m + a * i);
                 self.output[block * pass.steps + t] = current;
             }
         }
@@ -168,9 +174,7 @@ impl<T: Real> SampleAdjoint<T> {
         if self.loss.argmax.is_empty() {
             let rows = pass.weights.output.block(block);
             for (row, &slope) in rows.iter().zip(&self.loss.slope) {
-                for l in 0..LANES {
-                    state.every_step.0[l] += slope * row.0[l];
-                }
+                state.every_step = state.every_step.zip(row, |sum, w| sum + slope * w);
             }
         }
         state
@@ -179,13 +183,9 @@ impl<T: Real> SampleAdjoint<T> {
     /// `gS` without recurrence.
     #[inline(always)]
     fn error<D>(&self, pass: &Pass<'_, T, D>, block: usize, spike_slope: T) -> Lanes<T> {
-        let (state, counts) = (&self.states[block], &self.counts[block]);
-        let mut error = Lanes::ZERO;
-        for l in 0..LANES {
-            let direct = pass.burst_slope * counts.0[l] + spike_slope;
-            error.0[l] = state.readout_current.0[l] + direct;
-        }
-        error
+        let direct = |error, count| error + (pass.burst_slope * count + spike_slope);
+        let state = &self.states[block];
+        state.readout_current.zip(&self.counts[block], direct)
     }
 
     /// `R' gI[t+1]`.
@@ -201,16 +201,14 @@ impl<T: Real> SampleAdjoint<T> {
         if t + 1 == pass.steps {
             return;
         }
-        let mut sum = error.0;
+        let mut sum = *error;
         for (target_block, rows) in recurrent.block(block).chunks(LANES).enumerate() {
             let later = &self.hidden[target_block * pass.steps + t + 1];
             for (row, &factor) in rows.iter().zip(&later.0) {
-                for l in 0..LANES {
-                    sum[l] += factor * row.0[l];
-                }
+                sum = sum.zip(row, |sum, w| sum + factor * w);
             }
         }
-        error.0 = sum;
+        *error = sum;
     }
 
     #[inline(always)]
@@ -225,29 +223,24 @@ impl<T: Real> SampleAdjoint<T> {
         let row = t * (pass.hidden + pass.outputs);
         let recorded = &traces[row + block * LANES..row + pass.hidden];
         let v = Lanes::read(up_to_block(recorded), T::ZERO);
-        let state = &mut self.states[block];
         let Decay {
             membrane: b,
             current: a,
         } = pass.decay;
-        for l in 0..LANES {
-            let membrane = pass.surrogate.at(v.0[l]) * error.0[l] + b * state.membrane.0[l];
-            state.membrane.0[l] = membrane;
-            state.current.0[l] = membrane + a * state.current.0[l];
-            state.readout_membrane.0[l] = state.every_step.0[l] + b * state.readout_membrane.0[l];
-        }
+        let mut state = self.states[block];
+        let here = v.zip(error, |v, error| pass.surrogate.at(v) * error);
+        state.membrane = here.zip(&state.membrane, |here, later| here + b * later);
+        state.current = (state.membrane).zip(&state.current, |m, later| m + a * later);
         self.hidden[block * pass.steps + t] = state.current;
+        let mut readout = (state.every_step).zip(&state.readout_membrane, |every, m| every + b * m);
         let rows = pass.weights.output.block(block);
         for &o in self.maxima.events().at(t) {
-            let (row, slope) = (&rows[usize::from(o)], self.loss.slope[usize::from(o)]);
-            for l in 0..LANES {
-                state.readout_membrane.0[l] += slope * row.0[l];
-            }
+            let slope = self.loss.slope[usize::from(o)];
+            readout = readout.zip(&rows[usize::from(o)], |sum, w| sum + slope * w);
         }
-        for l in 0..LANES {
-            state.readout_current.0[l] =
-                state.readout_membrane.0[l] + a * state.readout_current.0[l];
-        }
+        state.readout_membrane = readout;
+        state.readout_current = readout.zip(&state.readout_current, |m, later| m + a * later);
+        self.states[block] = state;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
 use crate::error::LearnError;
 use crate::events::InputSteps;
 use crate::gradient::{Sources, Targets, finish, sum};
-use crate::lanes::BlockedMatrix;
+use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
 use crate::network::{Layer, NetworkShape, Weights};
 use crate::neuron::{Decay, NeuronModel};
@@ -237,8 +237,7 @@ impl<T: Real> Bptt<T> {
         let mut loss = LossTerms::default();
         // In the order of samples, whoever computed them.
         for sample in &self.samples {
-            let squares = sample.counts.iter().flat_map(|block| &block.0);
-            let bursts: f64 = squares.map(|c| c.to_f64() * c.to_f64()).sum();
+            let bursts = sample.squared_counts;
             let excess = terms.excess(sample.spikes.sources().len() as u64);
             loss.nll += sample.loss.nll * share;
             loss.bursts += terms.bursts * bursts * share / self.shape.hidden.max(1) as f64;
@@ -249,7 +248,7 @@ impl<T: Real> Bptt<T> {
         for (layer, matrix) in weights.layers() {
             let strength = terms.weights(layer);
             if strength != 0.0 && !matrix.is_empty() {
-                let squares: f64 = matrix.iter().map(|w| w.to_f64() * w.to_f64()).sum();
+                let squares = sum_of_squares(matrix.as_slice(), self.path);
                 loss.weights += strength * squares / matrix.len() as f64;
             }
         }

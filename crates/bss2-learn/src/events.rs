@@ -58,9 +58,12 @@ impl InputSteps {
 }
 
 fn index(spikes: SampleSpikes<'_>, grid: TimeGrid, offsets: &mut [u32]) {
+    let dt = grid.dt.get();
     let mut step = 0;
     for (i, &time) in spikes.times().iter().enumerate() {
-        let bin = grid.bin(time).unwrap_or(grid.steps);
+        // As `TimeGrid::bin`: times are not negative, so the conversion is the
+        // floor; beyond the range of integers it saturates.
+        let bin = ((time / dt) as usize).min(grid.steps);
         while step <= bin {
             offsets[step] = i as u32;
             step += 1;

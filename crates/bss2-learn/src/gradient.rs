@@ -66,11 +66,10 @@ pub(crate) fn sum<T: Real>(
 #[inline(always)]
 fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: StepEvents<'_>) {
     for (t, current) in currents.iter().enumerate().skip(1) {
+        let current = *current;
         for &source in events.at(t - 1) {
-            let row = &mut rows[usize::from(source)].0;
-            for l in 0..LANES {
-                row[l] += current.0[l];
-            }
+            let row = &mut rows[usize::from(source)];
+            *row = row.plus(&current);
         }
     }
 }

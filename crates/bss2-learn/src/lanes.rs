@@ -1,6 +1,7 @@
 //! Targets in blocks of fixed width, so that kernels are plain loops over
 //! arrays whose length a compiler knows.
 
+use bss2_event::SimdPath;
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
@@ -16,6 +17,25 @@ pub(crate) struct Lanes<T>(pub(crate) [T; LANES]);
 
 impl<T: Real> Lanes<T> {
     pub(crate) const ZERO: Self = Self([T::ZERO; LANES]);
+
+    /// Combines two blocks lane by lane. Values in, value out: a compiler need
+    /// not ask whether blocks overlap.
+    #[inline(always)]
+    pub(crate) fn zip(&self, other: &Self, f: impl Fn(T, T) -> T) -> Self {
+        // Not `array::from_fn`: its closure is not always inlined, and then
+        // keeps the baseline's instructions.
+        let mut lanes = [T::ZERO; LANES];
+        for l in 0..LANES {
+            lanes[l] = f(self.0[l], other.0[l]);
+        }
+        Self(lanes)
+    }
+
+    /// Sum of two blocks.
+    #[inline(always)]
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
 
     /// Reads up to [`LANES`] numbers; lanes beyond are `fill`.
     #[inline(always)]
@@ -110,6 +130,25 @@ impl<T: Real> BlockedMatrix<T> {
     pub(crate) fn sources(&self) -> usize {
         self.sources
     }
+}
+
+/// Sum of squares: lanes within a stretch, stretches in `f64`, always in the
+/// same order.
+pub(crate) fn sum_of_squares<T: Real>(values: &[T], path: SimdPath) -> f64 {
+    path.dispatch(
+        #[inline(always)]
+        || {
+            let mut total = 0.0;
+            for stretch in values.chunks(LANES * LANES) {
+                let mut sum = Lanes::ZERO;
+                for part in stretch.chunks(LANES) {
+                    sum = sum.zip(&Lanes::read(part, T::ZERO), |sum, v| sum + v * v);
+                }
+                total += sum.0.iter().map(|v| v.to_f64()).sum::<f64>();
+            }
+            total
+        },
+    )
 }
 
 /// The part of a row that belongs to its first block.

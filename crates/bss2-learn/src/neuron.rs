@@ -4,7 +4,7 @@ use bss2_event::Seconds;
 use serde::{Deserialize, Serialize};
 
 use crate::events::StepEvents;
-use crate::lanes::{BlockedMatrix, LANES, Lanes};
+use crate::lanes::{BlockedMatrix, Lanes};
 use crate::real::Real;
 
 /// Time constants of the model. The learner takes every neuron for ideal,
@@ -138,14 +138,14 @@ impl<T: Real> BlockState<T> {
         drive: &Lanes<T>,
         rule: impl MembraneRule<T>,
     ) {
-        for l in 0..LANES {
-            let current = decay.current * self.current.0[l] + drive.0[l];
-            let free = decay.membrane * self.membrane.0[l] + current;
-            let membrane = rule.apply(free, self.memory.0[l]);
-            self.memory.0[l] = rule.remember(membrane, self.memory.0[l]);
-            self.current.0[l] = current;
-            self.membrane.0[l] = membrane;
-        }
+        let Decay {
+            membrane: b,
+            current: a,
+        } = decay;
+        self.current = drive.zip(&self.current, |drive, i| a * i + drive);
+        let free = self.current.zip(&self.membrane, |i, v| b * v + i);
+        self.membrane = free.zip(&self.memory, |free, memory| rule.apply(free, memory));
+        self.memory = (self.membrane).zip(&self.memory, |v, memory| rule.remember(v, memory));
     }
 }
 
@@ -159,12 +159,9 @@ pub(crate) fn add_events<T: Real>(
     step: usize,
 ) {
     let rows = weights.block(block);
-    let mut sum = drive.0;
+    let mut sum = *drive;
     for &source in events.at(step) {
-        let row = &rows[usize::from(source)].0;
-        for l in 0..LANES {
-            sum[l] += row[l];
-        }
+        sum = sum.plus(&rows[usize::from(source)]);
     }
-    drive.0 = sum;
+    *drive = sum;
 }

@@ -61,7 +61,10 @@ fn apply_task<T: Real, const N: usize>(
         let g = Lanes::read(gradient, T::ZERO);
         let state: &mut [[T; LANES]; N] = state.try_into().expect("chunks of N blocks");
         for l in 0..LANES {
-            let moments = std::array::from_fn(|k| state[k][l]);
+            let mut moments = [T::ZERO; N];
+            for k in 0..N {
+                moments[k] = state[k][l];
+            }
             let (weight, moments) = rule.step(w.0[l], g.0[l], moments);
             w.0[l] = weight;
             for k in 0..N {
