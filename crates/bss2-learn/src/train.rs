@@ -101,6 +101,15 @@ impl Trainer {
         Ok(trainer)
     }
 
+    /// Forces an instruction set, to compare their results.
+    #[must_use]
+    pub fn with_path(self, path: SimdPath) -> Self {
+        Self {
+            bptt: self.bptt.with_path(path),
+            ..self
+        }
+    }
+
     /// Settings.
     #[must_use]
     pub fn config(&self) -> &TrainConfig {

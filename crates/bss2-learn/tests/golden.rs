@@ -212,6 +212,69 @@ fn check_own_forward(name: &str) {
     case.check_loss_and_gradient(&wanted);
 }
 
+/// Single precision: no spike is decided otherwise, since no membrane comes
+/// nearer to threshold than 3e-5; traces to 1e-5 of the largest, gradients to
+/// 1e-4 of the largest.
+#[test]
+fn single_precision_is_near() {
+    for name in ["ff_soft", "ff_interp2", "ff_dropout", "rec_soft"] {
+        let Some(case) = Case::open(name) else { return };
+        let narrow = |w: &DMatrix<f64>| w.map(|v| v as f32);
+        let of = |w: &Weights<f64>| Weights {
+            hidden: narrow(&w.hidden),
+            recurrent: w.recurrent.as_ref().map(narrow),
+            output: narrow(&w.output),
+        };
+        let mut ideal = Ideal::<f32>::new(
+            case.shape,
+            case.grid,
+            &case.objective.model,
+            Reset::Subtract,
+        )
+        .unwrap();
+        ideal.load(&of(&case.written())).unwrap();
+        let mut recording = Recording::default();
+        ideal.forward(&case.batch, &mut recording).unwrap();
+        let wanted = case.injected("");
+        assert_eq!(recording.spikes(), wanted.spikes(), "{name}");
+        let traces: Vec<f64> = recording.traces().iter().map(|&v| v.into()).collect();
+        let error = relative_error(&traces, wanted.traces());
+        assert!(error < 1e-5, "{name} traces: {error}");
+
+        let keep: Option<Vec<f32>> =
+            (case.keep.as_ref()).map(|keep| keep.iter().map(|&k| k as f32).collect());
+        let mut gradient = Weights::zeros(case.shape);
+        Bptt::new(case.shape)
+            .gradient(
+                &case.objective,
+                PassWeights {
+                    weights: &of(&case.weights),
+                    keep: keep.as_deref(),
+                },
+                RecordedBatch {
+                    inputs: &case.batch,
+                    labels: &case.labels,
+                    recording: &recording,
+                    grid: case.grid,
+                },
+                None,
+                &mut gradient,
+            )
+            .unwrap();
+        let wide =
+            |g: &DMatrix<f32>| -> Vec<f64> { g.transpose().iter().map(|&v| v.into()).collect() };
+        let error = relative_error(&wide(&gradient.output), case.golden.values("grad_w_output"));
+        assert!(error < 1e-4, "{name} output gradient: {error}");
+        let hidden = if case.shape.recurrent {
+            "grad_w_input"
+        } else {
+            "grad_w_hidden"
+        };
+        let error = relative_error(&wide(&gradient.hidden), case.golden.values(hidden));
+        assert!(error < 1e-4, "{name} hidden gradient: {error}");
+    }
+}
+
 #[test]
 fn feed_forward() {
     check_own_forward("ff_soft");

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod golden;
+pub(crate) mod network;
 pub(crate) mod oracle;
 
 use bss2_event::{Seconds, SpikeBatch, TimeGrid};

@@ -1,0 +1,187 @@
+//! Silent networks, extreme membranes, and what does not fit.
+
+mod support;
+
+use bss2_event::{Recording, Seconds, SpikeBatch, TimeGrid};
+use bss2_learn::{
+    Bptt, Ideal, LearnError, LossConfig, NetworkShape, NeuronModel, Objective, PassWeights,
+    Readout, RecordedBatch, Regularisers, Reset, Surrogate, TrainConfig, Trainer, Weights,
+};
+use support::network::Random;
+
+const SHAPE: NetworkShape = NetworkShape {
+    inputs: 12,
+    hidden: 35,
+    outputs: 4,
+    recurrent: true,
+};
+
+#[test]
+fn a_network_in_which_no_neuron_spikes_has_finite_gradients_and_learns() {
+    let random = Random::new(1, SHAPE, 20, 6);
+    for random_ties in [false, true] {
+        let config = TrainConfig {
+            loss: LossConfig {
+                random_ties,
+                ..LossConfig::default()
+            },
+            surrogate: Surrogate::SuperSpike { beta: 2.0 },
+            ..TrainConfig::default()
+        };
+        let mut ideal = Ideal::new(SHAPE, random.grid, &config.model, Reset::Subtract).unwrap();
+        let mut trainer = Trainer::new(config, SHAPE, random.grid).unwrap();
+        let mut weights = random.weights_f32();
+        weights.hidden *= 0.05;
+        trainer.set_weights(&weights).unwrap();
+        let report = trainer
+            .step(&mut ideal, &random.batch, &random.labels)
+            .unwrap();
+        assert_eq!(report.hidden_spikes, 0);
+        assert!((report.loss.nll - 4.0_f64.ln()).abs() < 1e-9);
+        // Ties broken at random reach hidden weights; the first bin does not.
+        let decay_alone = weights
+            .hidden
+            .zip_map(&trainer.weights().hidden, |before, after| {
+                (before - after) * before.signum()
+            });
+        let only_decayed = decay_alone.iter().all(|&d| d > 0.0);
+        assert_eq!(only_decayed, !random_ties);
+    }
+}
+
+#[test]
+fn extreme_membranes_give_finite_numbers() {
+    let random = Random::new(2, SHAPE, 20, 6);
+    let objective = |surrogate, readout| Objective {
+        surrogate,
+        loss: LossConfig {
+            readout,
+            scaling: 10.0,
+            random_ties: false,
+        },
+        regularisers: Regularisers {
+            readout: 0.02,
+            homeostatic: 1e-3,
+            weights_output: 0.1,
+            ..Regularisers::default()
+        },
+        ..Objective::default()
+    };
+    let weights = random.weights_f32();
+    for spike in [0, 1] {
+        for pattern in 0..4_usize {
+            let mut recording = Recording::<f32>::new(6, 20, SHAPE.neurons());
+            let (traces, spikes) = recording.parts_mut();
+            spikes.fill(spike);
+            for (i, v) in traces.iter_mut().enumerate() {
+                *v = [1e6, -1e6, 0.0, 1.0][(i * (pattern + 1) + i / 7) % 4];
+            }
+            for surrogate in [
+                Surrogate::default(),
+                Surrogate::Triangle { gamma: 0.3 },
+                Surrogate::ArcTangent { alpha: 2.0 },
+            ] {
+                for readout in [Readout::MaxOverTime, Readout::SumOverTime] {
+                    let mut gradient = Weights::zeros(SHAPE);
+                    let terms = Bptt::new(SHAPE)
+                        .gradient(
+                            &objective(surrogate, readout),
+                            PassWeights {
+                                weights: &weights,
+                                keep: None,
+                            },
+                            RecordedBatch {
+                                inputs: &random.batch,
+                                labels: &random.labels,
+                                recording: &recording,
+                                grid: random.grid,
+                            },
+                            None,
+                            &mut gradient,
+                        )
+                        .unwrap();
+                    assert!(terms.total().is_finite());
+                    let all = gradient.layers().flat_map(|(_, g)| g.as_slice());
+                    assert!(all.into_iter().all(|g| g.is_finite()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_batches_and_single_steps_are_no_exception() {
+    for steps in [1, 2] {
+        let random = Random::new(3, SHAPE, steps, 3);
+        let mut ideal =
+            Ideal::new(SHAPE, random.grid, &NeuronModel::default(), Reset::Subtract).unwrap();
+        let mut trainer = Trainer::new(TrainConfig::default(), SHAPE, random.grid).unwrap();
+        trainer
+            .step(&mut ideal, &random.batch, &random.labels)
+            .unwrap();
+        let empty = SpikeBatch::new(SHAPE.inputs);
+        let report = trainer.step(&mut ideal, &empty, &[]).unwrap();
+        assert_eq!((report.samples, report.correct), (0, 0));
+        assert!(report.loss.total().is_finite());
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let random = Random::new(4, SHAPE, 10, 3);
+    let mut ideal =
+        Ideal::new(SHAPE, random.grid, &NeuronModel::default(), Reset::Subtract).unwrap();
+    let mut trainer = Trainer::new(TrainConfig::default(), SHAPE, random.grid).unwrap();
+    let mut message = |batch: &SpikeBatch, labels: &[u8]| {
+        let error = trainer.step(&mut ideal, batch, labels).unwrap_err();
+        error.to_string()
+    };
+    let other = SpikeBatch::new(5);
+    for (batch, labels, wanted) in [
+        (
+            &other,
+            &[][..],
+            "the batch has 5 input channels, the network has 12",
+        ),
+        (
+            &random.batch,
+            &[0, 1],
+            "there are 2 labels, but 3 are needed",
+        ),
+        (
+            &random.batch,
+            &[0, 4, 1],
+            "sample 1 has label 4, but the network has 4 outputs",
+        ),
+    ] {
+        let text = message(batch, labels);
+        assert!(text.contains(wanted), "{text}");
+    }
+    let wrong = Weights::zeros(NetworkShape { hidden: 3, ..SHAPE });
+    let error = trainer.set_weights(&wrong).unwrap_err();
+    assert!(matches!(error, LearnError::WeightShape { .. }), "{error}");
+    let grid = TimeGrid {
+        steps: 0,
+        dt: Seconds::new(-1.0),
+    };
+    let error = Trainer::new(TrainConfig::default(), SHAPE, grid).unwrap_err();
+    assert!(
+        error.to_string().contains("no step") && error.to_string().contains("dt is"),
+        "{error}"
+    );
+    let mut finer = Ideal::new(
+        SHAPE,
+        TimeGrid {
+            steps: 20,
+            ..random.grid
+        },
+        &NeuronModel::default(),
+        Reset::Subtract,
+    )
+    .unwrap();
+    assert!(
+        trainer
+            .step(&mut finer, &random.batch, &random.labels)
+            .is_err()
+    );
+}
