@@ -11,6 +11,6 @@ fn main() -> miette::Result<()> {
     match cli::Arguments::parse().task {
         cli::Task::Ci => ci::run(),
         cli::Task::Tidy => tidy::run(),
-        cli::Task::Reproduce(arguments) => reproduce::run(&arguments),
+        cli::Task::Reproduce(arguments) => reproduce::run_in_release(&arguments),
     }
 }

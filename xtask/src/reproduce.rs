@@ -7,7 +7,9 @@ mod report;
 mod rows;
 mod table;
 
+use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
 use clap::Args;
 use miette::{IntoDiagnostic, WrapErr, bail};
@@ -38,8 +40,27 @@ pub(crate) struct Arguments {
     train_images: usize,
 }
 
+/// Runs here in a release build, and in one that is started for it elsewhere:
+/// what is reproduced is also measured.
+pub(crate) fn run_in_release(arguments: &Arguments) -> miette::Result<()> {
+    if !cfg!(debug_assertions) {
+        return run(arguments);
+    }
+    let status = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
+        .args(env::args_os().skip(1))
+        .status()
+        .into_diagnostic()
+        .wrap_err("cargo could not be started")?;
+    if status.success() {
+        Ok(())
+    } else {
+        bail!("the release build failed ({status})")
+    }
+}
+
 /// Trains what is missing, then writes `report.md` and its figures.
-pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
+fn run(arguments: &Arguments) -> miette::Result<()> {
     if !arguments.quick {
         bail!("only `cargo xtask reproduce --quick` is there so far");
     }

@@ -72,7 +72,7 @@ pub fn test(
 /// Tests the weights of a checkpoint on any substrate.
 ///
 /// # Errors
-/// A checkpoint that is damaged or of another network, and as [`test`].
+/// A checkpoint that is damaged or of another network, and as [`test()`].
 pub fn evaluate(
     experiment: &Experiment,
     data: &Data,

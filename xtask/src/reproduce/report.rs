@@ -43,8 +43,8 @@ pub(super) fn write(
         "# Table 1, MNIST rows, quick\n\n\
          Data: {name}, {train} training and {test} test images. {epochs} epochs ({paper_epochs} in \
          the paper), {seeds} seed(s), chip seed {chip}, profile {profile}.\n\n{note}{table}\n\
-         Training accuracy is that of the images as they were shown during the last epoch; the \
-         deviation is that of a sample.\n\n\
+         Training accuracy is that of the images as they were shown during the last epoch; \
+         deviations are those of a sample of seeds.\n\n\
          ![Accuracy over epochs](mnist_accuracy.svg)\n\n\
          Made by `cargo xtask reproduce --quick --epochs {epochs} --seeds {seeds}`.\n",
         name = data.name(),

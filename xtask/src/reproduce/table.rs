@@ -1,32 +1,35 @@
 //! Rows beside the paper's, as text and as Markdown.
 
-/// Mean and standard deviation in percent.
+/// Mean and standard deviation in percent; none of a single value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
     pub(super) mean: f64,
-    pub(super) sd: f64,
+    pub(super) sd: Option<f64>,
 }
 
 impl Spread {
-    /// Of accuracies between 0 and 1; the deviation is that of a sample, zero
-    /// for a single value.
+    /// Of accuracies between 0 and 1; the deviation is that of a sample.
     pub(super) fn of(accuracies: &[f64]) -> Self {
         let n = accuracies.len() as f64;
         let mean = accuracies.iter().sum::<f64>() / n;
         let squares: f64 = accuracies.iter().map(|a| (a - mean) * (a - mean)).sum();
-        let variance = if accuracies.len() > 1 {
-            squares / (n - 1.0)
-        } else {
-            0.0
-        };
+        let sd = (accuracies.len() > 1).then(|| 100.0 * (squares / (n - 1.0)).sqrt());
         Self {
             mean: 100.0 * mean,
-            sd: 100.0 * variance.sqrt(),
+            sd,
         }
     }
 
+    /// A figure that was published.
+    pub(super) const fn published(mean: f64, sd: f64) -> Self {
+        Self { mean, sd: Some(sd) }
+    }
+
     fn text(self) -> String {
-        format!("{:.1} +- {:.1}", self.mean, self.sd)
+        match self.sd {
+            Some(sd) => format!("{:.1} +- {sd:.1}", self.mean),
+            None => format!("{:.1}", self.mean),
+        }
     }
 }
 
@@ -100,25 +103,19 @@ mod tests {
     fn deviations_are_those_of_samples() {
         let spread = Spread::of(&[0.9, 0.92]);
         assert!((spread.mean - 91.0).abs() < 1e-9);
-        assert!((spread.sd - 2f64.sqrt()).abs() < 1e-9);
-        assert_eq!(Spread::of(&[0.5]).sd, 0.0);
+        assert!((spread.sd.unwrap() - 2f64.sqrt()).abs() < 1e-9);
+        assert_eq!(Spread::of(&[0.5]).text(), "50.0");
     }
 
     #[test]
     fn columns_line_up() {
+        let paper = Spread::published(97.2, 0.1);
         let row = |name: &str, paper| Row {
             name: name.into(),
             paper,
             train: None,
-            test: Spread {
-                mean: 97.3,
-                sd: 0.1,
-            },
+            test: Spread::of(&[0.973]),
             images_per_s: 60_000.0,
-        };
-        let paper = Spread {
-            mean: 97.2,
-            sd: 0.1,
         };
         let text = table(&[
             row("chip", Some((paper, paper))),
