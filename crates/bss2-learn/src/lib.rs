@@ -1,6 +1,47 @@
 //! Learning with surrogate gradients on measured traces and spikes.
 //!
-//! This crate knows neither how a chip works inside nor what the data are.
+//! This crate knows neither how a chip works inside nor what the data are. It
+//! meets whatever runs the network through one trait, [`Substrate`]: weights
+//! and input spikes go in, membrane traces and spikes come out. The
+//! [`Ideal`] software network implements it, and so does an emulated chip.
+//!
+//! There is one path of training for all of them. A recording's values are
+//! taken as they are; derivatives are those of an ideal model with homogeneous
+//! neurons ([`bptt`]). For the ideal network, whose recording is the model's
+//! own, this is the gradient of the model; for a chip it is learning in the
+//! loop. The way of a gradient, module by module:
+//!
+//! [`substrate`] -> [`trace`] (codes become traces) -> [`loss`] and
+//! [`regulariser`] -> [`bptt`] with a [`surrogate`] -> [`optim`] at the rate of
+//! a [`schedule`] -> [`quantise`] (weights become signed 7 bit) -> substrate;
+//! [`train`] closes the loop and [`checkpoint`] keeps it.
+//!
+//! Results do not depend on the number of threads or the instruction set, and a
+//! training that was stopped goes on to the same bits.
+//!
+//! ```
+//! use bss2_event::{Seconds, SpikeBatch, TimeGrid};
+//! use bss2_learn::{Ideal, NetworkShape, Reset, TrainConfig, Trainer};
+//!
+//! let shape = NetworkShape { inputs: 40, hidden: 20, outputs: 2, recurrent: false };
+//! let grid = TimeGrid { steps: 20, dt: Seconds::micro(1.7) };
+//! let config = TrainConfig { learning_rate: 1e-2, ..TrainConfig::default() };
+//! let mut substrate = Ideal::new(shape, grid, &config.model, Reset::Subtract)?;
+//! let mut trainer = Trainer::new(config, shape, grid)?;
+//!
+//! // Which half of the inputs fires first?
+//! let mut batch = SpikeBatch::new(40);
+//! for first in 0..2_u16 {
+//!     let time = |channel| Seconds::micro(if channel / 20 == first { 1.0 } else { 12.0 });
+//!     batch.push(first.into(), (0..40).map(|channel| (time(channel), channel)))?;
+//! }
+//! for _ in 0..200 {
+//!     trainer.step(&mut substrate, &batch, &[0, 1])?;
+//! }
+//! let test = trainer.evaluate(&mut substrate, &batch, &[0, 1])?;
+//! assert_eq!(test.correct, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod adjoint;
 pub mod bptt;

@@ -42,8 +42,9 @@ pub trait Substrate: Send {
 /// What a substrate made of the weights it was given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriteReport {
-    /// Weight of the hardware for an output weight of 1. The recording's
-    /// output traces are in the learner's units: already divided by it.
+    /// Hardware weight for an output weight of 1, which adjusts itself; 1
+    /// where weights are not rounded. Recorded output traces are already
+    /// scaled back, so this is for information.
     pub output_scale: f32,
     /// Projections whose weights all became zero although some were not.
     pub silent_layers: Vec<Layer>,
