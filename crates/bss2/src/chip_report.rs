@@ -109,9 +109,9 @@ impl ChipReport {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!("{:<24} {:<5} {:>9}", "quantity", "unit", "target");
-        write!(text, " {:>20}", "uncalibrated").expect("text grows");
+        write!(text, " {:>26}", "uncalibrated").expect("text grows");
         if self.after.is_some() {
-            write!(text, " {:>20} {:>7}", "reached", "failed").expect("text grows");
+            write!(text, " {:>26} {:>7}", "reached", "failed").expect("text grows");
         }
         text.push('\n');
         for before in &self.before.quantities {
@@ -119,7 +119,7 @@ impl ChipReport {
             let target = before.target.iter().sum::<f64>() / before.target.len().max(1) as f64;
             write!(
                 text,
-                "{name:<24} {unit:<5} {target:>9.2} {:>20}",
+                "{name:<24} {unit:<5} {target:>9.2} {:>26}",
                 spread(before)
             )
             .expect("text grows");
@@ -129,7 +129,7 @@ impl ChipReport {
                 .and_then(|after| after.get(before.quantity));
             if let Some(after) = after {
                 let failed = after.failures().count();
-                write!(text, " {:>20} {failed:>7}", spread(after)).expect("text grows");
+                write!(text, " {:>26} {failed:>7}", spread(after)).expect("text grows");
             }
             text.push('\n');
         }
@@ -137,7 +137,13 @@ impl ChipReport {
     }
 }
 
+/// Mean and standard deviation of what could be measured.
 fn spread(measured: &Measured) -> String {
-    let (mean, sd) = measured.mean_and_sd();
-    format!("{mean:.2} +- {sd:.2}")
+    let mut seen = measured.clone();
+    seen.reached.retain(|value| value.is_finite());
+    let (mean, sd) = seen.mean_and_sd();
+    match measured.reached.len() - seen.reached.len() {
+        0 => format!("{mean:.2} +- {sd:.2}"),
+        missing => format!("{mean:.2} +- {sd:.2} ({missing} unseen)"),
+    }
 }

@@ -65,8 +65,6 @@ pub fn fetch(
         path: path.to_owned(),
         source,
     };
-    let folder = target.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| fail(folder, error))?;
     let mut part = target.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
@@ -127,6 +125,9 @@ fn transfer(url: &str, part: &Path, watch: &mut impl FnMut(Progress)) -> Result<
     let resumed = response.status() == 206;
     let mut bytes = if resumed { have } else { 0 };
     let total = response.body().content_length().map(|rest| bytes + rest);
+    // Not before there is something to put into it.
+    let folder = part.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(Attempt::Local)?;
     let mut file = if resumed {
         OpenOptions::new().append(true).open(part)
     } else {

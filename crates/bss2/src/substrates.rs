@@ -26,7 +26,14 @@ pub fn network_shape(experiment: &Experiment, data: &Data) -> NetworkShape {
 /// [`Error::Chip`], above all for a network that does not fit;
 /// [`Error::Learn`] for settings outside their range.
 pub fn build(experiment: &Experiment, data: &Data) -> Result<Box<dyn Substrate>, Error> {
-    let shape = network_shape(experiment, data);
+    of_shape(experiment, network_shape(experiment, data))
+}
+
+/// Builds the substrate for a network of any shape.
+///
+/// # Errors
+/// As [`build`].
+pub fn of_shape(experiment: &Experiment, shape: NetworkShape) -> Result<Box<dyn Substrate>, Error> {
     let time = experiment.time.grid();
     Ok(match experiment.substrate {
         SubstrateKind::Software => {

@@ -110,6 +110,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     for line in data.announcement() {
         eprintln!("{line}");
     }
+    eprintln!("substrate: {}", experiment.place());
     let mut substrate = substrates::build(&experiment, &data)?;
     let folder = if arguments.resume {
         RunFolder::resume(&out, &experiment)?

@@ -1,6 +1,6 @@
 //! Training in the loop, and what a chip refuses.
 
-use crate::support::{bss2, fail, metrics, stdout, succeed};
+use crate::support::{bss2, fail, metrics, stderr, stdout, succeed};
 
 fn train_on_chip(at: &std::path::Path, more: &[&str]) -> std::process::Command {
     let mut command = bss2(at);
@@ -34,6 +34,17 @@ fn a_network_is_trained_in_the_loop_and_moved_to_another_chip() {
     let other = eval(&["--chip-seed", "4"]);
     assert!(other.contains("chip 4") && other != own, "{other}");
     assert!(eval(&["--substrate", "software"]).contains("software"));
+}
+
+#[test]
+fn weights_that_all_round_to_zero_are_warned_of_by_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    // 240 times the mean of 0.001 rounds to zero.
+    let output = succeed(train_on_chip(at, &["--set", "train.init.gain=0"]));
+    let said = stderr(&output);
+    let warning = "warning: all hidden weights round to zero";
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
 }
 
 #[test]

@@ -93,6 +93,22 @@ fn threads_do_not_change_a_result() {
 }
 
 #[test]
+fn dropout_and_rotation_are_flags_and_make_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    succeed(train(at, "plain", &["--epochs", "1"]));
+    let flags = ["--epochs", "1", "--dropout", "0.1", "--rotation", "15"];
+    succeed(train(at, "augmented", &flags));
+    let config = fs::read_to_string(at.join("augmented/config.toml")).unwrap();
+    for text in ["dropout = 0.1", "rotation_degrees = 15.0"] {
+        assert!(config.contains(text), "{text} in {config}");
+    }
+    assert_ne!(timeless(&at.join("plain")), timeless(&at.join("augmented")));
+    succeed(train(at, "again", &flags));
+    assert_eq!(timeless(&at.join("again")), timeless(&at.join("augmented")));
+}
+
+#[test]
 fn without_data_the_digits_are_generated_and_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = bss2(folder.path());
