@@ -106,7 +106,9 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::NotEmpty`], [`RunFolderError::Io`].
     pub fn check_free(path: &Path) -> Result<(), RunFolderError> {
-        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        // Half-written files of a process that was killed are nothing.
+        let free = |entries: fs::ReadDir| entries.flatten().all(|entry| is_temporary(&entry));
+        match fs::read_dir(path).map(free) {
             Ok(true) => Ok(()),
             Ok(false) => Err(RunFolderError::NotEmpty {
                 path: path.to_owned(),
@@ -167,10 +169,13 @@ impl RunFolder {
         let config = path.join(CONFIG);
         let lock = File::open(&config).map_err(|error| at(&config, error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-            }),
+            Ok(()) => {
+                remove_temporaries(path);
+                Ok(Self {
+                    path: path.to_owned(),
+                    _lock: lock,
+                })
+            }
             Err(TryLockError::WouldBlock) => Err(RunFolderError::Busy {
                 path: path.to_owned(),
             }),
@@ -236,6 +241,21 @@ pub fn next_free(parent: &Path, name: &str) -> PathBuf {
         .expect("there are more numbers than folders")
 }
 
+/// Whether a file was being written when its process died: such are named as
+/// `tempfile` names them.
+fn is_temporary(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with(".tmp")
+}
+
+/// Cleans up after processes that were killed; what cannot be removed does no harm.
+fn remove_temporaries(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if is_temporary(&entry) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn write_config(path: &Path, experiment: &Experiment) -> Result<(), RunFolderError> {
     let config = path.join(CONFIG);
     let text = config::to_toml(experiment);
@@ -262,7 +282,10 @@ mod tests {
             RunFolder::resume(&path, &experiment),
             Err(RunFolderError::NoRun { .. })
         ));
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join(".tmp123"), "half").unwrap();
         let held = RunFolder::create(&path, &experiment).unwrap();
+        assert!(!path.join(".tmp123").exists());
         assert_eq!(RunFolder::read_config(&path).unwrap(), experiment);
         assert!(matches!(
             RunFolder::create(&path, &experiment),
