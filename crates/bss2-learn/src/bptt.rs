@@ -60,7 +60,7 @@ pub struct RecordedBatch<'a, T = f32> {
 /// Backpropagation through time; owns its buffers.
 ///
 /// Memory: one number for each sample, step and neuron, rounded up to blocks of
-/// 32 neurons.
+/// 64 neurons.
 #[derive(Debug, Clone)]
 pub struct Bptt<T = f32> {
     shape: NetworkShape,

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use crate::real::Real;
 
-/// Targets of a block.
-pub(crate) const LANES: usize = 32;
+/// Targets of a block: many, so that what is done once for a block and step
+/// weighs little (64 is 10 % faster than 32 on 256-246-10).
+pub(crate) const LANES: usize = 64;
 
 /// One number for each target of a block; on a cache line of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,8 +66,8 @@ pub(crate) fn blocks(targets: usize) -> usize {
 }
 
 /// A matrix by block of targets: `[block][source][lane]`. What one event adds
-/// to a block is one row; a block's rows for all sources fit into the first
-/// level of cache.
+/// to a block is one row, and a block's rows stay in a near cache while all
+/// samples of a task pass.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BlockedMatrix<T> {
     targets: usize,
@@ -173,21 +174,24 @@ mod tests {
         let matrix = DMatrix::from_fn(LANES + 3, 5, |t, s| (100 * t + s) as f64);
         let mut blocked = BlockedMatrix::zeros(LANES + 3, 5);
         blocked.fill(&matrix, None);
-        assert_eq!(blocked.block(1)[4].0[2], 3404.0);
+        let (last, at) = (LANES + 2, |t: usize, s: usize| (100 * t + s) as f64);
+        assert_eq!(blocked.block(1)[4].0[2], at(last, 4));
         assert_eq!(blocked.block(1)[4].0[3], 0.0);
         let keep: Vec<f64> = (0..LANES + 3)
-            .map(|t| f64::from(u8::from(t != 34)))
+            .map(|t| f64::from(u8::from(t != last)))
             .collect();
         blocked.fill(&matrix, Some(&keep));
-        assert_eq!(blocked.block(1)[4].0[..3], [3204.0, 3304.0, 0.0]);
+        let row = &blocked.block(1)[4].0;
+        assert_eq!(row[..3], [at(LANES, 4), at(LANES + 1, 4), 0.0]);
         let mut transposed = BlockedMatrix::zeros(5, LANES + 3);
         transposed.fill_transposed(&matrix, None);
+        let row = &transposed.block(0)[last].0;
         assert_eq!(
-            transposed.block(0)[34].0[..6],
-            [3400.0, 3401.0, 3402.0, 3403.0, 3404.0, 0.0]
+            row[..6],
+            [0, 1, 2, 3, 4, 5].map(|s| if s < 5 { at(last, s) } else { 0.0 })
         );
         transposed.fill_transposed(&matrix, Some(&keep));
-        assert_eq!(transposed.block(0)[34].0[1], 0.0);
-        assert_eq!(transposed.block(0)[33].0[1], 3301.0);
+        assert_eq!(transposed.block(0)[last].0[1], 0.0);
+        assert_eq!(transposed.block(0)[last - 1].0[1], at(last - 1, 1));
     }
 }

@@ -15,7 +15,7 @@ use support::oracle::{self, Spiking, States};
 use support::relative_error;
 
 fn shapes() -> impl Strategy<Value = NetworkShape> {
-    (1..20_usize, 1..70_usize, 1..40_usize, any::<bool>()).prop_map(
+    (1..20_usize, 1..150_usize, 1..90_usize, any::<bool>()).prop_map(
         |(inputs, hidden, outputs, recurrent)| NetworkShape {
             inputs,
             hidden,

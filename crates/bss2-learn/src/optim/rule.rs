@@ -2,11 +2,11 @@
 //!
 //! State is laid out `[block of 32 weights][moment][lane]`, the last block
 //! padded: what a block needs lies together, whatever the number of moments.
+//! Checkpoints hold it so: another layout is another version of the format.
 
 use bss2_event::SimdPath;
 use rayon::prelude::*;
 
-use crate::lanes::{LANES, Lanes, blocks};
 use crate::real::Real;
 
 /// How one weight moves; `N` numbers are remembered for it.
@@ -15,13 +15,16 @@ pub(crate) trait Rule<T, const N: usize>: Copy + Sync + Send {
     fn step(self, weight: T, gradient: T, moments: [T; N]) -> (T, [T; N]);
 }
 
+/// Weights of a block.
+const BLOCK: usize = 32;
+
 /// Length of the state of so many weights.
 pub(crate) fn state_len(weights: usize, moments: usize) -> usize {
-    blocks(weights) * LANES * moments
+    weights.next_multiple_of(BLOCK) * moments
 }
 
 /// Weights that one task updates.
-const TASK: usize = 256 * LANES;
+const TASK: usize = 256 * BLOCK;
 
 pub(crate) fn apply<T: Real, const N: usize>(
     rule: impl Rule<T, N>,
@@ -54,23 +57,24 @@ fn apply_task<T: Real, const N: usize>(
     gradient: &[T],
     state: &mut [T],
 ) {
-    let (state, _) = state.as_chunks_mut::<LANES>();
-    let parts = weights.chunks_mut(LANES).zip(gradient.chunks(LANES));
+    let (state, _) = state.as_chunks_mut::<BLOCK>();
+    let parts = weights.chunks_mut(BLOCK).zip(gradient.chunks(BLOCK));
     for ((weights, gradient), state) in parts.zip(state.chunks_exact_mut(N)) {
-        let mut w = Lanes::read(weights, T::ZERO);
-        let g = Lanes::read(gradient, T::ZERO);
-        let state: &mut [[T; LANES]; N] = state.try_into().expect("chunks of N blocks");
-        for l in 0..LANES {
+        let (mut w, mut g) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+        w[..weights.len()].copy_from_slice(weights);
+        g[..gradient.len()].copy_from_slice(gradient);
+        let state: &mut [[T; BLOCK]; N] = state.try_into().expect("chunks of N blocks");
+        for l in 0..BLOCK {
             let mut moments = [T::ZERO; N];
             for k in 0..N {
                 moments[k] = state[k][l];
             }
-            let (weight, moments) = rule.step(w.0[l], g.0[l], moments);
-            w.0[l] = weight;
+            let (weight, moments) = rule.step(w[l], g[l], moments);
+            w[l] = weight;
             for k in 0..N {
                 state[k][l] = moments[k];
             }
         }
-        w.write(weights);
+        weights.copy_from_slice(&w[..weights.len()]);
     }
 }
