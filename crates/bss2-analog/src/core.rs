@@ -43,7 +43,7 @@ impl Default for Integration {
     fn default() -> Self {
         Self {
             schedule: CadcSchedule::default(),
-            steps_per_sample: 4,
+            steps_per_sample: 2,
             grid: Grid::Exact,
         }
     }

@@ -31,7 +31,10 @@ fn spikes(shape: NetworkShape, samples: u64, seed: Seed) -> SpikeBatch {
         let address = Address::new(seed, Domain::Test).sample(id);
         let spikes = (0..2 * shape.inputs as u32).map(|i| {
             let channel = (i as usize % shape.inputs) as u16;
-            (Seconds::micro(30.0 * address.element(i).uniform(0)), channel)
+            (
+                Seconds::micro(30.0 * address.element(i).uniform(0)),
+                channel,
+            )
         });
         batch.push(id, spikes).unwrap();
     }
@@ -42,7 +45,10 @@ fn ideal_chip() -> ChipConfig {
     let ideal = MismatchProfile::ideal();
     ChipConfig {
         profile: MismatchProfile {
-            cadc: CadcSpread { quantise: false, ..ideal.cadc },
+            cadc: CadcSpread {
+                quantise: false,
+                ..ideal.cadc
+            },
             ..ideal
         },
         calibrated: false,
@@ -50,28 +56,48 @@ fn ideal_chip() -> ChipConfig {
         steps_per_sample: 1,
         grid: Grid::Snapped,
         fabric: FabricTiming::ideal(),
-        quantise: QuantiseConfig { output_scale_max: 240.0, ..QuantiseConfig::default() },
+        quantise: QuantiseConfig {
+            output_scale_max: 240.0,
+            ..QuantiseConfig::default()
+        },
         // Exactly the distance from leak to threshold.
-        trace: TraceScale { swing: Volts::new(70.0 / 256.0 * 1.2), ..TraceScale::default() },
+        trace: TraceScale {
+            swing: Volts::new(70.0 / 256.0 * 1.2),
+            ..TraceScale::default()
+        },
         ..ChipConfig::default()
     }
 }
 
 fn compare(shape: NetworkShape, seed: u64, drive: f64) -> Result<usize, TestCaseError> {
-    let grid = TimeGrid { steps: 20, dt: Seconds::micro(1.7) };
+    let grid = TimeGrid {
+        steps: 20,
+        dt: Seconds::micro(1.7),
+    };
     let weights = whole_weights(shape, Seed(seed), drive);
     let batch = spikes(shape, 3, Seed(seed));
     let mut chip = Chip::new(ideal_chip(), shape, grid).unwrap();
-    let reset = Reset::ToLeak { refractory_steps: 1 };
+    let reset = Reset::ToLeak {
+        refractory_steps: 1,
+    };
     let mut software = Ideal::<f32>::new(shape, grid, &NeuronModel::default(), reset).unwrap();
     let (mut measured, mut modelled) = (Recording::default(), Recording::default());
     chip.write_weights(&weights).unwrap();
     software.write_weights(&weights).unwrap();
     chip.run(&batch, &mut measured).unwrap();
     software.run(&batch, &mut modelled).unwrap();
-    prop_assert_eq!(measured.spikes(), modelled.spikes());
+    // A membrane within rounding of its threshold may fall to either side.
+    let neurons = shape.neurons();
+    let close = |(i, v): (usize, &f32)| i % neurons < shape.hidden && (v - 1.0).abs() < 1e-5;
+    prop_assume!(!modelled.traces().iter().enumerate().any(close));
+    let differs =
+        (0..measured.spikes().len()).find(|&i| measured.spikes()[i] != modelled.spikes()[i]);
+    prop_assert_eq!(differs, None);
     for (i, (chip, model)) in measured.traces().iter().zip(modelled.traces()).enumerate() {
-        prop_assert!((chip - model).abs() < 1e-5 * model.abs().max(1.0), "{i}: {chip} {model}");
+        prop_assert!(
+            (chip - model).abs() < 1e-5 * model.abs().max(1.0),
+            "{i}: {chip} {model}"
+        );
     }
     Ok(measured.spikes().iter().map(|&s| usize::from(s)).sum())
 }
@@ -95,7 +121,12 @@ proptest! {
 #[test]
 fn the_compared_networks_do_fire() {
     for recurrent in [false, true] {
-        let shape = NetworkShape { inputs: 50, hidden: 40, outputs: 5, recurrent };
+        let shape = NetworkShape {
+            inputs: 50,
+            hidden: 40,
+            outputs: 5,
+            recurrent,
+        };
         assert!(compare(shape, 1, 0.4).unwrap() > 100);
     }
 }

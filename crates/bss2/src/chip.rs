@@ -1,0 +1,236 @@
+//! The emulated chip: event fabric and analog core behind one [`Substrate`].
+//!
+//! The way of a sample: input spikes cross the link and the fabric to the rows
+//! ([`bss2_routing::Delivery`]); the analog core integrates them and hands back
+//! each spike, whose event the fabric takes to the rows again or to the
+//! recording ([`bss2_analog::LoweredCore`]); codes and spikes become a
+//! [`Recording`] in the learner's units.
+
+mod config;
+mod error;
+mod worker;
+
+use bss2_analog::calib::{self, CalibrationReport};
+use bss2_analog::{AnalogCore, CadcSchedule, Integration, LoweredCore, Network, RunAddress};
+use bss2_event::{Recording, RowMode, SpikeBatch, TimeGrid};
+use bss2_learn::{
+    NetworkShape, QuantisedWeights, RunReport, Substrate, SubstrateError, Weights, WriteReport,
+};
+use bss2_routing::{Compiled, Delivery, Fabric, LayerConfig, NetworkConfig, Placement, Synram};
+use rayon::prelude::*;
+
+pub use config::ChipConfig;
+pub use error::ChipError;
+use worker::Worker;
+
+/// A chip with a network on it.
+#[derive(Debug)]
+pub struct Chip {
+    config: ChipConfig,
+    shape: NetworkShape,
+    grid: TimeGrid,
+    placement: Placement,
+    core: AnalogCore,
+    calibration: Option<CalibrationReport>,
+    delivery: Delivery,
+    lowered: LoweredCore,
+    synram: Synram,
+    quantised: QuantisedWeights,
+    /// Trace per code, for each neuron.
+    gains: Vec<f32>,
+    workers: Vec<Worker>,
+}
+
+impl Chip {
+    /// Draws a chip, places the network on it and calibrates its neurons.
+    ///
+    /// # Errors
+    /// [`ChipError`]: settings outside their range, or a network that does not fit.
+    pub fn new(config: ChipConfig, shape: NetworkShape, grid: TimeGrid) -> Result<Self, ChipError> {
+        let placement = Placement::new(&NetworkConfig {
+            inputs: shape.inputs,
+            layers: vec![
+                LayerConfig {
+                    neurons: shape.hidden,
+                    recurrent: shape.recurrent,
+                },
+                LayerConfig::feed_forward(shape.outputs),
+            ],
+            circuits_per_neuron: config.circuits_per_neuron,
+            signed: true,
+        })?;
+        let mut core = AnalogCore::new(config.profile.clone(), config.seed)?;
+        let neurons = placement.circuits();
+        let targets = vec![config.targets; neurons.len()];
+        let calibration = if config.calibrated {
+            Some(calib::calibrate(
+                &mut core,
+                neurons,
+                &targets,
+                &config.calibration,
+                |_| (),
+            )?)
+        } else {
+            calib::configure(&mut core, neurons, &targets)?;
+            None
+        };
+        // The readout integrates only.
+        for neuron in &neurons[shape.hidden..] {
+            core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = false;
+        }
+
+        let fabric = Fabric::of(placement.addressing());
+        let synram = placement.synram();
+        let compiled = Compiled::new(&fabric, &synram, &placement.endpoints())?;
+        if !compiled.is_one_path_per_source() {
+            return Err(ChipError::SplitSource);
+        }
+        let row_modes: Vec<RowMode> = fabric.row_modes();
+        let network = Network {
+            neurons,
+            sites: compiled.sites(),
+            row_modes: &row_modes,
+        };
+        let schedule = CadcSchedule {
+            period: grid.dt,
+            samples: grid.steps,
+        };
+        let integration = Integration {
+            schedule,
+            steps_per_sample: config.steps_per_sample,
+            grid: config.grid,
+        };
+        let lowered = core.lower(&network, &integration)?;
+        let delivery = Delivery::new(&compiled, config.fabric)?;
+        let gains = config
+            .trace
+            .gains(shape, &config.quantise, config.quantise.output_scale_max);
+        let window = grid.dt * (grid.steps + 1) as f64;
+        let workers = (0..4 * rayon::current_num_threads())
+            .map(|_| Worker::new(&delivery, window))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            config,
+            shape,
+            grid,
+            core,
+            calibration,
+            delivery,
+            lowered,
+            synram,
+            placement,
+            quantised: QuantisedWeights::default(),
+            gains,
+            workers,
+        })
+    }
+
+    /// Settings of the chip.
+    #[must_use]
+    pub fn config(&self) -> &ChipConfig {
+        &self.config
+    }
+
+    /// The analog core as it is set.
+    #[must_use]
+    pub fn core(&self) -> &AnalogCore {
+        &self.core
+    }
+
+    /// Where the network lies.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// What the calibration reached, if the chip was calibrated.
+    #[must_use]
+    pub fn calibration(&self) -> Option<&CalibrationReport> {
+        self.calibration.as_ref()
+    }
+}
+
+impl Substrate for Chip {
+    fn shape(&self) -> NetworkShape {
+        self.shape
+    }
+
+    fn time_grid(&self) -> TimeGrid {
+        self.grid
+    }
+
+    fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {
+        weights.check(self.shape).map_err(SubstrateError::new)?;
+        let q = &mut self.quantised;
+        q.fill(weights, &self.config.quantise)
+            .map_err(SubstrateError::new)?;
+        // In the order of the placement's projections.
+        let hidden = std::iter::once(&q.hidden);
+        let matrices: Vec<&[i8]> = hidden
+            .chain(&q.recurrent)
+            .chain(std::iter::once(&q.output))
+            .map(|matrix| matrix.as_slice())
+            .collect();
+        self.placement
+            .write_weights(&matrices, &mut self.synram)
+            .map_err(SubstrateError::new)?;
+        self.lowered
+            .write_weights(self.synram.weights())
+            .map_err(SubstrateError::new)?;
+        self.gains = self
+            .config
+            .trace
+            .gains(self.shape, &self.config.quantise, q.output_scale);
+        Ok(WriteReport {
+            output_scale: q.output_scale,
+            silent_layers: q.silent_layers.clone(),
+        })
+    }
+
+    fn run(
+        &mut self,
+        batch: &SpikeBatch,
+        recording: &mut Recording,
+    ) -> Result<RunReport, SubstrateError> {
+        if batch.channels() != self.shape.inputs {
+            let error = ChipError::Channels {
+                found: batch.channels(),
+                expected: self.shape.inputs,
+            };
+            return Err(SubstrateError::new(error));
+        }
+        let (steps, neurons) = (self.grid.steps, self.shape.neurons());
+        recording.resize(batch.len(), steps, neurons);
+        if batch.is_empty() {
+            return Ok(RunReport::default());
+        }
+        let length = recording.sample_len();
+        let per_worker = batch.len().div_ceil(self.workers.len());
+        let (traces, spikes) = recording.parts_mut();
+        let (lowered, delivery, gains) = (&self.lowered, &self.delivery, &self.gains[..]);
+        let shift = self.config.spike_shift.get();
+        let (grid, run, chip) = (self.grid, self.config.noise_seed, self.config.seed);
+        let lost_events: Vec<u64> = self
+            .workers
+            .par_iter_mut()
+            .zip(traces.par_chunks_mut(per_worker * length))
+            .zip(spikes.par_chunks_mut(per_worker * length))
+            .enumerate()
+            .map(|(part, ((worker, traces), spikes))| {
+                let outputs = traces.chunks_mut(length).zip(spikes.chunks_mut(length));
+                outputs
+                    .enumerate()
+                    .map(|(i, (traces, spikes))| {
+                        let sample = batch.sample(part * per_worker + i);
+                        let address = RunAddress::new(chip, run, sample.id(), batch.presentation());
+                        worker.observe(lowered, delivery, address, sample);
+                        worker.record(grid, gains, traces, spikes, shift)
+                    })
+                    .sum()
+            })
+            .collect();
+        Ok(RunReport {
+            lost_events: lost_events.iter().sum(),
+        })
+    }
+}

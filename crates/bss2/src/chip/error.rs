@@ -1,0 +1,28 @@
+//! What can go wrong with a chip.
+
+use bss2_analog::AnalogError;
+use bss2_routing::RoutingError;
+use thiserror::Error;
+
+/// Why a chip could not be made or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChipError {
+    /// The analog core refuses its settings.
+    #[error(transparent)]
+    Analog(#[from] AnalogError),
+    /// The network does not fit, or the fabric refuses its settings.
+    #[error(transparent)]
+    Routing(#[from] RoutingError),
+    /// A source takes several ways through the fabric.
+    #[error("a source of the network takes several ways through the fabric; placed ones take one")]
+    SplitSource,
+    /// A batch of another number of input channels.
+    #[error("the batch has {found} input channels, the network on the chip has {expected}")]
+    Channels {
+        /// Channels of the batch.
+        found: usize,
+        /// Inputs of the network.
+        expected: usize,
+    },
+}
