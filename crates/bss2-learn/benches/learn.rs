@@ -48,7 +48,7 @@ fn weights() -> Weights {
         TrainConfig::default()
             .init
             .draw(Seed(1), SHAPE, &NeuronModel::default(), GRID.dt);
-    weights.hidden.apply(|w| *w = 2.6 * *w + 0.004);
+    weights.hidden.apply(|w| *w = 2.6 * *w + 0.0015);
     weights
 }
 

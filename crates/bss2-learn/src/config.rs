@@ -149,4 +149,36 @@ mod tests {
             assert!(text.contains(field), "{field}: {text}");
         }
     }
+
+    #[test]
+    fn text_round_trips_and_unknown_keys_are_refused() {
+        use crate::optim::{AdamConfig, SgdConfig, Smorms3Config};
+
+        for optimiser in [
+            OptimiserConfig::Adam(AdamConfig::default()),
+            OptimiserConfig::Smorms3(Smorms3Config::default()),
+            OptimiserConfig::Sgd(SgdConfig { momentum: 0.9 }),
+        ] {
+            let config = TrainConfig {
+                optimiser,
+                ..TrainConfig::default()
+            };
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<TrainConfig>(&text).unwrap(), config);
+        }
+        let some = "[surrogate]\nkind = \"triangle\"\ngamma = 0.3\n[optimiser]\nkind = \"adam\"";
+        let config: TrainConfig = toml::from_str(some).unwrap();
+        assert_eq!(config.surrogate, Surrogate::Triangle { gamma: 0.3 });
+        assert_eq!(config.optimiser, OptimiserConfig::default());
+        for unknown in [
+            "learningrate = 1.0",
+            "[surrogate]\nkind = \"super-spike\"\nbeta = 1.0\ngamma = 0.3",
+            "[optimiser]\nkind = \"adam\"\nmomentum = 0.9",
+            "[optimiser]\nkind = \"adamw\"",
+            "[schedule]\nkind = \"constant\"\nfactor = 0.5",
+            "[model]\ntau_mem = 6e-6",
+        ] {
+            assert!(toml::from_str::<TrainConfig>(unknown).is_err(), "{unknown}");
+        }
+    }
 }

@@ -19,8 +19,8 @@ pub enum Schedule {
         /// Epochs until the rate is zero.
         epochs: u32,
     },
-    /// The same rate always.
-    Constant,
+    /// The same rate always. (Braces, so that a stray key is refused.)
+    Constant {},
 }
 
 impl Default for Schedule {
@@ -39,7 +39,7 @@ impl Schedule {
                 let part = f64::from(epoch.min(epochs)) / f64::from(epochs);
                 f64::midpoint(1.0, libm::cos(std::f64::consts::PI * part))
             }
-            Self::Constant => 1.0,
+            Self::Constant {} => 1.0,
         }
     }
 
@@ -70,6 +70,6 @@ mod tests {
         assert!((cosine.factor(5) - 0.5).abs() < 1e-12);
         assert_eq!(cosine.factor(10), 0.0);
         assert_eq!(cosine.factor(99), 0.0);
-        assert_eq!(Schedule::Constant.factor(99), 1.0);
+        assert_eq!(Schedule::Constant {}.factor(99), 1.0);
     }
 }
