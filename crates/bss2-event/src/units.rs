@@ -51,8 +51,6 @@ fn parse(text: &str, unit: &'static str) -> Result<f64, EventError> {
                         .starts_with(|d: char| d.is_ascii_digit() || d == '-' || d == '+')))
         })
         .map_or(trimmed.len(), |(i, _)| i);
-    // A limit that is switched off is written as "inf V".
-    let number_end = if trimmed.starts_with("inf") { 3 } else { number_end };
     let (number, suffix) = trimmed.split_at(number_end);
     let number: f64 = number.parse().map_err(|_| {
         fail(format!(
