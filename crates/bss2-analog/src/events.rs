@@ -1,7 +1,7 @@
 //! The events of a step, and which rows of strengths they touch.
 
 use crate::lowered::Common;
-use crate::synapse::{L, SynapseTable};
+use crate::synapse::Row;
 
 /// A step: its place, and its length in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -23,46 +23,25 @@ impl Step {
     }
 }
 
-/// One event on one row of the synapse table.
+/// One event of a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Touch {
-    base: u32,
-    first: u16,
-    last: u16,
+pub(crate) struct StepEvent<const G: usize> {
     /// Microseconds from the beginning of the step.
     pub(crate) at: f32,
     /// Distance to the end of the step, from its middle.
     pub(crate) e: f32,
-}
-
-impl Touch {
-    /// The strengths of this event on a block, if it reaches the block.
-    #[inline(always)]
-    pub(crate) fn on<'a>(&self, table: &'a SynapseTable, block: usize) -> Option<&'a [f32; L]> {
-        let offset = block.wrapping_sub(self.first.into());
-        (offset < usize::from(self.last - self.first))
-            .then(|| &table.strengths()[self.base as usize + offset])
-    }
+    /// `[group]`: the strengths that it opens.
+    pub(crate) rows: [Row; G],
 }
 
 /// Events of the running step and those still to come.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Events<const G: usize> {
-    /// `[group]`: rows that conduct in this step.
-    pub(crate) touches: [Vec<Touch>; G],
+    /// In the order of time.
+    pub(crate) step: Vec<StepEvent<G>>,
     /// Recurrent events that have not arrived: (microseconds, source).
     pending: Vec<(f64, u16)>,
     next_input: usize,
-}
-
-impl<const G: usize> Default for Events<G> {
-    fn default() -> Self {
-        Self {
-            touches: std::array::from_fn(|_| Vec::new()),
-            pending: Vec::new(),
-            next_input: 0,
-        }
-    }
 }
 
 impl<const G: usize> Events<G> {
@@ -71,56 +50,45 @@ impl<const G: usize> Events<G> {
         self.next_input = 0;
     }
 
-    /// Whether any row conducts in this step.
-    #[inline(always)]
-    pub(crate) fn any(&self) -> bool {
-        self.touches.iter().any(|touches| !touches.is_empty())
-    }
-
     /// Keeps an event for a later step.
     pub(crate) fn defer(&mut self, time: f64, source: u16) {
         self.pending.push((time, source));
     }
 
-    /// Finds the rows that conduct in a step; `times` are in seconds.
+    /// Finds the events of a step; `times` are in seconds.
     #[inline(always)]
     pub(crate) fn gather(&mut self, common: &Common, times: &[f64], sources: &[u16], step: Step) {
-        for touches in &mut self.touches {
-            touches.clear();
-        }
+        self.step.clear();
         while let Some(&time) = times.get(self.next_input) {
             let time = time * 1e6;
             if time >= step.end() {
                 break;
             }
-            self.touch(common, sources[self.next_input], time, step);
+            self.add(common, sources[self.next_input], time, step);
             self.next_input += 1;
         }
         let mut i = 0;
+        let inputs = self.step.len();
         while i < self.pending.len() {
             let (time, source) = self.pending[i];
             if time < step.end() {
-                self.pending.swap_remove(i);
-                self.touch(common, source, time, step);
+                self.pending.remove(i);
+                self.add(common, source, time, step);
             } else {
                 i += 1;
             }
         }
+        if self.step.len() > inputs {
+            self.step.sort_by(|a, b| a.at.total_cmp(&b.at));
+        }
     }
 
     #[inline(always)]
-    fn touch(&mut self, common: &Common, source: u16, time: f64, step: Step) {
-        for (g, touches) in self.touches.iter_mut().enumerate() {
-            let row = common.table.row(source.into(), g);
-            if row.first < row.last {
-                touches.push(Touch {
-                    base: row.base,
-                    first: row.first,
-                    last: row.last,
-                    at: (time - step.start()).max(0.0) as f32,
-                    e: step.middle_offset(time),
-                });
-            }
-        }
+    fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) {
+        self.step.push(StepEvent {
+            at: (time - step.start()).max(0.0) as f32,
+            e: step.middle_offset(time),
+            rows: std::array::from_fn(|g| common.table.row(source.into(), g)),
+        });
     }
 }

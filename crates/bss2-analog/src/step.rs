@@ -10,7 +10,7 @@ use bss2_event::random::{Address, Domain};
 use crate::events::{Events, Step};
 use crate::lowered::{Common, RunAddress};
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, saturate};
-use crate::neuron::threshold::{LocalEvent, LocalNeuron, Moment};
+use crate::neuron::threshold::{LocalNeuron, Moment, Node, gather_nodes};
 use crate::noise::{BYTE_MEAN, fill_words};
 use crate::observation::{NeuronSpike, Observation};
 use crate::readout::{self, Around, Sampler};
@@ -36,7 +36,7 @@ pub(crate) struct Buffers<const G: usize> {
     drive: Drive<G>,
     words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
-    local: Vec<LocalEvent>,
+    nodes: Vec<Node<G>>,
     /// Crossings of this step: (microseconds from its beginning, lane).
     crossings: Vec<(f32, u16)>,
     /// `[sample][block]`, volts.
@@ -240,14 +240,15 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     fn drive<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) -> bool {
         let mut touched = [false; G];
+        let strengths = common.table.strengths();
         for g in 0..G {
             let (mut a0, mut a1) = ([0.0_f32; L], [0.0_f32; L]);
-            for touch in &self.events.touches[g] {
-                if let Some(s) = touch.on(&common.table, block) {
+            for event in &self.events.step {
+                if let Some(s) = event.rows[g].on(strengths, block) {
                     touched[g] = true;
                     for l in 0..L {
                         a0[l] += s[l];
-                        a1[l] += s[l] * touch.e;
+                        a1[l] += s[l] * event.e;
                     }
                 }
             }
@@ -292,7 +293,7 @@ impl<const G: usize> Buffers<G> {
         delay: f32,
         noisy: bool,
     ) {
-        let driven = self.events.any() && self.drive::<SNAP>(common, c, block);
+        let driven = !self.events.step.is_empty() && self.drive::<SNAP>(common, c, block);
         let mut kick = [0.0_f32; L];
         if noisy {
             let shift = 8 * (step.index % 4) as u32;
@@ -343,6 +344,10 @@ impl<const G: usize> Buffers<G> {
         let (h, t_start) = (pass.step.h as f32, pass.step.start() as f32);
         let t = &self.trials[block];
         let (low, high) = common.v_range;
+        if !SNAP {
+            let strengths = common.table.strengths();
+            gather_nodes(&self.events.step, strengths, block, h, &mut self.nodes);
+        }
         for l in 0..L {
             let until = self.held_until[block][l];
             let v = self.after[block].v[l];
@@ -358,20 +363,6 @@ impl<const G: usize> Buffers<G> {
                 }
                 continue;
             }
-            self.local.clear();
-            for (group, touches) in self.events.touches.iter().enumerate() {
-                for touch in touches {
-                    let strength = touch.on(&common.table, block).map_or(0.0, |s| s[l]);
-                    if strength != 0.0 {
-                        self.local.push(LocalEvent {
-                            at: touch.at,
-                            group: group as u8,
-                            strength,
-                        });
-                    }
-                }
-            }
-            self.local.sort_by(|a, b| a.at.total_cmp(&b.at));
             let old = &self.before[block];
             let neuron: LocalNeuron<G> = LocalNeuron {
                 v_rest: t.v_rest[l],
@@ -398,7 +389,7 @@ impl<const G: usize> Buffers<G> {
                 held_until: until - t_start,
             };
             let crossings = &mut self.crossings;
-            let end = neuron.resolve(moment, &self.local, h, |at| crossings.push((at, lane)));
+            let end = neuron.resolve(moment, (&self.nodes, l), h, |at| crossings.push((at, lane)));
             self.after[block].v[l] = end.v.max(low).min(high);
             if end.held_until != moment.held_until {
                 self.held_until[block][l] = t_start + end.held_until;

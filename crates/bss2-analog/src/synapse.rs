@@ -49,6 +49,16 @@ pub(crate) struct Row {
     pub(crate) last: u16,
 }
 
+impl Row {
+    /// The strengths of the row on a block, if it reaches the block.
+    #[inline(always)]
+    pub(crate) fn on(self, strengths: &[[f32; L]], block: usize) -> Option<&[f32; L]> {
+        let offset = block.wrapping_sub(self.first.into());
+        (offset < usize::from(self.last - self.first))
+            .then(|| &strengths[self.base as usize + offset])
+    }
+}
+
 impl SynapseTable {
     /// Joins sites with row modes and gains. `full_strength[lane][group]` is
     /// that of one event of weight 63, in volts per microsecond.
