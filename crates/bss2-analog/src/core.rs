@@ -118,7 +118,7 @@ pub struct AnalogCore {
 
 /// Steps that the shortest time constant lasts at least, for the expansion about
 /// the middle of a step to hold.
-const STEPS_PER_TAU: f64 = 4.0;
+const STEPS_PER_TAU: f64 = 2.5;
 
 impl AnalogCore {
     /// A chip at nominal codes.

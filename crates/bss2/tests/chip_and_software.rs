@@ -56,6 +56,7 @@ fn ideal_chip() -> ChipConfig {
         steps_per_sample: 1,
         grid: Grid::Snapped,
         fabric: FabricTiming::ideal(),
+        spike_shift: Seconds::new(0.0),
         quantise: QuantiseConfig {
             output_scale_max: 240.0,
             ..QuantiseConfig::default()
