@@ -39,6 +39,28 @@ pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [[f32; L]]) {
     }
 }
 
+/// One number of mean 0 and variance 1 per lane that is nearly normal: the sum of
+/// the four bytes of a word. Its excess kurtosis is -0.3 and it ends at 3.5
+/// standard deviations; for reads that are rounded to whole codes that is close
+/// enough, at a quarter of the cost.
+#[inline(always)]
+pub(crate) fn fill_sums(address: Address, step: u32, out: &mut [[f32; L]]) {
+    let out = out.as_flattened_mut();
+    let quarter = out.len() / 4;
+    for e in (0..quarter).step_by(LANES) {
+        let words = address.element(e as u32).lanes(step);
+        for (w, word) in words.iter().enumerate() {
+            let out = &mut out[w * quarter + e..][..LANES];
+            for l in 0..LANES {
+                // Two bytes at a time: neither half overflows into the other.
+                let pairs = (word[l] & 0x00ff_00ff) + ((word[l] >> 8) & 0x00ff_00ff);
+                let sum = (pairs & 0xffff) + (pairs >> 16);
+                out[l] = (sum as i32 as f32 - 4.0 * BYTE_MEAN) * (0.5 / BYTE_SD);
+            }
+        }
+    }
+}
+
 /// Standard deviation of a byte drawn uniformly from 0..=255: sqrt((256^2 - 1) / 12).
 pub(crate) const BYTE_SD: f32 = 73.900_83;
 /// Its mean.

@@ -5,7 +5,7 @@ use bss2_event::random::Address;
 use crate::cadc::MAX_CODE;
 use crate::lowered::Common;
 use crate::neuron::lif::{BlockState, Lanes, LifBlock};
-use crate::noise::fill_normals;
+use crate::noise::fill_sums;
 use crate::observation::Observation;
 use crate::synapse::L;
 use crate::trial::Trial;
@@ -124,7 +124,7 @@ pub(crate) fn convert<const G: usize>(
     for sample in 0..samples {
         let traces = &mut traces[sample * blocks.len()..][..blocks.len()];
         if noise > 0.0 {
-            fill_normals(address, sample as u32, normals);
+            fill_sums(address, sample as u32, normals);
         }
         for ((trace, c), z) in traces.iter_mut().zip(blocks).zip(normals.iter()) {
             for l in 0..L {

@@ -420,7 +420,7 @@ impl<const G: usize> Buffers<G> {
                 let s = &strengths[row.base as usize + block - usize::from(row.first)];
                 let (c, t) = (&blocks[block], &self.trials[block]);
                 let (state, held_until) = (&mut self.after[block], &self.held_until[block]);
-                for l in 0..L {
+                for l in usize::from(row.from_lane)..L {
                     let current = c.event_current[0][g][l] + e * c.event_current[1][g][l];
                     state.current[g][l] += s[l] * current;
                     let membrane = c.event_membrane[0][g][l] + e * c.event_membrane[1][g][l];

@@ -47,6 +47,9 @@ pub(crate) struct Row {
     pub(crate) base: u32,
     pub(crate) first: u16,
     pub(crate) last: u16,
+    /// Lanes below this one are not reached in any block: what few neurons at
+    /// the end of a block need, such as a readout, is not done for all.
+    pub(crate) from_lane: u8,
 }
 
 impl Row {
@@ -103,10 +106,13 @@ impl SynapseTable {
             for (group, reached) in reached.iter().enumerate().take(groups) {
                 let first = reached.iter().map(|r| r.0 / L).min().unwrap_or(0);
                 let last = reached.iter().map(|r| r.0 / L + 1).max().unwrap_or(0);
+                let lowest = reached.iter().map(|r| r.0 % L).min().unwrap_or(0);
                 rows.push(Row {
                     base: blocks,
                     first: first as u16,
                     last: last as u16,
+                    // Whole vectors.
+                    from_lane: (lowest / 16 * 16) as u8,
                 });
                 for &(lane, synapse) in reached {
                     let target = (blocks as usize - first) * L + lane;

@@ -113,13 +113,14 @@ impl<const G: usize> LocalNeuron<G> {
                 moment.v = self.v_reset;
             } else {
                 let membrane = self.membrane(&moment);
-                if let Some(crossing) = membrane.first_above(self.v_threshold, end - now) {
-                    end = now + crossing;
-                    on_spike(end);
-                    moment.held_until = end + self.hold;
-                    moment.v = self.v_reset;
-                } else {
-                    moment.v = membrane.at(end - now);
+                match membrane.follow(self.v_threshold, end - now) {
+                    Course::Ends(v) => moment.v = v,
+                    Course::Crosses(after) => {
+                        end = now + after;
+                        on_spike(end);
+                        moment.held_until = end + self.hold;
+                        moment.v = self.v_reset;
+                    }
                 }
             }
             for (current, rate) in moment.current.iter_mut().zip(self.inverse_tau_syn) {
@@ -154,6 +155,14 @@ impl<const G: usize> LocalNeuron<G> {
     }
 }
 
+/// What a membrane does as long as nothing happens.
+enum Course {
+    /// It crosses the threshold after this time.
+    Crosses(f32),
+    /// It ends at this potential.
+    Ends(f32),
+}
+
 /// `v + d (v1 + d (v2 + d v3))`.
 #[derive(Debug, Clone, Copy)]
 struct Cubic {
@@ -174,20 +183,22 @@ impl Cubic {
         self.v1 + d * (2.0 * self.v2 + d * 3.0 * self.v3)
     }
 
-    /// The first `d` in `0..=end` at which the membrane is above the threshold.
+    /// Follows the membrane until `end`, or to where it first is above the
+    /// threshold.
     #[inline(always)]
-    fn first_above(&self, threshold: f32, end: f32) -> Option<f32> {
+    fn follow(&self, threshold: f32, end: f32) -> Course {
         if self.v > threshold {
-            return Some(0.0);
+            return Course::Crosses(0.0);
         }
         let mut high = end;
-        let mut v_high = self.at(end);
-        if v_high <= threshold {
+        let v_end = self.at(end);
+        let mut v_high = v_end;
+        if v_end <= threshold {
             // It may have peaked in between: there the slope changes its sign,
             // and the tangent at the beginning lies above the peak.
             let below = self.v + self.v1 * end <= threshold;
             if below || self.slope(end) >= 0.0 {
-                return None;
+                return Course::Ends(v_end);
             }
             high = self.v1 / (self.v1 - self.slope(end)) * end;
             for _ in 0..3 {
@@ -198,7 +209,7 @@ impl Cubic {
             }
             v_high = self.at(high);
             if v_high <= threshold {
-                return None;
+                return Course::Ends(v_end);
             }
         }
         // Newton's method from the chord, kept inside the bracket.
@@ -218,10 +229,10 @@ impl Cubic {
                 0.5 * (low + high)
             };
             if (next - d).abs() < 1e-5 {
-                return Some(next);
+                return Course::Crosses(next);
             }
             d = next;
         }
-        Some(high)
+        Course::Crosses(high)
     }
 }
