@@ -28,20 +28,39 @@ impl Step {
 pub(crate) struct StepEvent<const G: usize> {
     /// Microseconds from the beginning of the step.
     pub(crate) at: f32,
-    /// Distance to the end of the step, from its middle.
-    pub(crate) e: f32,
     /// `[group]`: the strengths that it opens.
     pub(crate) rows: [Row; G],
 }
 
+/// One event on one row that it opens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touch {
+    pub(crate) row: Row,
+    /// Distance to the end of the step, from its middle.
+    pub(crate) e: f32,
+}
+
 /// Events of the running step and those still to come.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Events<const G: usize> {
     /// In the order of time.
     pub(crate) step: Vec<StepEvent<G>>,
+    /// `[group]`: the same events, where they open a row.
+    pub(crate) touches: [Vec<Touch>; G],
     /// Recurrent events that have not arrived: (microseconds, source).
     pending: Vec<(f64, u16)>,
     next_input: usize,
+}
+
+impl<const G: usize> Default for Events<G> {
+    fn default() -> Self {
+        Self {
+            step: Vec::new(),
+            touches: std::array::from_fn(|_| Vec::new()),
+            pending: Vec::new(),
+            next_input: 0,
+        }
+    }
 }
 
 impl<const G: usize> Events<G> {
@@ -59,6 +78,9 @@ impl<const G: usize> Events<G> {
     #[inline(always)]
     pub(crate) fn gather(&mut self, common: &Common, times: &[f64], sources: &[u16], step: Step) {
         self.step.clear();
+        for touches in &mut self.touches {
+            touches.clear();
+        }
         while let Some(&time) = times.get(self.next_input) {
             let time = time * 1e6;
             if time >= step.end() {
@@ -85,10 +107,14 @@ impl<const G: usize> Events<G> {
 
     #[inline(always)]
     fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) {
-        self.step.push(StepEvent {
-            at: (time - step.start()).max(0.0) as f32,
-            e: step.middle_offset(time),
-            rows: std::array::from_fn(|g| common.table.row(source.into(), g)),
-        });
+        let rows = std::array::from_fn(|g| common.table.row(source.into(), g));
+        let at = (time - step.start()).max(0.0) as f32;
+        self.step.push(StepEvent { at, rows });
+        let e = step.middle_offset(time);
+        for (touches, row) in self.touches.iter_mut().zip(rows) {
+            if row.first < row.last {
+                touches.push(Touch { row, e });
+            }
+        }
     }
 }

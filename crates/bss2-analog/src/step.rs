@@ -243,12 +243,12 @@ impl<const G: usize> Buffers<G> {
         let strengths = common.table.strengths();
         for g in 0..G {
             let (mut a0, mut a1) = ([0.0_f32; L], [0.0_f32; L]);
-            for event in &self.events.step {
-                if let Some(s) = event.rows[g].on(strengths, block) {
+            for touch in &self.events.touches[g] {
+                if let Some(s) = touch.row.on(strengths, block) {
                     touched[g] = true;
                     for l in 0..L {
                         a0[l] += s[l];
-                        a1[l] += s[l] * event.e;
+                        a1[l] += s[l] * touch.e;
                     }
                 }
             }

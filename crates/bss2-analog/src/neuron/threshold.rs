@@ -228,7 +228,8 @@ impl Cubic {
             } else {
                 0.5 * (low + high)
             };
-            if (next - d).abs() < 1e-5 {
+            // A tenth of a nanosecond.
+            if (next - d).abs() < 1e-4 {
                 return Course::Crosses(next);
             }
             d = next;
