@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::cadc::VOLTS_PER_LSB;
 use crate::capmem::{CapMem, Cell, VOLTS_PER_CODE, current, effective_bias};
 use crate::error::AnalogError;
-use crate::mismatch::{CircuitDeviation, FixedPattern, MismatchProfile};
+use crate::mismatch::{CircuitDeviation, FixedPattern};
+use crate::profile::MismatchProfile;
 
 /// Full scale of the adjustable membrane capacitor, farads.
 ///

@@ -9,8 +9,9 @@ use crate::capmem::CapMem;
 use crate::circuit::{CircuitConfig, CircuitParameters};
 use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
-use crate::mismatch::{FixedPattern, MismatchProfile};
+use crate::mismatch::FixedPattern;
 use crate::neuron::lif::LaneParameters;
+use crate::profile::MismatchProfile;
 use crate::synapse::SynapseTable;
 
 /// How time is advanced.

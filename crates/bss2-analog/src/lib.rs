@@ -52,6 +52,7 @@ mod mismatch;
 mod neuron;
 mod noise;
 mod observation;
+mod profile;
 mod readout;
 mod step;
 mod synapse;
@@ -63,10 +64,10 @@ pub use circuit::{CircuitConfig, LeakScale, OffsetCurrent, RefractoryCounter};
 pub use core::{AnalogCore, Grid, Integration, Network};
 pub use error::AnalogError;
 pub use lowered::{LoweredCore, RunAddress, Start};
-pub use mismatch::{
+pub use observation::{NeuronSpike, Observation};
+pub use profile::{
     CadcSpread, CellSpread, Correlation, MismatchProfile, NoiseProfile, QuadrantSpread,
     SynapseSpread,
 };
-pub use observation::{NeuronSpike, Observation};
 pub use step::Workspace;
 pub use synapse::SYNAPSES;

@@ -4,9 +4,9 @@ use bss2_event::{Seconds, Seed, SimdPath};
 
 use crate::core::{Grid, Integration};
 use crate::error::AnalogError;
-use crate::mismatch::{CadcSpread, MismatchProfile, NoiseProfile};
 use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::observation::Observation;
+use crate::profile::{CadcSpread, MismatchProfile, NoiseProfile};
 use crate::step::{self, Workspace};
 use crate::synapse::{L, SynapseTable};
 

@@ -42,16 +42,8 @@ pub enum Domain {
     CadcTiming = 19,
     /// State of the circuits before a sample.
     InitialState = 20,
-    /// Dither of a calibration's start codes.
-    CalibrationDither = 24,
-    /// Individual targets of a decalibration.
-    Decalibration = 25,
-    /// Uncertainty of a CapMem write.
-    CapMemWrite = 26,
     /// Background sources of the event fabric.
     Background = 32,
-    /// Jitter of on-chip event delays.
-    EventDelay = 33,
     /// Initial weights.
     WeightInit = 48,
     /// Dropout masks.
@@ -64,15 +56,13 @@ pub enum Domain {
     Augmentation = 64,
     /// Generated data sets.
     GeneratedData = 65,
-    /// Stochastic stages of the cochlea.
-    Cochlea = 66,
     /// Reserved for tests.
     Test = 255,
 }
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 18] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -83,18 +73,13 @@ impl Domain {
         Self::TrialVariation,
         Self::CadcTiming,
         Self::InitialState,
-        Self::CalibrationDither,
-        Self::Decalibration,
-        Self::CapMemWrite,
         Self::Background,
-        Self::EventDelay,
         Self::WeightInit,
         Self::Dropout,
         Self::Shuffle,
         Self::TieBreak,
         Self::Augmentation,
         Self::GeneratedData,
-        Self::Cochlea,
         Self::Test,
     ];
 }

@@ -7,12 +7,14 @@
 //! - `probe`: runs experiments and averages them;
 //! - `observe`: from averaged traces to the quantity that a cell controls;
 //! - `search`: the binary search that all cells share;
-//! - `neuron`: which cell is searched by which observation, in which order.
+//! - `stage`: which cell is searched by which observation;
+//! - `neuron`: in which order.
 
 mod neuron;
 mod observe;
 mod probe;
 mod search;
+mod stage;
 #[cfg(test)]
 mod tests;
 
