@@ -53,3 +53,8 @@ pub use bss2_learn as learn;
 pub use bss2_routing as routing;
 
 pub use error::Error;
+
+/// The examples of the README, which must run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

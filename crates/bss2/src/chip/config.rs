@@ -2,7 +2,7 @@
 
 use bss2_analog::calib::{CalibrationConfig, NeuronTargets};
 use bss2_analog::{Grid, Integration, MismatchProfile};
-use bss2_event::{Seconds, Seed};
+use bss2_event::{RangeError, Seconds, Seed};
 use bss2_learn::{QuantiseConfig, TraceScale};
 use bss2_routing::FabricTiming;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub struct ChipConfig {
     pub fabric: FabricTiming,
     /// How weights become those of the hardware.
     pub quantise: QuantiseConfig,
-    /// Subtracted from the time of a spike before it is binned, 0 to 17 us; what
+    /// Subtracted from the time of a spike before it is binned, -17 to 17 us; what
     /// then lies before the first bin falls into it.
     ///
     /// One CADC period in the paper's code. In our time base, where the first
@@ -44,6 +44,75 @@ pub struct ChipConfig {
     pub spike_shift: Seconds,
     /// How codes become traces.
     pub trace: TraceScale,
+}
+
+impl ChipConfig {
+    /// Every setting outside its range, as `FIELD is VALUE, allowed are RANGE`;
+    /// of the profile, the targets and the fabric the first each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let range = |field, value, min, max, unit| {
+            RangeError::check(field, value, min, max, unit).map_err(|error| error.to_string())
+        };
+        let in_section = |section: &str, error: String| format!("{section}.{error}");
+        let steps = self.steps_per_sample as f64;
+        [
+            self.profile
+                .validate()
+                .map_err(|error| in_section("profile", error.to_string())),
+            self.targets.validate().map_err(|error| error.to_string()),
+            self.fabric
+                .validate()
+                .map_err(|error| in_section("fabric", error.to_string())),
+            range(
+                "circuits_per_neuron",
+                self.circuits_per_neuron as f64,
+                1.0,
+                2.0,
+                "",
+            ),
+            range(
+                "calibration.trials",
+                self.calibration.trials as f64,
+                8.0,
+                4096.0,
+                "",
+            ),
+            range("steps_per_sample", steps, 1.0, 1e4, ""),
+            range(
+                "quantise.hidden_scale",
+                self.quantise.hidden_scale.into(),
+                1.0,
+                1e4,
+                "",
+            ),
+            range(
+                "quantise.output_scale_max",
+                self.quantise.output_scale_max.into(),
+                1.0,
+                1e4,
+                "",
+            ),
+            range(
+                "spike_shift",
+                self.spike_shift.as_micro(),
+                -17.0,
+                17.0,
+                "us",
+            ),
+            range(
+                "trace.full_scale",
+                self.trace.full_scale.get(),
+                0.1,
+                10.0,
+                "V",
+            ),
+            range("trace.swing", self.trace.swing.get(), 0.01, 10.0, "V"),
+        ]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
+    }
 }
 
 impl Default for ChipConfig {

@@ -7,7 +7,7 @@ use super::{Experiment, Fault};
 
 impl Experiment {
     /// Every value that lies outside its range, as far as the sections know
-    /// their ranges themselves: each of encoder and chip reports its first.
+    /// their ranges themselves: the encoder reports its first.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         let mut check = Check(Vec::new());
@@ -25,11 +25,8 @@ impl Experiment {
         if let Err(error) = Encoder::new(&self.encoder, self.train.seed) {
             check.encoder(error);
         }
-        if let Err(error) = self.chip.profile.validate() {
-            check.text("chip.profile", &error.to_string());
-        }
-        if let Err(error) = self.chip.targets.validate() {
-            check.text("chip", &error.to_string());
+        for fault in self.chip.faults() {
+            check.text("chip", &fault);
         }
         check.0
     }

@@ -1,0 +1,114 @@
+//! Same seed, same result, bit for bit (invariant 7): whatever the number of
+//! threads, the split into batches and the instruction set.
+
+use bss2::analog::calib::CalibrationConfig;
+use bss2::chip::{Chip, ChipConfig};
+use bss2::event::random::{Address, Domain};
+use bss2::event::{Recording, Seconds, Seed, SpikeBatch, TimeGrid};
+use bss2::learn::{NetworkShape, Substrate, Weights};
+use proptest::prelude::*;
+
+const GRID: TimeGrid = TimeGrid {
+    steps: 20,
+    dt: Seconds::micro(1.7),
+};
+
+/// A mismatched, noisy chip; calibrated roughly, for speed.
+fn chip(shape: NetworkShape, seed: u64) -> Chip {
+    let config = ChipConfig {
+        seed: Seed(seed),
+        calibration: CalibrationConfig {
+            trials: 8,
+            ..CalibrationConfig::default()
+        },
+        ..ChipConfig::default()
+    };
+    let mut chip = Chip::new(config, shape, GRID).unwrap();
+    let mut weights = Weights::zeros(shape);
+    for (index, (_, matrix)) in weights.layers_mut().enumerate() {
+        let address = Address::new(Seed(seed), Domain::Test).element(index as u32);
+        for (i, w) in matrix.iter_mut().enumerate() {
+            *w = (0.05 + 0.1 * address.normal(i as u32)).clamp(-0.26, 0.26) as f32;
+        }
+    }
+    chip.write_weights(&weights).unwrap();
+    chip
+}
+
+fn batch(shape: NetworkShape, seed: u64, ids: &[u64]) -> SpikeBatch {
+    let mut batch = SpikeBatch::new(shape.inputs);
+    batch.set_presentation(3);
+    for &id in ids {
+        let address = Address::new(Seed(seed), Domain::Test).sample(id);
+        let spikes = (0..shape.inputs as u32).map(|i| {
+            (
+                Seconds::micro(20.0 * address.element(i).uniform(1)),
+                i as u16,
+            )
+        });
+        batch.push(id, spikes).unwrap();
+    }
+    batch
+}
+
+fn record(chip: &mut Chip, batch: &SpikeBatch) -> Recording {
+    let mut recording = Recording::default();
+    chip.run(batch, &mut recording).unwrap();
+    recording
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn threads_and_batches_change_nothing(
+        inputs in 20_usize..50,
+        hidden in 20_usize..50,
+        recurrent in any::<bool>(),
+        seed in any::<u64>(),
+        samples in 1_usize..30,
+    ) {
+        let shape = NetworkShape { inputs, hidden, outputs: 5, recurrent };
+        let ids: Vec<u64> = (0..samples as u64).map(|i| 1000 + 7 * i).collect();
+        let whole = batch(shape, seed, &ids);
+        let results: Vec<(Vec<bss2::event::CapMemCode>, Recording)> = [1, 2, 7]
+            .into_iter()
+            .map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let mut chip = chip(shape, seed);
+                    let codes = bss2::analog::Cell::ALL
+                        .iter()
+                        .flat_map(|&cell| chip.core().capmem().column(cell).to_vec())
+                        .collect();
+                    let recording = record(&mut chip, &whole);
+                    (codes, recording)
+                })
+            })
+            .collect();
+        prop_assert!(results[0].1.spikes().contains(&1), "the network fires");
+        prop_assert!(results.iter().all(|r| *r == results[0]));
+
+        let mut chip = chip(shape, seed);
+        for (place, &id) in ids.iter().enumerate() {
+            let alone = record(&mut chip, &batch(shape, seed, &[id]));
+            prop_assert_eq!(alone.sample_traces(0), results[0].1.sample_traces(place));
+            prop_assert_eq!(alone.sample_spikes(0), results[0].1.sample_spikes(place));
+        }
+    }
+}
+
+#[test]
+fn presentations_and_noise_seeds_meet_other_noise() {
+    let shape = NetworkShape {
+        inputs: 30,
+        hidden: 20,
+        outputs: 3,
+        recurrent: false,
+    };
+    let mut chip = chip(shape, 1);
+    let mut spikes = batch(shape, 1, &[5]);
+    let first = record(&mut chip, &spikes);
+    spikes.set_presentation(4);
+    assert_ne!(first, record(&mut chip, &spikes));
+}
