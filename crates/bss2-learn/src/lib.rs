@@ -38,6 +38,7 @@
 //! for _ in 0..200 {
 //!     trainer.step(&mut substrate, &batch, &[0, 1])?;
 //! }
+//! trainer.write_weights(&mut substrate)?;
 //! let test = trainer.evaluate(&mut substrate, &batch, &[0, 1])?;
 //! assert_eq!(test.correct, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

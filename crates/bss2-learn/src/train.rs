@@ -220,7 +220,18 @@ impl Trainer {
         })
     }
 
-    /// Writes the weights, without dropout, and counts what is predicted right.
+    /// Writes the weights as they are, without dropout: what a test begins with.
+    ///
+    /// # Errors
+    /// When the substrate fails or is of another shape.
+    pub fn write_weights(&self, substrate: &mut dyn Substrate) -> Result<WriteReport, LearnError> {
+        self.check(substrate)?;
+        Ok(substrate.write_weights(&self.weights)?)
+    }
+
+    /// Runs a batch on the weights that the substrate holds and counts what is
+    /// predicted right. Call [`Trainer::write_weights`] before the first batch
+    /// of a test: a training step leaves those of before its update.
     ///
     /// The paper reads out `max_t (V - 0.15)` at test time on hardware. One
     /// offset for all outputs and times shifts every readout alike, so it
@@ -235,7 +246,6 @@ impl Trainer {
         labels: &[u8],
     ) -> Result<Evaluation, LearnError> {
         self.check(substrate)?;
-        substrate.write_weights(&self.weights)?;
         let run = substrate.run(batch, &mut self.recording)?;
         let loss = self.bptt.loss(
             &self.objective,

@@ -33,6 +33,7 @@ fn random_patterns_are_learned() {
         };
         let mut trainer = Trainer::new(config, shape, random.grid).unwrap();
         let mut substrate = ideal(&random);
+        trainer.write_weights(&mut substrate).unwrap();
         let before = trainer
             .evaluate(&mut substrate, &random.batch, &random.labels)
             .unwrap();
@@ -41,6 +42,7 @@ fn random_patterns_are_learned() {
                 .step(&mut substrate, &random.batch, &random.labels)
                 .unwrap();
         }
+        trainer.write_weights(&mut substrate).unwrap();
         let after = trainer
             .evaluate(&mut substrate, &random.batch, &random.labels)
             .unwrap();

@@ -36,7 +36,7 @@ impl Default for FabricTiming {
         Self {
             clocked: true,
             clock: Seconds::nano(8.0),
-            link_latency: Seconds::micro(0.2),
+            link_latency: Seconds::nano(200.0),
             on_chip_delay: Seconds::nano(100.0),
             link_in_depth: 64,
             link_out_depth: 64,

@@ -46,6 +46,7 @@ pub fn test(
         augmentation: AugmentationConfig::default(),
         ..experiment.encoder
     };
+    trainer.write_weights(substrate)?;
     let mut encoder = Encoder::new(&config, experiment.train.seed)?;
     let mut batch = SpikeBatch::new(encoder.channels());
     let presentation = TESTS + trainer.epoch();

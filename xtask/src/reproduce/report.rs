@@ -40,13 +40,13 @@ pub(super) fn write(
         )
     };
     let text = format!(
-        "# Table 1, MNIST rows, quick\n\n\
+        "# Table 1, MNIST rows\n\n\
          Data: {name}, {train} training and {test} test images. {epochs} epochs ({paper_epochs} in \
          the paper), {seeds} seed(s), chip seed {chip}, profile {profile}.\n\n{note}{table}\n\
          Training accuracy is that of the images as they were shown during the last epoch; \
          deviations are those of a sample of seeds.\n\n\
          ![Accuracy over epochs](mnist_accuracy.svg)\n\n\
-         Made by `cargo xtask reproduce --quick --epochs {epochs} --seeds {seeds}`.\n",
+         Made by `cargo xtask reproduce --epochs {epochs} --seeds {seeds}`.\n",
         name = data.name(),
         train = data.train.len(),
         test = data.test.len(),

@@ -15,7 +15,7 @@
 //! about the middle of the step, `d = h/2 + e`, so that all events of a step
 //! enter through two sums, `sum s` and `sum s e`; the mean of the second order,
 //! `h^2/24` of the second derivative, is kept. With the default step of
-//! 0.425 us the rest displaces a response by less than 5 ns.
+//! 0.85 us the rest displaces a response by less than 15 ns.
 //!
 //! The saturating amplifier acts on the mean current of a step:
 //! `sat(x) = x - x^3/4 + x^4/16` up to `x = 2`, where it reaches 1 with zero
