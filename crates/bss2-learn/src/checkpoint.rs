@@ -8,12 +8,14 @@
 //! any moment leaves the old file or the new one.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+
+use crate::files::write_atomically;
 
 const MAGIC: [u8; 8] = *b"BSS2CKPT";
 const HEADER: usize = 24;
@@ -119,23 +121,7 @@ pub fn write_checkpoint<C: Serialize>(path: &Path, content: &C) -> Result<(), Ch
     bytes[12..20].copy_from_slice(&length.to_le_bytes());
     bytes[20..24].copy_from_slice(&checksum.to_le_bytes());
 
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(&fail)?;
-    file.write_all(&bytes).map_err(&fail)?;
-    file.as_file().sync_all().map_err(&fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    sync_folder(folder).map_err(fail)
-}
-
-/// Makes the new name last. Only Unix opens folders as files.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    write_atomically(path, &bytes).map_err(fail)
 }
 
 /// Reads a checkpoint.

@@ -51,6 +51,7 @@ pub mod config;
 pub mod dropout;
 pub mod error;
 mod events;
+pub mod files;
 mod gradient;
 pub mod ideal;
 pub mod init;

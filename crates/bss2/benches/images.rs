@@ -49,6 +49,9 @@ fn images(criterion: &mut Criterion) {
         let grid = experiment.time.grid();
         let mut trainer = Trainer::new(experiment.train.clone(), SHAPE, grid).expect("valid");
         let mut place = 0;
+        trainer
+            .write_weights(substrate.as_mut())
+            .expect("the weights fit");
         for work in ["train", "infer"] {
             group.bench_function(format!("{work}/256-246-10/{}", kind.name()), |bencher| {
                 bencher.iter(|| {

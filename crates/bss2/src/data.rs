@@ -77,6 +77,19 @@ impl Data {
         self.set == DataSet::Mnist
     }
 
+    /// Checksum of all images and labels, to tell whether a resumed run has
+    /// the data that it was begun with.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        for set in [&self.train, &self.test] {
+            hasher.update(&(set.len() as u64).to_le_bytes());
+            hasher.update(set.pixels());
+            hasher.update(set.labels());
+        }
+        hasher.finalize()
+    }
+
     /// What the user must know about the data, line by line.
     #[must_use]
     pub fn announcement(&self) -> Vec<String> {

@@ -48,6 +48,19 @@ pub enum Error {
     /// A figure.
     #[error(transparent)]
     Plot(#[from] PlotError),
+    /// A run goes on with other images.
+    #[error(
+        "this run was begun with other images; give it those again with --data, or begin a new one"
+    )]
+    OtherData,
+    /// A run is asked to end before where it stands.
+    #[error("{done} epochs of this run are done and {asked} were asked for; begin a new run")]
+    FewerEpochs {
+        /// Epochs that are done.
+        done: u32,
+        /// Epochs that were asked for.
+        asked: u32,
+    },
     /// The metrics do not reach as far as the checkpoint.
     #[error(
         "the checkpoint of this run stands in epoch {checkpoint}, but metrics.jsonl has {metrics} \

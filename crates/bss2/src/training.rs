@@ -68,6 +68,8 @@ pub enum Ending {
 pub struct State {
     snapshot: Snapshot,
     totals: Totals,
+    /// Checksum of the data that the run was made with.
+    data: u32,
 }
 
 impl State {
@@ -103,6 +105,8 @@ pub struct Training<'a> {
     encoder: Encoder,
     epochs: Vec<EpochMetrics>,
     totals: Totals,
+    /// Of the data.
+    checksum: u32,
     /// Layers that a warning was given for.
     silent: Vec<Layer>,
     /// Seconds that earlier sessions took, as far as they are known.
@@ -125,9 +129,18 @@ impl<'a> Training<'a> {
         let shape = network_shape(experiment, data);
         let mut trainer = Trainer::new(experiment.train.clone(), shape, experiment.time.grid())?;
         let (mut epochs, mut totals) = (Vec::new(), Totals::default());
+        let checksum = data.checksum();
         let checkpoint = folder.last_checkpoint();
         if checkpoint.exists() {
             let state: State = read_checkpoint(&checkpoint).map_err(LearnError::from)?;
+            if state.data != checksum {
+                return Err(Error::OtherData);
+            }
+            let done = state.snapshot.epoch();
+            if done > experiment.epochs {
+                let asked = experiment.epochs;
+                return Err(Error::FewerEpochs { done, asked });
+            }
             trainer.restore(state.snapshot)?;
             totals = state.totals;
             epochs = metrics::read(&folder.metrics())?;
@@ -144,6 +157,7 @@ impl<'a> Training<'a> {
             earlier: epochs.last().map_or(0.0, |epoch| epoch.wall_s),
             begin: Instant::now(),
             silent: Vec::new(),
+            checksum,
             experiment,
             data,
             substrate,
@@ -269,6 +283,7 @@ impl<'a> Training<'a> {
         State {
             snapshot: self.trainer.snapshot(),
             totals: self.totals,
+            data: self.checksum,
         }
     }
 

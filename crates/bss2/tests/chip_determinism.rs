@@ -99,7 +99,7 @@ proptest! {
 }
 
 #[test]
-fn presentations_and_noise_seeds_meet_other_noise() {
+fn every_presentation_meets_other_noise() {
     let shape = NetworkShape {
         inputs: 30,
         hidden: 20,

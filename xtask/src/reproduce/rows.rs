@@ -40,7 +40,9 @@ pub(super) fn train_all(
             let mut experiment = base.clone();
             experiment.substrate = kind;
             experiment.train.seed = Seed(u64::from(seed));
-            let path = out.join("runs").join(format!("{}-seed{seed}", kind.name()));
+            // A run of another length is another run.
+            let name = format!("{}-epochs{}-seed{seed}", kind.name(), base.epochs);
+            let path = out.join("runs").join(name);
             train(&experiment, data, &path).map(|metrics| (experiment, path, metrics))
         };
         let (_, software_path, metrics) = run(SubstrateKind::Software)?;

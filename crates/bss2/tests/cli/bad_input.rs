@@ -106,6 +106,35 @@ fn well_formed_files_that_are_not_mnist_are_refused() {
 }
 
 #[test]
+fn a_run_does_not_go_on_with_other_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (name, count) in [("few", 40), ("more", 60)] {
+        let data = at.join(name);
+        fs::create_dir(&data).unwrap();
+        let contents = [images(count), labels(count), images(count), labels(count)];
+        for (file, content) in FILES.iter().zip(contents) {
+            fs::write(data.join(file), gzip(&content)).unwrap();
+        }
+    }
+    let mut command = bss2(at);
+    command.args(["train", "mnist", "--substrate", "software", "--out", "run"]);
+    command.args([
+        "--data",
+        "few",
+        "--epochs",
+        "1",
+        "--set",
+        "data.verify=false",
+    ]);
+    succeed(command);
+    let mut command = bss2(at);
+    command.args(["train", "mnist", "--resume", "--out", "run"]);
+    command.args(["--data", "more", "--epochs", "2"]);
+    fail(command, &["begun with other images", "--data"]);
+}
+
+#[test]
 fn a_data_folder_without_data_is_said() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
@@ -171,9 +200,13 @@ fn damaged_and_foreign_checkpoints_are_refused() {
     let cases: [(&str, Vec<u8>, &str); 5] = [
         ("a flipped bit", flipped, "checksum"),
         ("another version", other_version, "version"),
-        ("cut in half", right[..middle].to_vec(), ""),
-        ("empty", Vec::new(), ""),
-        ("something else", b"<html></html>".to_vec(), ""),
+        ("cut in half", right[..middle].to_vec(), "bytes"),
+        ("empty", Vec::new(), "not a checkpoint"),
+        (
+            "something else",
+            b"<html></html>".to_vec(),
+            "not a checkpoint",
+        ),
     ];
     for (name, content, word) in cases {
         fs::write(&checkpoint, content).unwrap();

@@ -97,6 +97,18 @@ fn metrics_that_run_ahead_of_the_checkpoint_are_cut_back() {
     assert_same(at, "whole", "cut");
 }
 
+#[test]
+fn fewer_epochs_than_are_done_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    succeed(train(at, "run", &["--epochs", "3"]));
+    let metrics = fs::read(at.join("run/metrics.jsonl")).unwrap();
+    let mut command = resume(at, "run");
+    command.args(["--epochs", "1"]);
+    fail(command, &["3 epochs of this run are done", "1 were asked"]);
+    assert_eq!(fs::read(at.join("run/metrics.jsonl")).unwrap(), metrics);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_a_resumable_run_and_says_how() {
