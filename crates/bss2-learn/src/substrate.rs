@@ -17,6 +17,12 @@ pub trait Substrate: Send {
     /// The grid of its recordings.
     fn time_grid(&self) -> TimeGrid;
 
+    /// What a user should know before anything is run, such as neurons that
+    /// could not be calibrated.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Takes new weights, rounded as it must.
     ///
     /// # Errors

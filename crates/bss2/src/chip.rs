@@ -159,6 +159,23 @@ impl Substrate for Chip {
         self.grid
     }
 
+    fn warnings(&self) -> Vec<String> {
+        let failed = self
+            .calibration
+            .as_ref()
+            .map_or(0, |c| c.failed_neurons().len());
+        let neurons = self.shape.neurons();
+        (failed > 0)
+            .then(|| {
+                format!(
+                    "{failed} of {neurons} neurons missed a target of the calibration; \
+                     `bss2 chip calibrate` shows which"
+                )
+            })
+            .into_iter()
+            .collect()
+    }
+
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {
         weights.check(self.shape).map_err(SubstrateError::new)?;
         let q = &mut self.quantised;

@@ -174,6 +174,9 @@ impl<'a> Training<'a> {
     /// When encoder, substrate or learner fail, or a file cannot be written.
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<Ending, Error> {
         metrics::write(&self.folder.metrics(), &self.epochs)?;
+        for warning in self.substrate.warnings() {
+            observer.warning(&warning);
+        }
         while self.trainer.epoch() < self.experiment.epochs {
             let Some(images_per_s) = self.train_epoch(observer)? else {
                 return Ok(Ending::Stopped);

@@ -32,6 +32,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
     let mut substrate = substrates::build(&experiment, &data)?;
+    for warning in substrate.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let checkpoint = if arguments.best {
         run_folder::best_checkpoint_path(&arguments.run)
     } else {

@@ -37,6 +37,21 @@ fn a_network_is_trained_in_the_loop_and_moved_to_another_chip() {
 }
 
 #[test]
+fn neurons_that_missed_a_target_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    // Four times the nominal strength is out of reach of the strength cells.
+    let more = [
+        "--set",
+        "chip.targets.strength=4",
+        "--set",
+        "chip.calibration.trials=8",
+    ];
+    let said = stderr(&succeed(train_on_chip(folder.path(), &more)));
+    let warning = "neurons missed a target of the calibration";
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
+}
+
+#[test]
 fn weights_that_all_round_to_zero_are_warned_of_by_layer() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
