@@ -1,6 +1,6 @@
 //! Settings of a training.
 
-use bss2_event::{Seed, SignedWeight};
+use bss2_event::Seed;
 use serde::{Deserialize, Serialize};
 
 use crate::bptt::Objective;
@@ -53,8 +53,7 @@ impl Default for TrainConfig {
             seed: Seed(0),
             learning_rate: 1.5e-3,
             dropout: 0.0,
-            weight_limit: f64::from(SignedWeight::MAX.get())
-                / f64::from(QuantiseConfig::default().hidden_scale),
+            weight_limit: QuantiseConfig::default().hidden_limit(),
             model: NeuronModel::default(),
             surrogate: Surrogate::default(),
             loss: LossConfig::default(),

@@ -37,8 +37,8 @@ impl Default for QuantiseConfig {
 impl QuantiseConfig {
     /// The largest hidden weight that the hardware can hold: 63/240.
     #[must_use]
-    pub fn hidden_limit(&self) -> f32 {
-        f32::from(SignedWeight::MAX.get()) / self.hidden_scale
+    pub fn hidden_limit(&self) -> f64 {
+        f64::from(SignedWeight::MAX.get()) / f64::from(self.hidden_scale)
     }
 }
 

@@ -9,12 +9,8 @@ use bss2::metrics::EpochMetrics;
 use bss2::plot::{Figure, Panel, Series};
 use miette::{IntoDiagnostic, WrapErr};
 
-use super::rows::Results;
+use super::rows::{PAPER_CHIP, PAPER_SOFTWARE, Results};
 use super::table::table;
-
-/// Test accuracy of the paper after 100 epochs, percent.
-const PAPER_CHIP: f64 = 97.2;
-const PAPER_SOFTWARE: f64 = 97.5;
 
 pub(super) fn write(
     out: &Path,
@@ -111,8 +107,8 @@ fn accuracy_figure(data: &str, results: &Results) -> Figure {
     Figure {
         title: format!("{data}: accuracy on the chip and in software"),
         panels: vec![
-            panel("chip, in the loop", &results.chip, PAPER_CHIP),
-            panel("software", &results.software, PAPER_SOFTWARE),
+            panel("chip, in the loop", &results.chip, PAPER_CHIP.1.mean),
+            panel("software", &results.software, PAPER_SOFTWARE.1.mean),
         ],
     }
 }

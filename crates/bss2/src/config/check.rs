@@ -1,7 +1,6 @@
 //! The ranges of all values; every fault is reported, not the first.
 
 use bss2_encode::{EncodeError, Encoder};
-use bss2_event::SignedWeight;
 use bss2_learn::LearnError;
 
 use super::{Experiment, Fault, SubstrateKind};
@@ -29,8 +28,7 @@ impl Experiment {
         for fault in self.chip.faults() {
             check.text("chip", &fault);
         }
-        let scale = f64::from(self.chip.quantise.hidden_scale);
-        let limit = f64::from(SignedWeight::MAX.get()) / scale;
+        let limit = self.chip.quantise.hidden_limit();
         if self.substrate == SubstrateKind::Chip {
             // A learned weight beyond it could not be written.
             check.range("train.weight_limit", self.train.weight_limit, 0.0, limit);
