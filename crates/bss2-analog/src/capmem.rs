@@ -34,11 +34,42 @@ pub enum Cell {
     IBiasSyninInhShift,
     /// Constant current onto the membrane, used by calibrations.
     IMemOffset,
+    /// Reset conductance. The membrane is at reset at once whatever the code.
+    IBiasReset,
+    /// Source follower of the excitatory line. Without effect in this model.
+    IBiasSyninExcDrop,
+    /// Source follower of the inhibitory line. Without effect in this model.
+    IBiasSyninInhDrop,
+    /// Reversal potential of a conductance-based excitatory input.
+    ESyninExcRev,
+    /// Reversal potential of a conductance-based inhibitory input.
+    ESyninInhRev,
+    /// How strongly a conductance-based excitatory input follows the membrane.
+    IBiasSyninExcCoba,
+    /// How strongly a conductance-based inhibitory input follows the membrane.
+    IBiasSyninInhCoba,
+    /// Membrane potential at which adaptation is neither charged nor discharged.
+    VAdaptLeak,
+    /// Potential that the adaptation's state returns to; its current is zero there.
+    VAdaptRef,
+    /// Adaptation time constant.
+    IBiasAdaptTau,
+    /// Adaptation by the membrane.
+    IBiasAdaptA,
+    /// Adaptation by spikes.
+    IBiasAdaptB,
+    /// Threshold of the exponential term.
+    VExp,
+    /// Slope of the exponential term.
+    IBiasExp,
+    /// Conductance between compartments. Without effect: circuits are joined
+    /// outright.
+    IBiasNmda,
 }
 
 impl Cell {
     /// Every cell.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 26] = [
         Self::VLeak,
         Self::VReset,
         Self::VThreshold,
@@ -50,15 +81,32 @@ impl Cell {
         Self::IBiasSyninExcShift,
         Self::IBiasSyninInhShift,
         Self::IMemOffset,
+        Self::IBiasReset,
+        Self::IBiasSyninExcDrop,
+        Self::IBiasSyninInhDrop,
+        Self::ESyninExcRev,
+        Self::ESyninInhRev,
+        Self::IBiasSyninExcCoba,
+        Self::IBiasSyninInhCoba,
+        Self::VAdaptLeak,
+        Self::VAdaptRef,
+        Self::IBiasAdaptTau,
+        Self::IBiasAdaptA,
+        Self::IBiasAdaptB,
+        Self::VExp,
+        Self::IBiasExp,
+        Self::IBiasNmda,
     ];
 
     /// The code at which a circuit without any deviation reaches the targets of
     /// the published calibration (leak and reset at CADC 80, threshold at 150,
-    /// 6 us time constants); off for cells that it leaves off.
+    /// 6 us time constants). For the terms that it leaves off, the code at which
+    /// they have the value named in `docs/model.md`; digital switches turn them on.
     ///
     /// # Source
     /// Means over the 512 circuits of the published chip, hardware fact sheet,
-    /// section 9; the start value 310 of the calibration library for the shift.
+    /// section 9; the start value 310 of the calibration library for the shift;
+    /// DEFAULT for conductance-based inputs, adaptation and the exponential term.
     #[must_use]
     pub const fn nominal(self) -> u16 {
         match self {
@@ -71,7 +119,18 @@ impl Cell {
             Self::IBiasSyninExcGm => 487,
             Self::IBiasSyninInhGm => 539,
             Self::IBiasSyninExcShift | Self::IBiasSyninInhShift => 310,
-            Self::IMemOffset => 0,
+            Self::IMemOffset | Self::IBiasNmda => 0,
+            Self::IBiasReset => 1015,
+            Self::IBiasSyninExcDrop | Self::IBiasSyninInhDrop => 300,
+            Self::ESyninExcRev => 917,
+            Self::ESyninInhRev => 581,
+            Self::IBiasSyninExcCoba | Self::IBiasSyninInhCoba => 300,
+            Self::VAdaptLeak => 629,
+            Self::VAdaptRef => 500,
+            Self::IBiasAdaptTau => 100,
+            Self::IBiasAdaptA | Self::IBiasAdaptB => 200,
+            Self::VExp => 701,
+            Self::IBiasExp => 250,
         }
     }
 }
