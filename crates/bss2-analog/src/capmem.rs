@@ -135,11 +135,26 @@ impl Cell {
     }
 }
 
+impl Cell {
+    /// Whether the cell holds a potential; all others hold a current.
+    #[must_use]
+    pub const fn is_potential(self) -> bool {
+        matches!(self, Self::VLeak | Self::VReset | Self::VThreshold)
+    }
+}
+
 /// The codes of all cells of the 512 neuron circuits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CapMem {
     /// `[cell][circuit]`, in the order of [`Cell::ALL`].
     codes: Vec<Vec<CapMemCode>>,
+    /// As above: how often each was written. Every write ends elsewhere.
+    #[serde(skip, default = "never_written")]
+    writes: Vec<Vec<u32>>,
+}
+
+fn never_written() -> Vec<Vec<u32>> {
+    vec![vec![0; Site::CIRCUITS]; Cell::ALL.len()]
 }
 
 impl Default for CapMem {
@@ -151,6 +166,7 @@ impl Default for CapMem {
                 .iter()
                 .map(|&cell| vec![code(cell); Site::CIRCUITS])
                 .collect(),
+            writes: never_written(),
         }
     }
 }
@@ -171,11 +187,19 @@ impl CapMem {
     /// If `circuit` is not below 512.
     pub fn set(&mut self, cell: Cell, circuit: u16, code: CapMemCode) {
         self.codes[cell as usize][usize::from(circuit)] = code;
+        self.writes[cell as usize][usize::from(circuit)] += 1;
     }
 
     /// Writes the same code to a cell of all circuits.
     pub fn set_all(&mut self, cell: Cell, code: CapMemCode) {
-        self.codes[cell as usize].fill(code);
+        for circuit in 0..Site::CIRCUITS as u16 {
+            self.set(cell, circuit, code);
+        }
+    }
+
+    /// How often a cell was written since the memory came up.
+    pub(crate) fn writes(&self, cell: Cell, circuit: u16) -> u32 {
+        self.writes[cell as usize][usize::from(circuit)]
     }
 
     /// The codes of a cell in circuit order.

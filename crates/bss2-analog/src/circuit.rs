@@ -4,9 +4,9 @@ use bss2_event::{RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::cadc::VOLTS_PER_LSB;
-use crate::capmem::{CapMem, Cell, VOLTS_PER_CODE, current, effective_bias};
+use crate::capmem::{Cell, VOLTS_PER_CODE, current, effective_bias};
 use crate::error::AnalogError;
-use crate::mismatch::{CircuitDeviation, FixedPattern};
+use crate::mismatch::CELLS;
 use crate::profile::MismatchProfile;
 
 /// Full scale of the adjustable membrane capacitor, farads.
@@ -212,7 +212,18 @@ impl RefractoryCounter {
     }
 }
 
-/// Physical parameters of one circuit, from codes, deviations and digital settings.
+/// What the codes of a circuit stand for: for each cell of [`Cell::ALL`] the code
+/// with which a circuit without deviations has the same effect.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct NominalCodes(pub(crate) [f64; CELLS]);
+
+impl NominalCodes {
+    pub(crate) fn get(&self, cell: Cell) -> f64 {
+        self.0[cell as usize]
+    }
+}
+
+/// Physical parameters of one circuit, from codes and digital settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CircuitParameters {
     /// Volts, as the following potentials.
@@ -232,23 +243,27 @@ pub(crate) struct CircuitParameters {
 }
 
 impl CircuitParameters {
+    /// As of a circuit that no event reaches.
+    pub(crate) fn without_inputs(self) -> Self {
+        Self {
+            strength: [0.0; 2],
+            ..self
+        }
+    }
+
     pub(crate) fn of(
-        circuit: u16,
-        capmem: &CapMem,
+        codes: &NominalCodes,
         config: &CircuitConfig,
-        pattern: &FixedPattern,
         profile: &MismatchProfile,
     ) -> Self {
-        let deviation: &CircuitDeviation = &pattern.circuits[usize::from(circuit)];
-        let code = |cell| f64::from(capmem.get(cell, circuit).get());
-        let potential = |cell: Cell, nominal_lsb: f64, deviation: f64| {
+        let potential = |cell: Cell, nominal_lsb: f64| {
             nominal_lsb * VOLTS_PER_LSB
-                + VOLTS_PER_CODE * (code(cell) - f64::from(cell.nominal()) - deviation)
+                + VOLTS_PER_CODE * (codes.get(cell) - f64::from(cell.nominal()))
         };
-        // Effect of a bias relative to that of the nominal one without deviation.
+        // Effect of a bias relative to that of the nominal one.
         // A mirror at code 0 still leaks about a code: DEFAULT.
-        let relative_bias = |cell: Cell, factor: f64| {
-            effective_bias(code(cell).max(1.0)) / effective_bias(f64::from(cell.nominal())) / factor
+        let relative_bias = |cell: Cell| {
+            effective_bias(codes.get(cell).max(1.0)) / effective_bias(f64::from(cell.nominal()))
         };
         let parasitic = profile.parasitic_capacitance.get();
         let nominal_capacitance = CAPACITOR_FULL_SCALE + parasitic;
@@ -267,32 +282,27 @@ impl CircuitParameters {
                 -1.0,
             ),
         ];
+        let offset_current = current(codes.get(Cell::IMemOffset).max(0.0));
         let mut standing_current = match config.offset_current {
             OffsetCurrent::Off => 0.0,
-            OffsetCurrent::Positive => current(code(Cell::IMemOffset)),
-            OffsetCurrent::Negative => -current(code(Cell::IMemOffset)),
+            OffsetCurrent::Positive => offset_current,
+            OffsetCurrent::Negative => -offset_current,
         };
         let (mut tau_syn, mut strength) = ([0.0; 2], [0.0; 2]);
         for (sign, (tau, gm, shift, direction)) in inputs.into_iter().enumerate() {
-            tau_syn[sign] = TAU_NOMINAL / relative_bias(tau, deviation.tau_factor[sign]);
+            tau_syn[sign] = TAU_NOMINAL / relative_bias(tau);
             if config.synaptic_input[sign] {
-                let gain = relative_bias(gm, deviation.strength_factor[sign]);
+                let gain = relative_bias(gm);
                 strength[sign] = gain * nominal_slew() * nominal_capacitance;
-                let off = code(shift) - f64::from(shift.nominal()) - deviation.shift_codes[sign];
+                let off = codes.get(shift) - f64::from(shift.nominal());
                 standing_current += direction * gain * off * SHIFT_VOLTS_PER_CODE * nominal_leak;
             }
         }
         Self {
-            v_leak: potential(Cell::VLeak, NOMINAL_LEAK_LSB, deviation.v_leak_codes),
-            v_reset: potential(Cell::VReset, NOMINAL_RESET_LSB, deviation.v_reset_codes),
-            v_threshold: potential(
-                Cell::VThreshold,
-                NOMINAL_THRESHOLD_LSB,
-                deviation.v_threshold_codes,
-            ),
-            g_leak: nominal_leak
-                * relative_bias(Cell::IBiasLeak, deviation.leak_factor)
-                * config.leak_scale.factor(),
+            v_leak: potential(Cell::VLeak, NOMINAL_LEAK_LSB),
+            v_reset: potential(Cell::VReset, NOMINAL_RESET_LSB),
+            v_threshold: potential(Cell::VThreshold, NOMINAL_THRESHOLD_LSB),
+            g_leak: nominal_leak * relative_bias(Cell::IBiasLeak) * config.leak_scale.factor(),
             capacitance: parasitic
                 + CAPACITOR_FULL_SCALE * f64::from(config.capacitance.min(63)) / 63.0,
             standing_current,
@@ -305,6 +315,7 @@ impl CircuitParameters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AnalogCore;
 
     #[test]
     fn the_published_counter_lasts_two_microseconds() {
@@ -330,14 +341,10 @@ mod tests {
     #[test]
     fn without_deviations_nominal_codes_give_the_targets() {
         let profile = MismatchProfile::ideal();
-        let pattern = FixedPattern::draw(&profile, bss2_event::Seed(1)).unwrap();
-        let p = CircuitParameters::of(
-            17,
-            &CapMem::default(),
-            &CircuitConfig::default(),
-            &pattern,
-            &profile,
-        );
+        let core = AnalogCore::new(profile.clone(), bss2_event::Seed(1)).unwrap();
+        let codes = core.nominal_codes(17);
+        assert_eq!(codes.0, Cell::ALL.map(|cell| f64::from(cell.nominal())));
+        let p = CircuitParameters::of(&codes, &CircuitConfig::default(), &profile);
         assert!((p.capacitance / p.g_leak - 6e-6).abs() < 1e-15);
         assert!(p.tau_syn.iter().all(|tau| (tau - 6e-6).abs() < 1e-15));
         assert!((p.v_leak / VOLTS_PER_LSB - 80.0).abs() < 1e-9);

@@ -5,8 +5,8 @@ use bss2_event::{NeuronCircuits, RangeError, RowMode, Seed, Site, SiteTable, Vol
 use serde::{Deserialize, Serialize};
 
 use crate::cadc::{Cadc, CadcSchedule};
-use crate::capmem::CapMem;
-use crate::circuit::{CircuitConfig, CircuitParameters};
+use crate::capmem::{CapMem, Cell};
+use crate::circuit::{CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
 use crate::mismatch::FixedPattern;
@@ -176,6 +176,25 @@ impl AnalogCore {
         &mut self.circuits
     }
 
+    /// What the codes of a circuit stand for: beside each code by the uncertainty of
+    /// its last write, through the curve of its cell.
+    pub(crate) fn nominal_codes(&self, circuit: u16) -> NominalCodes {
+        let address = Address::new(self.chip, Domain::CapMemWrite);
+        let write = self.profile.capmem.write;
+        let curves = &self.pattern.curves[usize::from(circuit)];
+        NominalCodes(Cell::ALL.map(|cell| {
+            let code = f64::from(self.capmem.get(cell, circuit).get());
+            let beside = if write > 0.0 {
+                let element = u32::from(circuit) * Cell::ALL.len() as u32 + cell as u32;
+                let draw = address.element(element);
+                write * (2.0 * draw.uniform(self.capmem.writes(cell, circuit)) - 1.0)
+            } else {
+                0.0
+            };
+            curves[cell as usize].at(code + beside)
+        }))
+    }
+
     /// What the 512 channels read, on average over `reads`, when their inputs are
     /// connected to a known voltage instead of a membrane.
     #[must_use]
@@ -248,10 +267,17 @@ impl AnalogCore {
     ) -> Result<(LaneParameters, [f64; 4]), AnalogError> {
         let of = |circuit: u16| {
             let config = &self.circuits[usize::from(circuit)];
-            CircuitParameters::of(circuit, &self.capmem, config, &self.pattern, &self.profile)
+            let parameters =
+                CircuitParameters::of(&self.nominal_codes(circuit), config, &self.profile);
+            if self.pattern.dead[usize::from(circuit)] {
+                parameters.without_inputs()
+            } else {
+                parameters
+            }
         };
         let config = &self.circuits[usize::from(neuron.membrane)];
         config.refractory.validate(neuron.membrane)?;
+        let dead = self.pattern.dead[usize::from(neuron.membrane)];
         let first = of(neuron.membrane);
         // A circuit alone is joined to one that has nothing.
         let second = neuron.partner.map_or(
@@ -294,7 +320,7 @@ impl AnalogCore {
             tau_mem,
             v_rest,
             v_reset: first.v_reset,
-            v_threshold: if config.threshold_enabled {
+            v_threshold: if config.threshold_enabled && !dead {
                 first.v_threshold
             } else {
                 f64::INFINITY

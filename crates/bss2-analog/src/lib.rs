@@ -45,6 +45,7 @@ pub mod calib;
 mod capmem;
 mod circuit;
 mod core;
+mod curve;
 mod error;
 mod events;
 mod lowered;
@@ -66,8 +67,8 @@ pub use error::AnalogError;
 pub use lowered::{LoweredCore, RunAddress, Start};
 pub use observation::{NeuronSpike, Observation};
 pub use profile::{
-    CadcSpread, CellSpread, Correlation, MismatchProfile, NoiseProfile, QuadrantSpread,
-    SynapseSpread,
+    CadcSpread, CapMemSpread, CellDistributions, CellSpread, Correlation, DeadFraction,
+    Distribution, MismatchProfile, NoiseProfile, QuadrantSpread, SpatialTrend, SynapseSpread,
 };
 pub use step::Workspace;
 pub use synapse::SYNAPSES;

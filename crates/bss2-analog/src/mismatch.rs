@@ -5,11 +5,12 @@ use bss2_event::{RangeError, Site};
 use nalgebra::{Cholesky, SMatrix, SVector};
 
 use crate::capmem::Cell;
+use crate::curve::Curve;
 use crate::error::AnalogError;
-use crate::profile::{Correlation, MismatchProfile};
+use crate::profile::{Correlation, MismatchProfile, log_normal};
 
-/// Cells that deviate: all of [`Cell::ALL`] but the offset current.
-const MIXED: usize = 10;
+/// Number of cells of a circuit.
+pub(crate) const CELLS: usize = Cell::ALL.len();
 /// Quadrants of the chip.
 const QUADRANTS: usize = 4;
 /// Circuits of one quadrant.
@@ -18,8 +19,10 @@ pub(crate) const QUADRANT_CIRCUITS: usize = Site::CIRCUITS / QUADRANTS;
 /// The deviations of one chip.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FixedPattern {
-    /// `[circuit]`: how far every cell is off.
-    pub(crate) circuits: Vec<CircuitDeviation>,
+    /// `[circuit][cell]`: what a circuit makes of its codes.
+    pub(crate) curves: Vec<[Curve; CELLS]>,
+    /// `[circuit]`: whether it does not work.
+    pub(crate) dead: Vec<bool>,
     /// Relative strength of each synapse without that of its circuit,
     /// `[half][row][column]`.
     pub(crate) synapse_gain: Vec<f32>,
@@ -29,71 +32,44 @@ pub(crate) struct FixedPattern {
     pub(crate) cadc_gain: Vec<f64>,
 }
 
-/// Deviations of one circuit. Where a factor is given, the circuit needs that
-/// many times the nominal bias for the nominal effect.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct CircuitDeviation {
-    pub(crate) v_leak_codes: f64,
-    pub(crate) v_reset_codes: f64,
-    pub(crate) v_threshold_codes: f64,
-    pub(crate) leak_factor: f64,
-    /// `[excitatory, inhibitory]`, as the following.
-    pub(crate) tau_factor: [f64; 2],
-    pub(crate) strength_factor: [f64; 2],
-    pub(crate) shift_codes: [f64; 2],
-}
-
 impl FixedPattern {
     /// Draws a chip.
     pub(crate) fn draw(profile: &MismatchProfile, chip: Seed) -> Result<Self, AnalogError> {
         profile.validate()?;
         let mixing = mixing(profile)?;
-        let quadrant_address = Address::new(chip, Domain::MismatchQuadrant);
-        let neuron_address = Address::new(chip, Domain::MismatchNeuron);
-        let (w, q) = (&profile.within, &profile.quadrant);
-        let circuits = (0..Site::CIRCUITS)
+        let address = |domain| Address::new(chip, domain);
+        let neuron = address(Domain::MismatchNeuron);
+        let curves = (0..Site::CIRCUITS)
             .map(|n| {
-                let common = |draw| {
-                    quadrant_address
-                        .element((n / QUADRANT_CIRCUITS) as u32)
-                        .normal(draw)
-                };
-                let single = neuron_address.element(n as u32);
-                let z = mixing * SVector::<f64, MIXED>::from_fn(|i, _| single.normal(i as u32));
-                let z = |cell: Cell| z[cell as usize];
-                CircuitDeviation {
-                    v_leak_codes: w.v_leak * z(Cell::VLeak) + q.v_leak * common(1),
-                    v_reset_codes: w.v_reset * z(Cell::VReset) + q.v_reset * common(2),
-                    v_threshold_codes: w.v_threshold * z(Cell::VThreshold)
-                        + q.v_threshold * common(3),
-                    leak_factor: libm::exp(w.leak * z(Cell::IBiasLeak) + q.leak * common(4)),
-                    tau_factor: [Cell::IBiasSyninExcTau, Cell::IBiasSyninInhTau]
-                        .map(|cell| libm::exp(w.tau_syn * z(cell) + q.tau_syn * common(0))),
-                    strength_factor: [Cell::IBiasSyninExcGm, Cell::IBiasSyninInhGm]
-                        .map(|cell| libm::exp(w.strength * z(cell) + q.strength * common(0))),
-                    // The published chip has no circuit outside 40..800.
-                    shift_codes: [Cell::IBiasSyninExcShift, Cell::IBiasSyninInhShift].map(|cell| {
-                        let nominal = f64::from(cell.nominal());
-                        (w.shift * z(cell)).clamp(40.0 - nominal, 800.0 - nominal)
-                    }),
-                }
+                let single = neuron.element(n as u32);
+                let z = mixing * SVector::<f64, CELLS>::from_fn(|i, _| single.normal(i as u32));
+                Cell::ALL.map(|cell| curve(profile, chip, n, cell, z[cell as usize]))
             })
             .collect();
+        let dead = address(Domain::MismatchDead);
+        let is_dead = |element, draw, fraction| {
+            fraction > 0.0 && dead.element(element).uniform(draw) < fraction
+        };
         let s = &profile.synapse;
-        let synapse = Address::new(chip, Domain::MismatchSynapse);
-        let driver = Address::new(chip, Domain::MismatchDriver);
+        let synapse = address(Domain::MismatchSynapse);
+        let driver = address(Domain::MismatchDriver);
         let mut synapse_gain = Vec::with_capacity(Site::CIRCUITS * Site::ROWS);
         for half_row in 0..2 * Site::ROWS as u32 {
             let row_gain = 1.0 + s.row_gain * driver.element(half_row).normal(0);
             for column in 0..256 {
                 let single = 1.0 + s.synapse_gain * synapse.element(half_row).normal(column);
-                synapse_gain.push((row_gain * single).max(0.0) as f32);
+                let dead = is_dead(half_row, column + 1, profile.dead.synapses);
+                let gain = if dead { 0.0 } else { row_gain * single };
+                synapse_gain.push(gain.max(0.0) as f32);
             }
         }
-        let cadc = Address::new(chip, Domain::MismatchCadc);
+        let cadc = address(Domain::MismatchCadc);
         let channel = |n: usize, draw| cadc.element(n as u32).normal(draw);
         Ok(Self {
-            circuits,
+            curves,
+            dead: (0..Site::CIRCUITS as u32)
+                .map(|n| is_dead(n, 0, profile.dead.circuits))
+                .collect(),
             synapse_gain,
             cadc_offset: (0..Site::CIRCUITS)
                 .map(|n| profile.cadc.offset * channel(n, 0))
@@ -109,16 +85,58 @@ impl FixedPattern {
     }
 }
 
+/// Draws the curve of a cell of circuit `n`; `z` is its own normal number.
+fn curve(profile: &MismatchProfile, chip: Seed, n: usize, cell: Cell, z: f64) -> Curve {
+    let nominal = f64::from(cell.nominal());
+    let in_codes =
+        cell.is_potential() || matches!(cell, Cell::IBiasSyninExcShift | Cell::IBiasSyninInhShift);
+    // Cells that are nominally off have no code to be relative to.
+    let scale = if in_codes { nominal.max(1.0) } else { 1.0 };
+    let (draw, quadrant_spread) = profile.quadrant.of(cell);
+    let quadrant = Address::new(chip, Domain::MismatchQuadrant)
+        .element((n / QUADRANT_CIRCUITS) as u32)
+        .normal(draw);
+    let single = profile
+        .distribution
+        .of(cell)
+        .factor(z, profile.within.of(cell) / scale);
+    // From -1/2 at the left edge of a quadrant to 1/2 at the right one.
+    let place = (n % QUADRANT_CIRCUITS) as f64 / (QUADRANT_CIRCUITS - 1) as f64 - 0.5;
+    let trend = profile.trend.of(cell) * place / scale;
+    let factor = if in_codes {
+        single + (quadrant_spread * quadrant) / scale + trend
+    } else {
+        single * log_normal(quadrant, quadrant_spread) * (1.0 + trend)
+    };
+    let factor = match cell {
+        // The published chip has no circuit outside 40..800.
+        Cell::IBiasSyninExcShift | Cell::IBiasSyninInhShift => {
+            factor.clamp(40.0 / nominal, 800.0 / nominal)
+        }
+        _ => factor.max(0.05),
+    };
+    let own = Address::new(chip, Domain::MismatchCurve).element(n as u32);
+    let draw = 2 * cell as u32;
+    // A mirror with twice the current needs half the code.
+    let slope = if in_codes { 1.0 } else { 1.0 / factor };
+    let gain = slope * (1.0 + profile.capmem.gain * own.normal(draw)).max(0.2);
+    Curve {
+        reference: nominal * factor,
+        nominal,
+        gain,
+        bend: Curve::rising_bend(gain, profile.capmem.bend * own.normal(draw + 1)),
+    }
+}
+
 /// Lower triangular matrix that turns independent into correlated normals.
-pub(crate) fn mixing(profile: &MismatchProfile) -> Result<SMatrix<f64, MIXED, MIXED>, AnalogError> {
-    let mut correlation = SMatrix::<f64, MIXED, MIXED>::identity();
+pub(crate) fn mixing(profile: &MismatchProfile) -> Result<SMatrix<f64, CELLS, CELLS>, AnalogError> {
+    let mut correlation = SMatrix::<f64, CELLS, CELLS>::identity();
     for &Correlation { a, b, r } in &profile.correlations {
         RangeError::check("correlations.r", r, -1.0, 1.0, "")?;
         let (a, b) = (a as usize, b as usize);
-        if a == b || a >= MIXED || b >= MIXED {
+        if a == b {
             return Err(AnalogError::Correlations {
-                reason: "a pair must name two different cells, and not the offset current"
-                    .to_owned(),
+                reason: "a pair must name two different cells".to_owned(),
             });
         }
         correlation[(a, b)] = r;
@@ -142,15 +160,18 @@ mod tests {
         let (mut within, mut count, mut cross) = ([0.0; 2], 0.0, 0.0);
         for chip in 0..40 {
             let pattern = FixedPattern::draw(&profile, Seed(chip)).unwrap();
-            for quadrant in pattern.circuits.chunks(QUADRANT_CIRCUITS) {
-                let mean = |f: &dyn Fn(&CircuitDeviation) -> f64| {
-                    quadrant.iter().map(f).sum::<f64>() / quadrant.len() as f64
-                };
-                let (leak, reset) = (mean(&|c| c.v_leak_codes), mean(&|c| c.v_reset_codes));
-                for c in quadrant {
-                    within[0] += (c.v_leak_codes - leak).powi(2);
-                    within[1] += (c.v_reset_codes - reset).powi(2);
-                    cross += (c.v_leak_codes - leak) * (c.v_reset_codes - reset);
+            for quadrant in pattern.curves.chunks(QUADRANT_CIRCUITS) {
+                let code = |cell: Cell, n: usize| quadrant[n][cell as usize].reference;
+                let cells = [Cell::VLeak, Cell::VReset];
+                let mean = cells.map(|cell| {
+                    (0..QUADRANT_CIRCUITS).map(|n| code(cell, n)).sum::<f64>()
+                        / QUADRANT_CIRCUITS as f64
+                });
+                for n in 0..QUADRANT_CIRCUITS {
+                    let [leak, reset] = [0, 1].map(|i| code(cells[i], n) - mean[i]);
+                    within[0] += leak.powi(2);
+                    within[1] += reset.powi(2);
+                    cross += leak * reset;
                     count += 1.0;
                 }
             }

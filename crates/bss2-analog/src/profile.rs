@@ -7,11 +7,17 @@ use crate::capmem::Cell;
 use crate::error::AnalogError;
 use crate::mismatch::mixing;
 
+mod cells;
+
+pub(crate) use cells::log_normal;
+pub use cells::{
+    CellDistributions, CellSpread, Correlation, Distribution, QuadrantSpread, SpatialTrend,
+};
+
 /// How the circuits of a chip deviate from each other, and what noise they make.
 ///
-/// Spreads of potentials and shifts are given in CapMem codes, spreads of
-/// conductances as the standard deviation of a natural logarithm: both say
-/// which codes a calibration will find.
+/// Spreads of potentials and offsets are given in CapMem codes, all others
+/// relative to the nominal code: both say which codes a calibration will find.
 ///
 /// # Source
 /// Hardware fact sheet, sections 3, 5, 9 and 10; each default is listed in
@@ -25,8 +31,16 @@ pub struct MismatchProfile {
     pub within: CellSpread,
     /// Correlations between cells of one circuit, within a quadrant.
     pub correlations: Vec<Correlation>,
+    /// Shape of that spread.
+    pub distribution: CellDistributions,
     /// Spread of quadrant means.
     pub quadrant: QuadrantSpread,
+    /// Change across every quadrant from left to right.
+    pub trend: SpatialTrend,
+    /// Curves and noise of the parameter memory.
+    pub capmem: CapMemSpread,
+    /// Parts that do not work.
+    pub dead: DeadFraction,
     /// Synapses and their drivers.
     pub synapse: SynapseSpread,
     /// CADC channels.
@@ -42,56 +56,6 @@ pub struct MismatchProfile {
     pub synaptic_saturation: f64,
 }
 
-/// Spread of the cells of one circuit, without what is common to its quadrant.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CellSpread {
-    /// Leak potential, codes.
-    pub v_leak: f64,
-    /// Reset potential, codes.
-    pub v_reset: f64,
-    /// Threshold, codes.
-    pub v_threshold: f64,
-    /// Leak conductance, logarithmic.
-    pub leak: f64,
-    /// Synaptic time constants, logarithmic.
-    pub tau_syn: f64,
-    /// Synaptic strength, logarithmic.
-    pub strength: f64,
-    /// Offset of the synaptic amplifiers, codes.
-    pub shift: f64,
-}
-
-/// Correlation between two cells of a circuit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Correlation {
-    /// One cell.
-    pub a: Cell,
-    /// The other.
-    pub b: Cell,
-    /// Coefficient, -1 to 1.
-    pub r: f64,
-}
-
-/// Spread of what the circuits of a quadrant share.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct QuadrantSpread {
-    /// Logarithmic spread of synaptic strength; the same draw moves both signs.
-    pub strength: f64,
-    /// Logarithmic spread of synaptic time constants; the same draw as strength.
-    pub tau_syn: f64,
-    /// Logarithmic spread of leak conductance.
-    pub leak: f64,
-    /// Leak potential, codes.
-    pub v_leak: f64,
-    /// Reset potential, codes.
-    pub v_reset: f64,
-    /// Threshold, codes.
-    pub v_threshold: f64,
-}
-
 /// Spread of synapses and drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,6 +66,34 @@ pub struct SynapseSpread {
     pub row_gain: f64,
     /// Largest deviation of the weight DAC from a straight line, in steps of 1/63.
     pub integral_nonlinearity: f64,
+}
+
+/// Curves and noise of the cells of the parameter memory.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CapMemSpread {
+    /// Relative spread of the gain with which a cell follows its code, about its
+    /// working point.
+    pub gain: f64,
+    /// Spread of a curve's bend: its deviation from a straight line 1022 codes
+    /// away, over 1022 codes.
+    pub bend: f64,
+    /// A write ends up to this many codes beside the code, anew for each write.
+    pub write: f64,
+    /// Standard deviation of a potential at a refresh, anew for each sample.
+    pub refresh_voltage: Volts,
+    /// Relative standard deviation of a current at a refresh, anew for each sample.
+    pub refresh_current: f64,
+}
+
+/// Parts of a chip that do not work, each 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadFraction {
+    /// Of neuron circuits: no event reaches their membrane, and they never fire.
+    pub circuits: f64,
+    /// Of synapses: no weight conducts.
+    pub synapses: f64,
 }
 
 /// Spread and noise of CADC channels, in codes.
@@ -143,37 +135,23 @@ pub struct NoiseProfile {
     pub comparator_delay: Seconds,
 }
 
-impl Default for CellSpread {
-    fn default() -> Self {
-        Self {
-            v_leak: 34.4,
-            v_reset: 32.6,
-            v_threshold: 14.3,
-            leak: 0.125,
-            tau_syn: 0.22,
-            strength: 0.055,
-            shift: 120.0,
-        }
-    }
-}
-impl Default for QuadrantSpread {
-    fn default() -> Self {
-        Self {
-            strength: 0.29,
-            tau_syn: 0.20,
-            leak: 0.06,
-            v_leak: 22.0,
-            v_reset: 26.0,
-            v_threshold: 12.0,
-        }
-    }
-}
 impl Default for SynapseSpread {
     fn default() -> Self {
         Self {
             synapse_gain: 0.05,
             row_gain: 0.02,
             integral_nonlinearity: 0.5,
+        }
+    }
+}
+impl Default for CapMemSpread {
+    fn default() -> Self {
+        Self {
+            gain: 0.02,
+            bend: 0.02,
+            write: 1.0,
+            refresh_voltage: Volts::milli(0.5),
+            refresh_current: 0.003,
         }
     }
 }
@@ -226,7 +204,11 @@ impl MismatchProfile {
             name: "cube66".to_owned(),
             within: CellSpread::default(),
             correlations: pairs.map(|(a, b, r)| Correlation { a, b, r }).to_vec(),
+            distribution: CellDistributions::default(),
             quadrant: QuadrantSpread::default(),
+            trend: SpatialTrend::default(),
+            capmem: CapMemSpread::default(),
+            dead: DeadFraction::default(),
             synapse: SynapseSpread::default(),
             cadc: CadcSpread::default(),
             noise: NoiseProfile::default(),
@@ -242,24 +224,19 @@ impl MismatchProfile {
     pub fn ideal() -> Self {
         Self {
             name: "ideal".to_owned(),
-            within: CellSpread {
-                v_leak: 0.0,
-                v_reset: 0.0,
-                v_threshold: 0.0,
-                leak: 0.0,
-                tau_syn: 0.0,
-                strength: 0.0,
-                shift: 0.0,
-            },
+            within: CellSpread::NONE,
             correlations: Vec::new(),
-            quadrant: QuadrantSpread {
-                strength: 0.0,
-                tau_syn: 0.0,
-                leak: 0.0,
-                v_leak: 0.0,
-                v_reset: 0.0,
-                v_threshold: 0.0,
+            distribution: CellDistributions::default(),
+            quadrant: QuadrantSpread::NONE,
+            trend: SpatialTrend::NONE,
+            capmem: CapMemSpread {
+                gain: 0.0,
+                bend: 0.0,
+                write: 0.0,
+                refresh_voltage: Volts::new(0.0),
+                refresh_current: 0.0,
             },
+            dead: DeadFraction::default(),
             synapse: SynapseSpread {
                 synapse_gain: 0.0,
                 row_gain: 0.0,
@@ -288,6 +265,15 @@ impl MismatchProfile {
         }
     }
 
+    /// The profile's name for titles: a built-in one that was changed says so.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match Self::named(&self.name) {
+            Ok(built_in) if built_in != *self => format!("{}, changed", self.name),
+            _ => self.name.clone(),
+        }
+    }
+
     /// A built-in profile by name.
     ///
     /// # Errors
@@ -307,27 +293,18 @@ impl MismatchProfile {
     /// # Errors
     /// The first value outside its range, or correlations that contradict each other.
     pub fn validate(&self) -> Result<(), AnalogError> {
-        let (w, q, s, c, n) = (
-            &self.within,
-            &self.quadrant,
-            &self.synapse,
-            &self.cadc,
-            &self.noise,
-        );
+        self.within.validate(&self.distribution)?;
+        self.quadrant.validate()?;
+        self.trend.validate()?;
+        let (m, d, s) = (&self.capmem, &self.dead, &self.synapse);
+        let (c, n) = (&self.cadc, &self.noise);
         for (field, value, max) in [
-            ("within.v_leak", w.v_leak, 200.0),
-            ("within.v_reset", w.v_reset, 200.0),
-            ("within.v_threshold", w.v_threshold, 200.0),
-            ("within.leak", w.leak, 1.0),
-            ("within.tau_syn", w.tau_syn, 1.0),
-            ("within.strength", w.strength, 1.0),
-            ("within.shift", w.shift, 400.0),
-            ("quadrant.strength", q.strength, 1.0),
-            ("quadrant.tau_syn", q.tau_syn, 1.0),
-            ("quadrant.leak", q.leak, 1.0),
-            ("quadrant.v_leak", q.v_leak, 200.0),
-            ("quadrant.v_reset", q.v_reset, 200.0),
-            ("quadrant.v_threshold", q.v_threshold, 200.0),
+            ("capmem.gain", m.gain, 0.2),
+            ("capmem.bend", m.bend, 0.2),
+            ("capmem.write", m.write, 20.0),
+            ("capmem.refresh_current", m.refresh_current, 0.1),
+            ("dead.circuits", d.circuits, 1.0),
+            ("dead.synapses", d.synapses, 1.0),
             ("synapse.synapse_gain", s.synapse_gain, 0.3),
             ("synapse.row_gain", s.row_gain, 0.3),
             (
@@ -346,7 +323,12 @@ impl MismatchProfile {
         ] {
             RangeError::check(field, value, 0.0, max, "")?;
         }
-        RangeError::check("noise.membrane", n.membrane.as_milli(), 0.0, 50.0, "mV")?;
+        for (field, voltage) in [
+            ("capmem.refresh_voltage", m.refresh_voltage),
+            ("noise.membrane", n.membrane),
+        ] {
+            RangeError::check(field, voltage.as_milli(), 0.0, 50.0, "mV")?;
+        }
         for (field, time, max) in [
             ("noise.cadc_start", n.cadc_start, 1.0),
             ("noise.cadc_skew", n.cadc_skew, 0.5),
@@ -379,6 +361,8 @@ mod tests {
         profile.within.tau_syn = 1.5;
         let error = profile.validate().unwrap_err().to_string();
         assert_eq!(error, "within.tau_syn is 1.5, allowed are 0 to 1");
+        assert_eq!(profile.label(), "cube66, changed");
+        assert_eq!(MismatchProfile::cube66().label(), "cube66");
         let mut profile = MismatchProfile::cube66();
         profile.correlations.push(Correlation {
             a: Cell::VLeak,

@@ -32,6 +32,10 @@ pub enum Domain {
     MismatchCadc = 4,
     /// Fixed-pattern factors of quadrants.
     MismatchQuadrant = 5,
+    /// Fixed-pattern gain and bend of the curves of parameter cells.
+    MismatchCurve = 6,
+    /// Circuits and synapses that do not work.
+    MismatchDead = 7,
     /// Temporal noise of membranes.
     MembraneNoise = 16,
     /// Noise of a CADC read.
@@ -42,6 +46,8 @@ pub enum Domain {
     CadcTiming = 19,
     /// State of the circuits before a sample.
     InitialState = 20,
+    /// Where a write to a parameter cell ends.
+    CapMemWrite = 21,
     /// Background sources of the event fabric.
     Background = 32,
     /// Initial weights.
@@ -62,17 +68,20 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
         Self::MismatchCadc,
         Self::MismatchQuadrant,
+        Self::MismatchCurve,
+        Self::MismatchDead,
         Self::MembraneNoise,
         Self::CadcNoise,
         Self::TrialVariation,
         Self::CadcTiming,
         Self::InitialState,
+        Self::CapMemWrite,
         Self::Background,
         Self::WeightInit,
         Self::Dropout,

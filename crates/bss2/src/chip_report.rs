@@ -93,7 +93,7 @@ fn report(
 ) -> ChipReport {
     ChipReport {
         chip: config.seed.0,
-        profile: config.profile.name.clone(),
+        profile: config.profile.label(),
         before,
         failed_neurons: after
             .as_ref()

@@ -76,7 +76,7 @@ impl Experiment {
         match self.substrate {
             SubstrateKind::Software => "software".into(),
             SubstrateKind::Chip => {
-                format!("chip {} ({})", self.chip.seed.0, self.chip.profile.name)
+                format!("chip {} ({})", self.chip.seed.0, self.chip.profile.label())
             }
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn write(
         epochs = base.epochs,
         paper_epochs = 100,
         chip = base.chip.seed.0,
-        profile = base.chip.profile.name,
+        profile = base.chip.profile.label(),
         table = table(&results.rows),
     );
     let path = out.join("report.md");
