@@ -135,11 +135,35 @@ impl Cell {
     }
 }
 
+impl std::fmt::Display for Cell {
+    /// The cell's name as in a configuration.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl Cell {
     /// Whether the cell holds a potential; all others hold a current.
     #[must_use]
     pub const fn is_potential(self) -> bool {
-        matches!(self, Self::VLeak | Self::VReset | Self::VThreshold)
+        matches!(
+            self,
+            Self::VLeak
+                | Self::VReset
+                | Self::VThreshold
+                | Self::ESyninExcRev
+                | Self::ESyninInhRev
+                | Self::VAdaptLeak
+                | Self::VAdaptRef
+                | Self::VExp
+        )
+    }
+}
+
+impl Cell {
+    /// Whether deviations add to the code instead of scaling it.
+    pub(crate) const fn is_in_codes(self) -> bool {
+        self.is_potential() || matches!(self, Self::IBiasSyninExcShift | Self::IBiasSyninInhShift)
     }
 }
 
@@ -197,6 +221,11 @@ impl CapMem {
         }
     }
 
+    /// Takes the codes of a cell as they were when the memory came up.
+    pub(crate) fn load(&mut self, cell: Cell, codes: &[CapMemCode]) {
+        self.codes[cell as usize].copy_from_slice(codes);
+    }
+
     /// How often a cell was written since the memory came up.
     pub(crate) fn writes(&self, cell: Cell, circuit: u16) -> u32 {
         self.writes[cell as usize][usize::from(circuit)]
@@ -221,6 +250,9 @@ pub(crate) fn current(code: f64) -> f64 {
     CURRENT_FULL_SCALE * code / 1022.0
 }
 
+/// Current at which an amplifier's conductance grows half as fast, in amperes.
+const BIAS_SATURATION: f64 = 2e-6;
+
 /// Bias current as an amplifier feels it, in amperes: its conductance grows
 /// more slowly above weak inversion, `I / (1 + I / 2 uA)`.
 ///
@@ -228,9 +260,19 @@ pub(crate) fn current(code: f64) -> f64 {
 /// DEFAULT of the hardware fact sheet, section 2.
 #[must_use]
 pub(crate) fn effective_bias(code: f64) -> f64 {
-    const SATURATION: f64 = 2e-6;
     let current = current(code);
-    current / (1.0 + current / SATURATION)
+    current / (1.0 + current / BIAS_SATURATION)
+}
+
+/// The code whose [`effective_bias`] this is; infinite where none is large enough.
+#[must_use]
+pub(crate) fn code_of_effective_bias(effective: f64) -> f64 {
+    let current = effective / (1.0 - effective / BIAS_SATURATION);
+    if current < 0.0 {
+        f64::INFINITY
+    } else {
+        1022.0 * current / CURRENT_FULL_SCALE
+    }
 }
 
 /// Volts per code of a potential cell, referred to the membrane: 2.4 codes move

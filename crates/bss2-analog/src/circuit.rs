@@ -17,7 +17,7 @@ const CAPACITOR_FULL_SCALE: f64 = 2.3e-12;
 
 /// Membrane time constant and synaptic time constants of a circuit without
 /// deviations at nominal codes, seconds.
-const TAU_NOMINAL: f64 = 6e-6;
+pub(crate) const TAU_NOMINAL: f64 = 6e-6;
 
 /// Slew of the membrane by one event of weight 63 on a circuit without
 /// deviations at nominal codes, volts per second.
@@ -42,9 +42,9 @@ pub(crate) fn nominal_slew() -> f64 {
 const SHIFT_VOLTS_PER_CODE: f64 = 0.15 * VOLTS_PER_LSB;
 
 /// CADC codes that the nominal codes of the potential cells stand for.
-const NOMINAL_LEAK_LSB: f64 = 80.0;
-const NOMINAL_RESET_LSB: f64 = 80.0;
-const NOMINAL_THRESHOLD_LSB: f64 = 150.0;
+pub(crate) const NOMINAL_LEAK_LSB: f64 = 80.0;
+pub(crate) const NOMINAL_RESET_LSB: f64 = 80.0;
+pub(crate) const NOMINAL_THRESHOLD_LSB: f64 = 150.0;
 
 /// Digital factor on the leak conductance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -212,6 +212,11 @@ impl RefractoryCounter {
     }
 }
 
+/// Capacitance of a membrane, in farads, for a setting of its capacitor.
+pub(crate) fn membrane_capacitance(setting: u8, profile: &MismatchProfile) -> f64 {
+    profile.parasitic_capacitance.get() + CAPACITOR_FULL_SCALE * f64::from(setting.min(63)) / 63.0
+}
+
 /// What the codes of a circuit stand for: for each cell of [`Cell::ALL`] the code
 /// with which a circuit without deviations has the same effect.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -265,8 +270,7 @@ impl CircuitParameters {
         let relative_bias = |cell: Cell| {
             effective_bias(codes.get(cell).max(1.0)) / effective_bias(f64::from(cell.nominal()))
         };
-        let parasitic = profile.parasitic_capacitance.get();
-        let nominal_capacitance = CAPACITOR_FULL_SCALE + parasitic;
+        let nominal_capacitance = membrane_capacitance(63, profile);
         let nominal_leak = nominal_capacitance / TAU_NOMINAL;
         let inputs = [
             (
@@ -303,8 +307,7 @@ impl CircuitParameters {
             v_reset: potential(Cell::VReset, NOMINAL_RESET_LSB),
             v_threshold: potential(Cell::VThreshold, NOMINAL_THRESHOLD_LSB),
             g_leak: nominal_leak * relative_bias(Cell::IBiasLeak) * config.leak_scale.factor(),
-            capacitance: parasitic
-                + CAPACITOR_FULL_SCALE * f64::from(config.capacitance.min(63)) / 63.0,
+            capacitance: membrane_capacitance(config.capacitance, profile),
             standing_current,
             tau_syn,
             strength,

@@ -9,6 +9,7 @@ use crate::capmem::{CapMem, Cell};
 use crate::circuit::{CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
+use crate::measured::MeasuredChip;
 use crate::mismatch::FixedPattern;
 use crate::neuron::lif::LaneParameters;
 use crate::profile::MismatchProfile;
@@ -138,6 +139,22 @@ impl AnalogCore {
         })
     }
 
+    /// A chip whose neurons are those of a measured one, at its codes. What was not
+    /// measured is drawn as for any other chip: synapses, gains, noise.
+    ///
+    /// # Errors
+    /// When the profile or the measurement is not valid.
+    pub fn measured(
+        profile: MismatchProfile,
+        chip: Seed,
+        measured: &MeasuredChip,
+    ) -> Result<Self, AnalogError> {
+        measured.validate()?;
+        let mut core = Self::new(profile, chip)?;
+        measured.impose(&mut core);
+        Ok(core)
+    }
+
     /// Seed that the chip was drawn from.
     #[must_use]
     pub fn chip(&self) -> Seed {
@@ -177,17 +194,19 @@ impl AnalogCore {
     }
 
     /// What the codes of a circuit stand for: beside each code by the uncertainty of
-    /// its last write, through the curve of its cell.
+    /// its last write, through the curve of its cell. A cell that was not written
+    /// since the memory came up is exactly there.
     pub(crate) fn nominal_codes(&self, circuit: u16) -> NominalCodes {
         let address = Address::new(self.chip, Domain::CapMemWrite);
         let write = self.profile.capmem.write;
         let curves = &self.pattern.curves[usize::from(circuit)];
         NominalCodes(Cell::ALL.map(|cell| {
             let code = f64::from(self.capmem.get(cell, circuit).get());
-            let beside = if write > 0.0 {
+            let writes = self.capmem.writes(cell, circuit);
+            let beside = if write > 0.0 && writes > 0 {
                 let element = u32::from(circuit) * Cell::ALL.len() as u32 + cell as u32;
                 let draw = address.element(element);
-                write * (2.0 * draw.uniform(self.capmem.writes(cell, circuit)) - 1.0)
+                write * (2.0 * draw.uniform(writes) - 1.0)
             } else {
                 0.0
             };

@@ -1,5 +1,9 @@
 //! From the code of a cell to what a circuit makes of it.
 
+use bss2_event::CapMemCode;
+
+use crate::capmem::Cell;
+
 /// Largest code, over which a curve's bend is counted.
 const CODES: f64 = 1022.0;
 
@@ -30,6 +34,24 @@ impl Curve {
     pub(crate) fn at(self, code: f64) -> f64 {
         let x = code - self.reference;
         self.nominal + self.gain * x + self.bend * x * x / CODES
+    }
+
+    /// Moves the working point of a curve to a code that has the effect of another
+    /// nominal one, and leaves its own relative gain and bend.
+    pub(crate) fn pass(&mut self, cell: Cell, code: CapMemCode, nominal: f64) {
+        let slope = |curve: &Self| {
+            if cell.is_in_codes() {
+                1.0
+            } else {
+                curve.nominal / curve.reference
+            }
+        };
+        let was = slope(self);
+        self.reference = f64::from(code.get()).max(1.0);
+        self.nominal = nominal;
+        let ratio = slope(self) / was;
+        self.gain *= ratio;
+        self.bend *= ratio;
     }
 
     /// The bend nearest to the given one with which the curve rises everywhere.

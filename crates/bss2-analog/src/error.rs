@@ -72,4 +72,12 @@ pub enum AnalogError {
         /// The name as given.
         name: String,
     },
+    /// A list of a measured chip has another length than there are circuits.
+    #[error("{list} of the measured chip has {found} entries, 512 are needed")]
+    MeasuredLength {
+        /// The list.
+        list: String,
+        /// Its number of entries, 0 if it is missing.
+        found: usize,
+    },
 }

@@ -49,6 +49,7 @@ mod curve;
 mod error;
 mod events;
 mod lowered;
+mod measured;
 mod mismatch;
 mod neuron;
 mod noise;
@@ -65,6 +66,7 @@ pub use circuit::{CircuitConfig, LeakScale, OffsetCurrent, RefractoryCounter};
 pub use core::{AnalogCore, Grid, Integration, Network};
 pub use error::AnalogError;
 pub use lowered::{LoweredCore, RunAddress, Start};
+pub use measured::MeasuredChip;
 pub use observation::{NeuronSpike, Observation};
 pub use profile::{
     CadcSpread, CapMemSpread, CellDistributions, CellSpread, Correlation, DeadFraction,

@@ -139,7 +139,7 @@ impl Default for CellSpread {
             v_reset: 32.6,
             v_threshold: 14.3,
             leak: 0.125,
-            tau_syn: 0.22,
+            tau_syn: 0.20,
             strength: 0.055,
             shift: 120.0,
             other_potentials: 30.0,
