@@ -7,7 +7,9 @@ use crate::cadc::VOLTS_PER_LSB;
 use crate::capmem::{Cell, VOLTS_PER_CODE, current, effective_bias};
 use crate::error::AnalogError;
 use crate::mismatch::CELLS;
+use crate::neuron::adex::Terms;
 use crate::profile::MismatchProfile;
+use crate::terms::{self, AdaptationConfig};
 
 /// Full scale of the adjustable membrane capacitor, farads.
 ///
@@ -88,6 +90,13 @@ pub struct CircuitConfig {
     pub offset_current: OffsetCurrent,
     /// Refractory counter.
     pub refractory: RefractoryCounter,
+    /// Whether the excitatory and the inhibitory synaptic input are
+    /// conductance-based; else they are current-based.
+    pub conductance_based: [bool; 2],
+    /// Whether the exponential term is on.
+    pub exponential: bool,
+    /// Adaptation.
+    pub adaptation: AdaptationConfig,
 }
 
 impl Default for CircuitConfig {
@@ -99,6 +108,9 @@ impl Default for CircuitConfig {
             threshold_enabled: true,
             offset_current: OffsetCurrent::Off,
             refractory: RefractoryCounter::default(),
+            conductance_based: [false; 2],
+            exponential: false,
+            adaptation: AdaptationConfig::default(),
         }
     }
 }
@@ -245,6 +257,23 @@ pub(crate) struct CircuitParameters {
     pub(crate) tau_syn: [f64; 2],
     /// Amperes at the peak of one event of weight 63, not negative.
     pub(crate) strength: [f64; 2],
+    /// On a membrane of nominal capacitance.
+    pub(crate) terms: Terms,
+}
+
+/// Capacitance of a membrane at the largest setting.
+pub(crate) fn nominal_capacitance(profile: &MismatchProfile) -> f64 {
+    membrane_capacitance(63, profile)
+}
+
+/// Leak conductance below which a membrane never comes, siemens: its time constant
+/// is 2 ms then.
+///
+/// # Source
+/// DEFAULT: the longest that the calibration library's fits allow, hardware fact
+/// sheet, section 2.
+pub(crate) fn least_conductance(profile: &MismatchProfile) -> f64 {
+    nominal_capacitance(profile) / 2e-3
 }
 
 impl CircuitParameters {
@@ -270,7 +299,7 @@ impl CircuitParameters {
         let relative_bias = |cell: Cell| {
             effective_bias(codes.get(cell).max(1.0)) / effective_bias(f64::from(cell.nominal()))
         };
-        let nominal_capacitance = membrane_capacitance(63, profile);
+        let nominal_capacitance = nominal_capacitance(profile);
         let nominal_leak = nominal_capacitance / TAU_NOMINAL;
         let inputs = [
             (
@@ -311,6 +340,7 @@ impl CircuitParameters {
             standing_current,
             tau_syn,
             strength,
+            terms: terms::of(config, potential, relative_bias),
         }
     }
 }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::cadc::{Cadc, CadcSchedule};
 use crate::capmem::{CapMem, Cell};
-use crate::circuit::{CircuitConfig, CircuitParameters, NominalCodes};
+use crate::circuit::{self, CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
 use crate::measured::MeasuredChip;
 use crate::mismatch::FixedPattern;
+use crate::neuron::adex::Terms;
 use crate::neuron::lif::LaneParameters;
 use crate::profile::MismatchProfile;
 use crate::synapse::SynapseTable;
@@ -65,7 +66,8 @@ impl Integration {
         let shortest = lanes
             .iter()
             .flat_map(|p| p.tau_syn)
-            .chain(lanes.iter().map(|p| p.tau_mem));
+            .chain(lanes.iter().map(|p| p.tau_mem))
+            .chain(lanes.iter().filter_map(|p| Some(p.terms.exponential?.tau)));
         let shortest = shortest.fold(f64::INFINITY, f64::min);
         let needed = (STEPS_PER_TAU * self.schedule.period.as_micro() / shortest).ceil() as usize;
         Self {
@@ -248,6 +250,7 @@ impl AnalogCore {
     ) -> Result<LoweredCore, AnalogError> {
         integration.validate()?;
         check_network(network)?;
+        self.check_pulses(network)?;
         let joined = network.neurons.first().is_some_and(|n| n.partner.is_some());
         let groups = if joined { 4 } else { 2 };
         let mut lanes = Vec::with_capacity(network.neurons.len());
@@ -277,6 +280,26 @@ impl AnalogCore {
         ))
     }
 
+    /// The pulse that charges adaptation is one setting of a half.
+    fn check_pulses(&self, network: &Network<'_>) -> Result<(), AnalogError> {
+        let mut scales = [None; 2];
+        for circuit in network.neurons.iter().map(|n| n.membrane) {
+            let adaptation = self.circuits[usize::from(circuit)].adaptation;
+            if adaptation.enabled {
+                let expected =
+                    *scales[usize::from(circuit / 256)].get_or_insert(adaptation.pulse_scale);
+                if adaptation.pulse_scale != expected {
+                    return Err(AnalogError::PulseScales {
+                        circuit,
+                        found: adaptation.pulse_scale,
+                        expected,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Parameters of a logical neuron, and the strength of its synaptic inputs
     /// in volts per microsecond.
     pub(crate) fn lane(
@@ -296,6 +319,7 @@ impl AnalogCore {
         };
         let config = &self.circuits[usize::from(neuron.membrane)];
         config.refractory.validate(neuron.membrane)?;
+        config.adaptation.validate()?;
         let dead = self.pattern.dead[usize::from(neuron.membrane)];
         let first = of(neuron.membrane);
         // A circuit alone is joined to one that has nothing.
@@ -304,11 +328,18 @@ impl AnalogCore {
                 g_leak: 0.0,
                 capacitance: 0.0,
                 standing_current: 0.0,
+                terms: Terms::NONE,
                 ..first
             },
             of,
         );
-        let conductance = first.g_leak + second.g_leak;
+        if let Some(circuit) = neuron.partner
+            && (second.terms.adaptation.is_some() || second.terms.exponential.is_some())
+        {
+            return Err(AnalogError::PartnerTerms { circuit });
+        }
+        let conductance =
+            (first.g_leak + second.g_leak).max(circuit::least_conductance(&self.profile));
         let capacitance = first.capacitance + second.capacitance;
         RangeError::check("membrane capacitance", capacitance * 1e12, 0.05, 10.0, "pF")?;
         RangeError::check("leak conductance", conductance * 1e9, 0.1, 1e5, "nS")?;
@@ -325,6 +356,17 @@ impl AnalogCore {
             + first.standing_current
             + second.standing_current)
             / conductance;
+        let relative = capacitance / circuit::nominal_capacitance(&self.profile);
+        let (one, two) = (first.terms.reversal, second.terms.reversal);
+        let terms = Terms {
+            reversal: [one[0], one[1], two[0], two[1]],
+            ..first.terms.on_capacitance(relative)
+        };
+        if integration.grid == Grid::Snapped && terms != Terms::NONE {
+            return Err(AnalogError::SnappedTerms {
+                circuit: neuron.membrane,
+            });
+        }
         let refractory = match integration.grid {
             Grid::Exact => config.refractory.reset_duration().as_micro(),
             Grid::Snapped => {
@@ -351,6 +393,7 @@ impl AnalogCore {
             noise: self.profile.noise.membrane.get(),
             cadc: self.cadc.transfer(&self.pattern, neuron.membrane),
             half: (neuron.membrane / 256) as u8,
+            terms,
         };
         Ok((lane, slew))
     }

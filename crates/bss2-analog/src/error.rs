@@ -58,6 +58,37 @@ pub enum AnalogError {
         /// Cycles before the end at which the reset is released.
         holdoff_cycles: u8,
     },
+    /// The second circuit of a neuron adapts or has an exponential term.
+    #[error(
+        "adaptation or the exponential term is on in circuit {circuit}, which is joined to \
+         another; switch them on in the first circuit of a neuron only"
+    )]
+    PartnerTerms {
+        /// The second circuit.
+        circuit: u16,
+    },
+    /// A term beside leak and current-based inputs on the learner's grid.
+    #[error(
+        "circuit {circuit} adapts, has an exponential term or conductance-based inputs; the \
+         snapped grid knows leaky integrate-and-fire neurons only"
+    )]
+    SnappedTerms {
+        /// The circuit.
+        circuit: u16,
+    },
+    /// Two pulse lengths in one half.
+    #[error(
+        "circuit {circuit} has adaptation.pulse_scale {found} and another of its half \
+         {expected}; a half has one pulse length"
+    )]
+    PulseScales {
+        /// The circuit that differs.
+        circuit: u16,
+        /// Its setting.
+        found: u8,
+        /// The setting of circuits before it.
+        expected: u8,
+    },
     /// A mismatch profile is not a covariance.
     #[error("the correlations of the mismatch profile contradict each other: {reason}")]
     Correlations {

@@ -46,6 +46,8 @@ mod capmem;
 mod circuit;
 mod core;
 mod curve;
+#[cfg(test)]
+mod dynamics;
 mod error;
 mod events;
 mod lowered;
@@ -58,6 +60,7 @@ mod profile;
 mod readout;
 mod step;
 mod synapse;
+mod terms;
 mod trial;
 
 pub use cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB};
@@ -74,3 +77,4 @@ pub use profile::{
 };
 pub use step::Workspace;
 pub use synapse::SYNAPSES;
+pub use terms::AdaptationConfig;

@@ -4,6 +4,7 @@ use bss2_event::{Seconds, Seed, SimdPath};
 
 use crate::core::{Grid, Integration};
 use crate::error::AnalogError;
+use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::observation::Observation;
 use crate::profile::{CadcSpread, MismatchProfile, NoiseProfile};
@@ -79,6 +80,9 @@ fn compile<const G: usize>(lanes: &[LaneParameters], h: f64) -> Vec<LifBlock<G>>
     let mut blocks = vec![LifBlock::idle(); lanes.len().div_ceil(L)];
     for (lane, parameters) in lanes.iter().enumerate() {
         blocks[lane / L].set(lane % L, parameters, h);
+    }
+    for (block, lanes) in blocks.iter_mut().zip(lanes.chunks(L)) {
+        block.terms = AdexBlock::compile(lanes, h);
     }
     blocks
 }

@@ -10,7 +10,8 @@ use bss2_event::random::{Address, Domain};
 use crate::events::{Events, Step};
 use crate::lowered::{Common, RunAddress};
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, saturate};
-use crate::neuron::threshold::{LocalNeuron, Moment, Node, gather_nodes};
+use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Node, gather_nodes};
+use crate::neuron::upswing::Upswing;
 use crate::noise::{BYTE_MEAN, fill_words};
 use crate::observation::{NeuronSpike, Observation};
 use crate::readout::{self, Around, Sampler};
@@ -33,6 +34,8 @@ pub(crate) struct Buffers<const G: usize> {
     after: Vec<BlockState<G>>,
     /// `[block]`: end of the reset of each neuron, microseconds.
     held_until: Vec<Lanes>,
+    /// `[block]`: adaptation, volts per microsecond.
+    adaptation: Vec<Lanes>,
     drive: Drive<G>,
     words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
@@ -77,7 +80,8 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         &mut b.trials,
     );
     let initial = draws(Domain::InitialState);
-    let (normals, states, held) = (&mut b.normals, &mut b.before, &mut b.held_until);
+    let states = (&mut *b.before, &mut *b.adaptation);
+    let (normals, held) = (&mut b.normals, &mut b.held_until);
     trial::begin(common, blocks, &b.trials, initial, normals, states, held);
 
     let noise = draws(Domain::MembraneNoise);
@@ -147,15 +151,17 @@ struct Pass<'a, const G: usize> {
     driven: bool,
     /// Membrane noise of this step, volts.
     kick: &'a Lanes,
+    /// Adaptation when the step began.
+    adaptation: Option<&'a Lanes>,
     delay: f32,
 }
 
 /// What the events of a step add at its end: to the normalised mean current of
 /// each input, and to the currents themselves.
 #[derive(Debug, Clone)]
-struct Drive<const G: usize> {
-    x: [Lanes; G],
-    current: [Lanes; G],
+pub(crate) struct Drive<const G: usize> {
+    pub(crate) x: [Lanes; G],
+    pub(crate) current: [Lanes; G],
 }
 
 impl<const G: usize> Default for Drive<G> {
@@ -169,18 +175,18 @@ impl<const G: usize> Default for Drive<G> {
 
 /// What a block meets in a step.
 #[derive(Clone, Copy)]
-struct Inputs<'a, const G: usize> {
-    trial: &'a Trial<G>,
-    drive: &'a Drive<G>,
+pub(crate) struct Inputs<'a, const G: usize> {
+    pub(crate) trial: &'a Trial<G>,
+    pub(crate) drive: &'a Drive<G>,
     /// Membrane noise of this step, volts.
-    kick: &'a Lanes,
-    v_reset: &'a Lanes,
-    held_until: &'a Lanes,
+    pub(crate) kick: &'a Lanes,
+    pub(crate) v_reset: &'a Lanes,
+    pub(crate) held_until: &'a Lanes,
     /// Membrane range.
-    low: f32,
-    high: f32,
-    t_start: f32,
-    hold_from: f32,
+    pub(crate) low: f32,
+    pub(crate) high: f32,
+    pub(crate) t_start: f32,
+    pub(crate) hold_from: f32,
 }
 
 /// Propagates a block through a step; says whether some neuron crosses or is
@@ -229,6 +235,7 @@ impl<const G: usize> Buffers<G> {
         self.before.resize(blocks, BlockState::ZERO);
         self.after.resize(blocks, BlockState::ZERO);
         self.held_until.resize(blocks, [0.0; L]);
+        self.adaptation.resize(blocks, [0.0; L]);
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);
         self.traces.resize(blocks * samples, [0.0; L]);
@@ -316,7 +323,16 @@ impl<const G: usize> Buffers<G> {
             hold_from: hold_from::<SNAP>(step),
         };
         let (old, new) = (&self.before[block], &mut self.after[block]);
-        let attention = if driven {
+        let mut begin = None;
+        let attention = if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
+            let w = &mut self.adaptation[block];
+            begin = Some(*w);
+            if driven {
+                terms.propagate::<true>(&inputs, old, new, w)
+            } else {
+                terms.propagate::<false>(&inputs, old, new, w)
+            }
+        } else if driven {
             propagate::<G, true, SNAP>(&inputs, old, new)
         } else {
             propagate::<G, false, SNAP>(&inputs, old, new)
@@ -326,6 +342,7 @@ impl<const G: usize> Buffers<G> {
                 step,
                 driven,
                 kick: &kick,
+                adaptation: begin.as_ref(),
                 delay,
             };
             self.attend::<SNAP>(common, c, block, &pass);
@@ -389,7 +406,20 @@ impl<const G: usize> Buffers<G> {
                 held_until: until - t_start,
             };
             let crossings = &mut self.crossings;
-            let end = neuron.resolve(moment, (&self.nodes, l), h, |at| crossings.push((at, lane)));
+            let on_spike = |at| crossings.push((at, lane));
+            let nodes = (&*self.nodes, l);
+            let end = if let (Some(block_terms), Some(w)) = (&c.terms, pass.adaptation) {
+                let mut upswing = Upswing {
+                    block: block_terms,
+                    lane: l,
+                    w: w[l],
+                };
+                let end = neuron.resolve(&mut upswing, moment, nodes, h, on_spike);
+                self.adaptation[block][l] = upswing.w;
+                end
+            } else {
+                neuron.resolve(&mut Leaky, moment, nodes, h, on_spike)
+            };
             self.after[block].v[l] = end.v.max(low).min(high);
             if end.held_until != moment.held_until {
                 self.held_until[block][l] = t_start + end.held_until;
@@ -425,7 +455,11 @@ impl<const G: usize> Buffers<G> {
                     state.current[g][l] += s[l] * current;
                     let membrane = c.event_membrane[0][g][l] + e * c.event_membrane[1][g][l];
                     let free = if held_until[l] >= t_end { 0.0 } else { 1.0 };
-                    state.v[l] += free * t.saturation[g][l] * (s[l] * membrane);
+                    let change = free * t.saturation[g][l] * (s[l] * membrane);
+                    state.v[l] += match &c.terms {
+                        None => change,
+                        Some(terms) => terms.force(g, l, state.v[l]) * change,
+                    };
                 }
             }
         }

@@ -91,11 +91,14 @@ pub(crate) fn begin<const G: usize>(
     trials: &[Trial<G>],
     address: Address,
     normals: &mut [Lanes],
-    states: &mut [BlockState<G>],
+    (states, adaptation): (&mut [BlockState<G>], &mut [Lanes]),
     refractory_until: &mut [Lanes],
 ) {
     states.fill(BlockState::ZERO);
     refractory_until.fill([f32::NEG_INFINITY; L]);
+    for (w, c) in adaptation.iter_mut().zip(blocks) {
+        *w = c.terms.as_ref().map_or([0.0; L], |terms| terms.w_start);
+    }
     if let Start::Held { until } = common.start {
         for (state, c) in states.iter_mut().zip(blocks) {
             state.v = c.v_reset;
@@ -111,11 +114,17 @@ pub(crate) fn begin<const G: usize>(
     }
     for (block, (c, t)) in blocks.iter().zip(trials).enumerate() {
         let v = &mut states[block].v;
-        for l in 0..L {
-            v[l] = t.v_rest[l] + c.noise_sd[l] * normals[block][l];
+        let mut rest = t.v_rest;
+        if let Some(terms) = &c.terms {
+            for l in 0..L {
+                rest[l] = terms.v_start[l] + (t.v_rest[l] - c.v_rest[l]);
+            }
         }
         for l in 0..L {
-            if t.v_rest[l] > t.v_threshold[l] {
+            v[l] = rest[l] + c.noise_sd[l] * normals[block][l];
+        }
+        for l in 0..L {
+            if rest[l] > t.v_threshold[l] {
                 let phase = address.element((block * L + l) as u32).uniform(1) as f32;
                 v[l] = c.v_reset[l] + phase * (t.v_threshold[l] - c.v_reset[l]).max(0.0);
             }

@@ -21,6 +21,7 @@
 //! `sat(x) = x - x^3/4 + x^4/16` up to `x = 2`, where it reaches 1 with zero
 //! slope, in units of the largest current. DEFAULT; within 0.07 of `tanh`.
 
+use crate::neuron::adex::{AdexBlock, Terms};
 use crate::synapse::L;
 
 /// A number per lane of a block.
@@ -44,6 +45,8 @@ pub(crate) struct LaneParameters {
     pub(crate) cadc: (f64, f64),
     /// 0 or 1.
     pub(crate) half: u8,
+    /// Beside leak and current-based inputs.
+    pub(crate) terms: Terms,
 }
 
 /// Coefficients of one step for a block of neurons.
@@ -79,6 +82,9 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) cadc_scale: Lanes,
     pub(crate) cadc_offset: Lanes,
     pub(crate) half: [u8; L],
+    /// Where some neuron of the block has further terms: those replace the
+    /// propagator for the whole block.
+    pub(crate) terms: Option<Box<AdexBlock<G>>>,
 }
 
 /// State of a block of neurons.
@@ -134,6 +140,7 @@ impl<const G: usize> LifBlock<G> {
             cadc_scale: zero,
             cadc_offset: zero,
             half: [0; L],
+            terms: None,
         }
     }
 

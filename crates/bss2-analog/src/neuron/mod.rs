@@ -1,4 +1,7 @@
 //! Neuron circuits: compiled coefficients, the exact step, and threshold crossings.
 
+pub(crate) mod adex;
+pub(crate) mod elementary;
 pub(crate) mod lif;
 pub(crate) mod threshold;
+pub(crate) mod upswing;

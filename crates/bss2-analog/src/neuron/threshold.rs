@@ -78,16 +78,41 @@ pub(crate) struct Moment<const G: usize> {
     pub(crate) held_until: f32,
 }
 
+/// What a membrane does between two moments at which its equation changes.
+pub(crate) trait Membrane<const G: usize> {
+    /// From a moment on, for a time `span`, or until it crosses its threshold.
+    fn follow(&mut self, neuron: &LocalNeuron<G>, moment: &Moment<G>, span: f32) -> Course;
+    /// While it is held at reset.
+    fn hold(&mut self, neuron: &LocalNeuron<G>, span: f32);
+    /// When it crosses the threshold.
+    fn fire(&mut self);
+}
+
+/// Leak and currents: the cubic Taylor polynomial of the equation, good to
+/// `(h/tau)^4 / 24`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leaky;
+
+impl<const G: usize> Membrane<G> for Leaky {
+    #[inline(always)]
+    fn follow(&mut self, neuron: &LocalNeuron<G>, moment: &Moment<G>, span: f32) -> Course {
+        neuron.cubic(moment).follow(neuron.v_threshold, span)
+    }
+    #[inline(always)]
+    fn hold(&mut self, _: &LocalNeuron<G>, _: f32) {}
+    #[inline(always)]
+    fn fire(&mut self) {}
+}
+
 impl<const G: usize> LocalNeuron<G> {
     /// Follows the neuron through a step of length `h` piece by piece: from
-    /// node to node, from crossing to reset to release. Within a piece the
-    /// membrane is the cubic Taylor polynomial of its equation, good to
-    /// `(h/tau)^4 / 24`. `nodes` hold the events of
-    /// lane `l` in the order of time; `on_spike` gets each
-    /// crossing, from the beginning of the step.
+    /// node to node, from crossing to reset to release. `nodes` hold the events
+    /// of lane `l` in the order of time; `on_spike` gets each crossing, from the
+    /// beginning of the step.
     #[inline(always)]
     pub(crate) fn resolve(
         &self,
+        membrane: &mut impl Membrane<G>,
         mut moment: Moment<G>,
         (nodes, l): (&[Node<G>], usize),
         h: f32,
@@ -111,13 +136,14 @@ impl<const G: usize> LocalNeuron<G> {
             if held {
                 end = end.min(moment.held_until);
                 moment.v = self.v_reset;
+                membrane.hold(self, end - now);
             } else {
-                let membrane = self.membrane(&moment);
-                match membrane.follow(self.v_threshold, end - now) {
+                match membrane.follow(self, &moment, end - now) {
                     Course::Ends(v) => moment.v = v,
                     Course::Crosses(after) => {
                         end = now + after;
                         on_spike(end);
+                        membrane.fire();
                         moment.held_until = end + self.hold;
                         moment.v = self.v_reset;
                     }
@@ -133,7 +159,7 @@ impl<const G: usize> LocalNeuron<G> {
 
     /// The membrane from a moment on, as long as nothing happens.
     #[inline(always)]
-    fn membrane(&self, moment: &Moment<G>) -> Cubic {
+    fn cubic(&self, moment: &Moment<G>) -> Cubic {
         let (mut i0, mut i1, mut i2) = (self.drift, 0.0, 0.0);
         for g in 0..G {
             let rate = self.inverse_tau_syn[g];
@@ -156,7 +182,7 @@ impl<const G: usize> LocalNeuron<G> {
 }
 
 /// What a membrane does as long as nothing happens.
-enum Course {
+pub(crate) enum Course {
     /// It crosses the threshold after this time.
     Crosses(f32),
     /// It ends at this potential.

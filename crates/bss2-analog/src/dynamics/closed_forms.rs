@@ -1,0 +1,80 @@
+//! Leaky neurons have closed forms; both kernels meet them to 0.1 %.
+
+use super::{LEAKY, Setting, VAIN};
+use crate::Start;
+use crate::neuron::adex::Terms;
+use crate::neuron::lif::{LaneParameters, response};
+
+/// The same neuron on both kernels.
+fn both(p: LaneParameters) -> [LaneParameters; 2] {
+    [Terms::NONE, VAIN].map(|terms| LaneParameters { terms, ..p })
+}
+
+/// Spikes per microsecond of a neuron that is pulled to `v_rest`.
+fn rate(p: &LaneParameters) -> f64 {
+    let rise = (p.v_rest - p.v_reset) / (p.v_rest - p.v_threshold);
+    1.0 / (p.refractory + p.tau_mem * rise.ln())
+}
+
+#[test]
+fn firing_rates_under_constant_current_are_exact() {
+    for v_rest in [0.71, 0.75, 0.9, 1.5, 4.0] {
+        for (tau_mem, refractory) in [(6.0, 2.0), (3.0, 0.04), (20.0, 8.0)] {
+            let p = LaneParameters {
+                v_rest,
+                tau_mem,
+                refractory,
+                v_reset: 0.3,
+                ..LEAKY
+            };
+            for p in both(p) {
+                // Leak over threshold: it fires without any input, and from rest.
+                for start in [Setting::new(vec![], 0.0).start, Start::Rest] {
+                    let setting = Setting {
+                        start,
+                        ..Setting::new(vec![p], 2000.0)
+                    };
+                    let spikes = &setting.run().0[0];
+                    let (first, last) = (spikes[0], spikes[spikes.len() - 1]);
+                    let found = (spikes.len() - 1) as f64 / (last - first);
+                    let error = found / rate(&p) - 1.0;
+                    assert!(error.abs() < 1e-3, "{p:?}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn responses_are_differences_of_exponentials() {
+    for (tau_mem, tau_syn) in [(6.0, 6.0), (10.0, 3.0), (4.0, 12.0)] {
+        let p = LaneParameters {
+            tau_mem,
+            tau_syn: [tau_syn; 4],
+            v_threshold: f64::INFINITY,
+            ..LEAKY
+        };
+        for p in both(p) {
+            let setting = Setting {
+                slew: 0.02,
+                events: vec![(4.321, 1.0)],
+                steps_per_sample: 8,
+                ..Setting::new(vec![p], 60.0)
+            };
+            let peak = 0.02
+                * (0..6000)
+                    .map(|i| response(0.01 * f64::from(i), tau_syn, tau_mem))
+                    .fold(0.0, f64::max);
+            for (sample, v) in setting.run().1.iter().enumerate() {
+                let since = 1.7 * sample as f64 - 4.321;
+                let exact = if since > 0.0 {
+                    0.02 * response(since, tau_syn, tau_mem)
+                } else {
+                    0.0
+                };
+                let error = (f64::from(v[0]) - 0.4 - exact) / peak;
+                assert!(error.abs() < 1e-3, "{tau_mem} {tau_syn} {sample}: {error}");
+            }
+        }
+    }
+}

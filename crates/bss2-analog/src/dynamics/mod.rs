@@ -1,0 +1,146 @@
+//! Tests of both kernels against a slow reference, closed forms and invariants.
+
+mod closed_forms;
+mod invariants;
+mod order;
+mod patterns;
+mod reference;
+
+use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, SiteTable};
+
+use crate::mismatch::FixedPattern;
+use crate::neuron::adex::Terms;
+use crate::neuron::lif::LaneParameters;
+use crate::synapse::SynapseTable;
+use crate::{
+    CadcSchedule, Integration, LoweredCore, MismatchProfile, NoiseProfile, Observation, RunAddress,
+    SYNAPSES, Start, Workspace,
+};
+
+/// Further terms that change nothing, but choose the kernel.
+const VAIN: Terms = Terms {
+    leak_range: 1e6,
+    ..Terms::NONE
+};
+
+/// Leak 0.4 V, threshold 0.7 V, 6 us; reads volts in place of codes.
+const LEAKY: LaneParameters = LaneParameters {
+    tau_mem: 6.0,
+    v_rest: 0.4,
+    v_reset: 0.4,
+    v_threshold: 0.7,
+    tau_syn: [6.0; 4],
+    saturation: [1e6; 4],
+    refractory: 2.0,
+    noise: 0.0,
+    cadc: (1.0, 0.0),
+    half: 0,
+    terms: Terms::NONE,
+};
+
+/// Neurons that share events: `(microseconds, weight)`, a negative weight inhibits.
+struct Setting {
+    neurons: Vec<LaneParameters>,
+    /// Volts per microsecond at weight 1.
+    slew: f64,
+    events: Vec<(f64, f64)>,
+    /// Microseconds.
+    duration: f64,
+    steps_per_sample: usize,
+    start: Start,
+}
+
+impl Setting {
+    fn new(neurons: Vec<LaneParameters>, duration: f64) -> Self {
+        Self {
+            neurons,
+            slew: 0.0,
+            events: Vec::new(),
+            duration,
+            steps_per_sample: 2,
+            start: Start::Held {
+                until: Seconds::new(0.0),
+            },
+        }
+    }
+
+    /// Spikes of each neuron in microseconds, and `[sample][neuron]` in volts.
+    fn run(&self) -> (Vec<Vec<f64>>, Vec<Vec<f32>>) {
+        let inputs = self.events.len();
+        let count = self.neurons.len() as u16;
+        let neurons: Vec<_> = (0..count)
+            .map(|membrane| NeuronCircuits {
+                membrane,
+                partner: None,
+            })
+            .collect();
+        let per_source = (0..inputs as u16 + count)
+            .map(|source| {
+                let reached = if usize::from(source) < inputs {
+                    count
+                } else {
+                    0
+                };
+                (0..reached)
+                    .map(|circuit| bss2_event::Site {
+                        circuit,
+                        row: source,
+                    })
+                    .collect()
+            })
+            .collect();
+        let sites = SiteTable::new(inputs, per_source).unwrap();
+        let mut row_modes = vec![RowMode::Disabled; 512];
+        let mut profile = MismatchProfile {
+            noise: NoiseProfile {
+                membrane: bss2_event::Volts::new(0.0),
+                ..MismatchProfile::ideal().noise
+            },
+            ..MismatchProfile::ideal()
+        };
+        profile.cadc.quantise = false;
+        let mut pattern = FixedPattern::draw(&profile, Seed(1)).unwrap();
+        for (row, (_, weight)) in self.events.iter().enumerate() {
+            row_modes[row] = if *weight > 0.0 {
+                RowMode::Excitatory
+            } else {
+                RowMode::Inhibitory
+            };
+            pattern.synapse_gain[row * 256..][..256].fill(weight.abs() as f32);
+        }
+        let strengths = vec![[self.slew; 4]; self.neurons.len()];
+        let table = SynapseTable::new(&neurons, 2, &sites, &row_modes, &pattern, &strengths, 0.0);
+        let period = 1.7;
+        let integration = Integration {
+            schedule: CadcSchedule {
+                period: Seconds::micro(period),
+                samples: (self.duration / period).ceil() as usize + 1,
+            },
+            steps_per_sample: self.steps_per_sample,
+            ..Integration::default()
+        };
+        let mut core = LoweredCore::new(false, &self.neurons, table, inputs, &profile, integration);
+        core.write_weights(&[63; SYNAPSES]).unwrap();
+        core.set_start(self.start);
+        let times: Vec<f64> = self.events.iter().map(|e| 1e-6 * e.0).collect();
+        let sources: Vec<u16> = (0..inputs as u16).collect();
+        let mut observation = Observation::default();
+        core.run(
+            RunAddress::default(),
+            &times,
+            &sources,
+            |_, _| None,
+            &mut Workspace::default(),
+            &mut observation,
+        );
+        let mut spikes = vec![Vec::new(); self.neurons.len()];
+        for spike in observation.spikes() {
+            let time = 1e6 * spike.time;
+            if time < self.duration {
+                spikes[usize::from(spike.neuron)].push(time);
+            }
+        }
+        let traces = observation.codes().chunks(self.neurons.len());
+        (spikes, traces.map(<[f32]>::to_vec).collect())
+    }
+}

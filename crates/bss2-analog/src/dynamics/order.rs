@@ -1,0 +1,128 @@
+//! Order of accuracy of the kernel with all terms, and its limit without them.
+
+use bss2_event::Seed;
+use bss2_event::random::{Address, Domain};
+
+use super::reference::{compare_all, spikes};
+use super::{LEAKY, Setting, VAIN};
+use crate::neuron::adex::{Adaptation, Exponential, Reversal, Terms};
+use crate::neuron::lif::LaneParameters;
+
+/// A neuron with every term, each anywhere in its usual range.
+fn anyone(draw: Address, conductance: bool) -> LaneParameters {
+    let within = |i: u32, low: f64, high: f64| low + (high - low) * draw.uniform(i);
+    let reversal = |potential| {
+        conductance.then_some(Reversal {
+            potential,
+            scale: 0.33,
+        })
+    };
+    LaneParameters {
+        tau_mem: within(0, 5.0, 15.0),
+        v_rest: within(1, 0.35, 0.45),
+        v_reset: within(2, 0.3, 0.4),
+        v_threshold: within(3, 0.65, 0.75),
+        tau_syn: [within(4, 4.0, 8.0), within(5, 4.0, 8.0), 6.0, 6.0],
+        terms: Terms {
+            exponential: Some(Exponential {
+                tau: within(6, 5.0, 15.0),
+                slope: within(7, 0.02, 0.06),
+                threshold: within(8, 0.5, 0.55),
+            }),
+            adaptation: Some(Adaptation {
+                tau: within(9, 30.0, 150.0),
+                a: within(10, 0.0, 0.1),
+                b: within(11, 0.0, 0.006),
+                leak: within(1, 0.35, 0.45),
+                range: (-0.1, 0.1),
+            }),
+            reversal: [reversal(0.95), reversal(0.28), None, None],
+            leak_range: within(12, 0.4, 1.0),
+        },
+        ..LEAKY
+    }
+}
+
+fn driven(neurons: Vec<LaneParameters>, seed: u64) -> Setting {
+    let draw = Address::new(Seed(seed), Domain::Test);
+    let mut events: Vec<(f64, f64)> = (0..60)
+        .map(|i| {
+            let draw = draw.element(1000 + i);
+            let sign = if i % 4 == 3 { -1.0 } else { 1.0 };
+            let time = (80e3 * draw.uniform(0)).round() * 1e-3;
+            (time, sign * (0.3 + 0.7 * draw.uniform(1)))
+        })
+        .collect();
+    events.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Setting {
+        slew: 0.03,
+        events,
+        ..Setting::new(neurons, 90.0)
+    }
+}
+
+#[test]
+fn spike_times_with_all_terms_converge_to_the_reference() {
+    for conductance in [false, true] {
+        let draw = Address::new(Seed(1), Domain::Test);
+        let neurons = (0..64).map(|n| anyone(draw.element(n), conductance));
+        let mut setting = driven(neurons.collect(), 1);
+        let neurons = setting.neurons.iter();
+        let reference: Vec<_> = neurons.map(|p| spikes(&setting, p)).collect();
+        let total: usize = reference.iter().map(Vec::len).sum();
+        assert!(total > 300, "the neurons fire");
+        let mut medians = Vec::new();
+        for steps in [1, 2, 4] {
+            setting.steps_per_sample = steps;
+            let (median, mismatched) = compare_all(&setting.run().0, &reference);
+            eprintln!(
+                "conductances {conductance}, {steps} steps per sample: median {median:.2} ns, \
+                 {mismatched} of {total}"
+            );
+            medians.push(median);
+            assert!(
+                steps == 1 || mismatched * 100 <= total,
+                "{mismatched} of {total}"
+            );
+        }
+        assert!(medians[1] < 20.0, "{medians:?} ns");
+        // Of second order, down to what float32 holds.
+        assert!(medians[1] < 0.5 * medians[0] + 1.0, "{medians:?}");
+        assert!(medians[2] < 0.5 * medians[1] + 1.0, "{medians:?}");
+    }
+}
+
+#[test]
+fn without_further_terms_it_agrees_with_the_leaky_kernel() {
+    let draw = Address::new(Seed(7), Domain::Test);
+    let plain: Vec<_> = (0..64)
+        .map(|n| LaneParameters {
+            terms: Terms::NONE,
+            ..anyone(draw.element(n), false)
+        })
+        .collect();
+    let vain = plain
+        .iter()
+        .map(|&p| LaneParameters { terms: VAIN, ..p })
+        .collect();
+    let (plain, plain_traces) = driven(plain, 7).run();
+    let (vain, vain_traces) = driven(vain, 7).run();
+    let total: usize = plain.iter().map(Vec::len).sum();
+    assert!(total > 80, "{total} spikes");
+    let (median, mismatched) = compare_all(&vain, &plain);
+    assert!(mismatched * 100 <= total, "{mismatched} of {total}");
+    assert!(median < 2.0, "{median} ns");
+    // Before any spike both are the same propagator.
+    let first = plain
+        .iter()
+        .flatten()
+        .copied()
+        .fold(f64::INFINITY, f64::min);
+    let samples = (first / 1.7) as usize;
+    assert!(samples > 2);
+    for (a, b) in plain_traces.iter().zip(&vain_traces).take(samples) {
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+    }
+}
