@@ -360,6 +360,7 @@ impl AnalogCore {
         let (one, two) = (first.terms.reversal, second.terms.reversal);
         let terms = Terms {
             reversal: [one[0], one[1], two[0], two[1]],
+            leak_range: self.profile.leak_saturation.get(),
             ..first.terms.on_capacitance(relative)
         };
         if integration.grid == Grid::Snapped && terms != Terms::NONE {

@@ -54,6 +54,10 @@ pub struct MismatchProfile {
     /// Where a synaptic input saturates, in currents of one event of full
     /// weight; infinite where it does not.
     pub synaptic_saturation: f64,
+    /// Where the leak's amplifier saturates, volts from the leak potential;
+    /// infinite where it is linear. A finite one takes every neuron off the exact
+    /// propagator.
+    pub leak_saturation: Volts,
 }
 
 /// Spread of synapses and drivers.
@@ -215,6 +219,7 @@ impl MismatchProfile {
             parasitic_capacitance: Farads::pico(0.2),
             rail: Volts::new(1.2),
             synaptic_saturation: 8.0,
+            leak_saturation: Volts::new(f64::INFINITY),
         }
     }
 
@@ -262,6 +267,7 @@ impl MismatchProfile {
             parasitic_capacitance: Farads::new(0.0),
             rail: Volts::new(f64::INFINITY),
             synaptic_saturation: f64::INFINITY,
+            leak_saturation: Volts::new(f64::INFINITY),
         }
     }
 
@@ -339,6 +345,8 @@ impl MismatchProfile {
         let pico = self.parasitic_capacitance.get() * 1e12;
         RangeError::check("parasitic_capacitance", pico, 0.0, 2.0, "pF")?;
         RangeError::check("rail", self.rail.get(), 0.5, f64::INFINITY, "V")?;
+        let leak = self.leak_saturation.get();
+        RangeError::check("leak_saturation", leak, 0.05, f64::INFINITY, "V")?;
         RangeError::check(
             "synaptic_saturation",
             self.synaptic_saturation,

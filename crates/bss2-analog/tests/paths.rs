@@ -10,11 +10,13 @@ use bss2_event::{NeuronCircuits, RowMode, Seed, SimdPath, Site, SiteTable};
 #[test]
 fn all_paths_give_the_same_bits() {
     let draw = Address::new(Seed(5), Domain::Test);
-    for (joined, grid) in [
-        (false, Grid::Exact),
-        (true, Grid::Exact),
-        (false, Grid::Snapped),
-        (true, Grid::Snapped),
+    for (joined, grid, further_terms) in [
+        (false, Grid::Exact, false),
+        (true, Grid::Exact, false),
+        (false, Grid::Snapped, false),
+        (true, Grid::Snapped, false),
+        (false, Grid::Exact, true),
+        (true, Grid::Exact, true),
     ] {
         let neurons: Vec<NeuronCircuits> = (0..100)
             .map(|n| NeuronCircuits {
@@ -53,7 +55,16 @@ fn all_paths_give_the_same_bits() {
             sites: &sites,
             row_modes: &row_modes,
         };
-        let core = AnalogCore::new(MismatchProfile::cube66(), Seed(8)).unwrap();
+        let mut core = AnalogCore::new(MismatchProfile::cube66(), Seed(8)).unwrap();
+        if further_terms {
+            // The first block has all of them, the second one of them.
+            for circuit in core.circuits_mut().iter_mut().step_by(4).take(64) {
+                circuit.exponential = true;
+                circuit.adaptation.enabled = true;
+                circuit.conductance_based = [true, true];
+            }
+            core.circuits_mut()[300].exponential = true;
+        }
         let integration = Integration {
             grid,
             ..Integration::default()
