@@ -111,4 +111,41 @@ pub enum AnalogError {
         /// Its number of entries, 0 if it is missing.
         found: usize,
     },
+    /// A list of targets of another length than the network has neurons.
+    #[error("{target} has targets for {found} neurons, the network has {expected}")]
+    TargetCount {
+        /// Which target.
+        target: &'static str,
+        /// Length of the list.
+        found: usize,
+        /// Neurons of the network.
+        expected: usize,
+    },
+    /// A decalibration finds no target that a chip can be calibrated to.
+    #[error(
+        "none of {tries} draws of {target} for neuron {neuron} lies within {min} to {max}: \
+         the nominal target is too near the limit"
+    )]
+    Decalibration {
+        /// Which target.
+        target: &'static str,
+        /// The neuron.
+        neuron: usize,
+        /// Number of draws.
+        tries: u32,
+        /// Smallest allowed value.
+        min: f64,
+        /// Largest allowed value.
+        max: f64,
+    },
+    /// A saved calibration belongs to something else.
+    #[error("the calibration was made for {what} {was}, asked for is {asked}; calibrate again")]
+    ForeignCalibration {
+        /// What differs.
+        what: &'static str,
+        /// Value of the calibration.
+        was: String,
+        /// Value that it was to be used with.
+        asked: String,
+    },
 }

@@ -56,6 +56,7 @@ mod mismatch;
 mod neuron;
 mod noise;
 mod observation;
+mod power;
 mod profile;
 mod readout;
 mod step;
@@ -71,6 +72,7 @@ pub use error::AnalogError;
 pub use lowered::{LoweredCore, RunAddress, Start};
 pub use measured::MeasuredChip;
 pub use observation::{NeuronSpike, Observation};
+pub use power::{Activity, PowerConfig, PowerModel, PowerPart, PowerReport};
 pub use profile::{
     CadcSpread, CapMemSpread, CellDistributions, CellSpread, Correlation, DeadFraction,
     Distribution, MismatchProfile, NoiseProfile, QuadrantSpread, SpatialTrend, SynapseSpread,

@@ -123,8 +123,10 @@ impl MeasuredChip {
                 let own = capacitance(self.membrane_capacitance[circuit]);
                 bias(own / capacitance(63) * TAU_NOMINAL / t.tau_mem.get())
             }
-            Cell::IBiasSyninExcTau | Cell::IBiasSyninInhTau => bias(TAU_NOMINAL / t.tau_syn.get()),
-            Cell::IBiasSyninExcGm | Cell::IBiasSyninInhGm => bias(t.strength),
+            Cell::IBiasSyninExcTau => bias(TAU_NOMINAL / t.tau_syn_exc.get()),
+            Cell::IBiasSyninInhTau => bias(TAU_NOMINAL / t.tau_syn_inh.get()),
+            Cell::IBiasSyninExcGm => bias(t.strength_exc),
+            Cell::IBiasSyninInhGm => bias(t.strength_inh),
             _ => nominal,
         }
     }
@@ -179,8 +181,10 @@ mod tests {
             leak: 90.0,
             threshold: 160.0,
             tau_mem: bss2_event::Seconds::micro(9.0),
-            tau_syn: bss2_event::Seconds::micro(4.0),
-            strength: 0.8,
+            tau_syn_exc: bss2_event::Seconds::micro(4.0),
+            tau_syn_inh: bss2_event::Seconds::micro(5.0),
+            strength_exc: 0.8,
+            strength_inh: 0.9,
             ..NeuronTargets::default()
         };
         let chip = MeasuredChip {
@@ -199,9 +203,9 @@ mod tests {
                 (code(lane.v_threshold), 160.0),
                 (lane.tau_mem, 9.0),
                 (lane.tau_syn[0], 4.0),
-                (lane.tau_syn[1], 4.0),
+                (lane.tau_syn[1], 5.0),
                 (slew[0], 0.8 * strength),
-                (slew[1], 0.8 * strength),
+                (slew[1], 0.9 * strength),
             ] {
                 assert!(
                     (found / wanted - 1.0).abs() < 1e-9,

@@ -36,6 +36,8 @@ pub enum Domain {
     MismatchCurve = 6,
     /// Circuits and synapses that do not work.
     MismatchDead = 7,
+    /// Targets of a decalibration.
+    Decalibration = 8,
     /// Temporal noise of membranes.
     MembraneNoise = 16,
     /// Noise of a CADC read.
@@ -68,7 +70,7 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -76,6 +78,7 @@ impl Domain {
         Self::MismatchQuadrant,
         Self::MismatchCurve,
         Self::MismatchDead,
+        Self::Decalibration,
         Self::MembraneNoise,
         Self::CadcNoise,
         Self::TrialVariation,

@@ -6,11 +6,12 @@
 //! recording ([`bss2_analog::LoweredCore`]); codes and spikes become a
 //! [`Recording`] in the learner's units.
 
+pub mod calibration;
 mod config;
 mod error;
 mod worker;
 
-use bss2_analog::calib::{self, CalibrationReport};
+use bss2_analog::calib::CalibrationReport;
 use bss2_analog::{AnalogCore, CadcSchedule, Integration, LoweredCore, Network, RunAddress};
 use bss2_event::{Recording, RowMode, SpikeBatch, TimeGrid};
 use bss2_learn::{
@@ -19,6 +20,7 @@ use bss2_learn::{
 use bss2_routing::{Compiled, Delivery, Fabric, LayerConfig, NetworkConfig, Placement, Synram};
 use rayon::prelude::*;
 
+use calibration::ChipTargets;
 pub use config::ChipConfig;
 pub use error::ChipError;
 use worker::Worker;
@@ -31,6 +33,7 @@ pub struct Chip {
     grid: TimeGrid,
     placement: Placement,
     core: AnalogCore,
+    targets: ChipTargets,
     calibration: Option<CalibrationReport>,
     delivery: Delivery,
     lowered: LoweredCore,
@@ -61,19 +64,8 @@ impl Chip {
         })?;
         let mut core = AnalogCore::new(config.profile.clone(), config.seed)?;
         let neurons = placement.circuits();
-        let targets = vec![config.targets; neurons.len()];
-        let calibration = if config.calibrated {
-            Some(calib::calibrate(
-                &mut core,
-                neurons,
-                &targets,
-                &config.calibration,
-                |_| (),
-            )?)
-        } else {
-            calib::configure(&mut core, neurons, &targets)?;
-            None
-        };
+        let targets = ChipTargets::new(&config, neurons.len())?;
+        let calibration = calibration::set_up(&mut core, neurons, &targets.of, &config, |_| ())?;
         // The readout integrates only.
         for neuron in &neurons[shape.hidden..] {
             core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = false;
@@ -114,6 +106,7 @@ impl Chip {
             shape,
             grid,
             core,
+            targets,
             calibration,
             delivery,
             lowered,
@@ -131,6 +124,12 @@ impl Chip {
         &self.config
     }
 
+    /// Size of the network.
+    #[must_use]
+    pub fn network(&self) -> NetworkShape {
+        self.shape
+    }
+
     /// The analog core as it is set.
     #[must_use]
     pub fn core(&self) -> &AnalogCore {
@@ -141,6 +140,12 @@ impl Chip {
     #[must_use]
     pub fn placement(&self) -> &Placement {
         &self.placement
+    }
+
+    /// What the neurons are calibrated to.
+    #[must_use]
+    pub fn targets(&self) -> &ChipTargets {
+        &self.targets
     }
 
     /// What the calibration reached, if the chip was calibrated.
@@ -165,15 +170,21 @@ impl Substrate for Chip {
             .as_ref()
             .map_or(0, |c| c.failed_neurons().len());
         let neurons = self.shape.neurons();
-        (failed > 0)
-            .then(|| {
-                format!(
-                    "{failed} of {neurons} neurons missed a target of the calibration; \
-                     `bss2 chip calibrate` shows which"
-                )
-            })
-            .into_iter()
-            .collect()
+        let mut warnings = Vec::new();
+        if failed > 0 {
+            warnings.push(format!(
+                "{failed} of {neurons} neurons missed a target of the calibration; \
+                 `bss2 chip calibrate` shows which"
+            ));
+        }
+        let repeated = self.targets.repeated;
+        if repeated > 0 {
+            warnings.push(format!(
+                "{repeated} targets of the decalibration were drawn again: no chip can be \
+                 calibrated to the first draw"
+            ));
+        }
+        warnings
     }
 
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {

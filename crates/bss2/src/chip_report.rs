@@ -1,47 +1,55 @@
 //! What a chip is like before and after its calibration.
 
+mod spread;
+
+pub use spread::{Spread, spread};
+
 use std::fmt::Write;
+use std::path::Path;
 
-use bss2_analog::calib::{self, CalibrationReport, Measured, NeuronTargets};
-use bss2_analog::{AnalogCore, CapMem};
+use bss2_analog::AnalogCore;
+use bss2_analog::calib::{self, CalibrationReport, Measured, SavedCalibration};
+use bss2_event::{NeuronCircuits, Seed};
 use bss2_learn::NetworkShape;
-use serde::Serialize;
 
+use crate::chip::calibration::{save, set_up};
 use crate::chip::{Chip, ChipConfig, ChipError};
 use crate::config::Experiment;
+use crate::error::Error;
+use crate::files::write_atomically;
+use crate::plot;
 
 /// A chip whose neurons are joined as the experiment's network needs them,
-/// measured and then calibrated.
-#[derive(Debug, Clone, Serialize)]
+/// as it was measured.
+#[derive(Debug, Clone)]
 pub struct ChipReport {
     /// Seed of the chip.
-    pub chip: u64,
+    pub chip: Seed,
     /// Name of its mismatch profile.
     pub profile: String,
-    /// Every quantity at the nominal codes.
+    /// Targets of the decalibration that were drawn again.
+    pub repeated: usize,
+    /// Every quantity at the nominal codes, or at those of a saved calibration.
     pub before: CalibrationReport,
-    /// Every quantity after the calibration.
-    pub after: Option<CalibrationReport>,
-    /// Neurons that missed a target.
-    pub failed_neurons: Vec<usize>,
-    /// The codes that were found.
-    pub codes: CapMem,
+    /// The calibration that was made.
+    pub calibration: Option<SavedCalibration>,
 }
 
-/// Measures the chip of an experiment at its nominal codes.
+/// Measures the chip of an experiment: as a saved calibration set it if there is
+/// one, else at its nominal codes.
 ///
 /// # Errors
 /// [`ChipError`].
 pub fn characterise(experiment: &Experiment) -> Result<ChipReport, ChipError> {
-    let Bench { chip, targets } = Bench::new(experiment)?;
-    let config = chip.config();
-    let before = calib::characterise(
-        chip.core(),
-        chip.placement().circuits(),
-        &targets,
-        &config.calibration,
-    )?;
-    Ok(report(config, before, None, chip.core()))
+    let bench = Bench::new(experiment)?;
+    let mut core = bench.chip.core().clone();
+    let config = &experiment.chip;
+    if config.calibration_file().is_some() {
+        let (neurons, targets) = (bench.neurons(), &bench.chip.targets().of);
+        set_up(&mut core, neurons, targets, config, |_| ())?;
+    }
+    let before = bench.measure(&core)?;
+    Ok(bench.report(before, None))
 }
 
 /// Measures the chip of an experiment, calibrates it and measures again; tells
@@ -53,92 +61,163 @@ pub fn calibrate(
     experiment: &Experiment,
     progress: impl FnMut(&'static str),
 ) -> Result<ChipReport, ChipError> {
-    let Bench { chip, targets } = Bench::new(experiment)?;
-    let (config, neurons) = (chip.config(), chip.placement().circuits());
-    let mut core = chip.core().clone();
-    let before = calib::characterise(&core, neurons, &targets, &config.calibration)?;
-    let after = calib::calibrate(&mut core, neurons, &targets, &config.calibration, progress)?;
-    Ok(report(config, before, Some(after), &core))
+    let bench = Bench::new(experiment)?;
+    let mut core = bench.chip.core().clone();
+    let before = bench.measure(&core)?;
+    let (neurons, targets) = (bench.neurons(), &bench.chip.targets().of);
+    let settings = &experiment.chip.calibration;
+    let after = calib::calibrate(&mut core, neurons, targets, settings, progress)?;
+    let calibration = SavedCalibration::new(&core, neurons, targets, after);
+    Ok(bench.report(before, Some(calibration)))
+}
+
+/// A network that shows how the experiment uses circuits, whatever its images are:
+/// ten classes, and as many inputs as there are signed rows.
+#[must_use]
+pub fn network(experiment: &Experiment) -> NetworkShape {
+    NetworkShape {
+        inputs: 128 * experiment.chip.circuits_per_neuron,
+        hidden: experiment.network.hidden,
+        outputs: 10,
+        recurrent: false,
+    }
 }
 
 struct Bench {
     chip: Chip,
-    targets: Vec<NeuronTargets>,
 }
 
 impl Bench {
     fn new(experiment: &Experiment) -> Result<Self, ChipError> {
         let config = ChipConfig {
             calibrated: false,
+            calibration_file: None,
             ..experiment.chip.clone()
         };
-        // The network only says which circuits are joined.
-        let shape = NetworkShape {
-            inputs: 256,
-            hidden: experiment.network.hidden,
-            outputs: 10,
-            recurrent: false,
-        };
-        let targets = vec![config.targets; shape.neurons()];
-        let chip = Chip::new(config, shape, experiment.time.grid())?;
-        Ok(Self { chip, targets })
+        let chip = Chip::new(config, network(experiment), experiment.time.grid())?;
+        Ok(Self { chip })
     }
-}
 
-fn report(
-    config: &ChipConfig,
-    before: CalibrationReport,
-    after: Option<CalibrationReport>,
-    core: &AnalogCore,
-) -> ChipReport {
-    ChipReport {
-        chip: config.seed.0,
-        profile: config.profile.label(),
-        before,
-        failed_neurons: after
-            .as_ref()
-            .map_or_else(Vec::new, CalibrationReport::failed_neurons),
-        after,
-        codes: core.capmem().clone(),
+    fn neurons(&self) -> &[NeuronCircuits] {
+        self.chip.placement().circuits()
+    }
+
+    fn measure(&self, core: &AnalogCore) -> Result<CalibrationReport, ChipError> {
+        let settings = &self.chip.config().calibration;
+        let targets = &self.chip.targets().of;
+        // Comparators of the readout are off on the chip; here all are looked at.
+        let mut core = core.clone();
+        for neuron in self.neurons() {
+            core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = true;
+        }
+        Ok(calib::characterise(
+            &core,
+            self.neurons(),
+            targets,
+            settings,
+        )?)
+    }
+
+    fn report(
+        &self,
+        before: CalibrationReport,
+        calibration: Option<SavedCalibration>,
+    ) -> ChipReport {
+        let config = self.chip.config();
+        ChipReport {
+            chip: config.seed,
+            profile: config.profile.label(),
+            repeated: self.chip.targets().repeated,
+            before,
+            calibration,
+        }
     }
 }
 
 impl ChipReport {
+    /// Every quantity after the calibration.
+    #[must_use]
+    pub fn after(&self) -> Option<&CalibrationReport> {
+        self.calibration.as_ref().map(SavedCalibration::report)
+    }
+
     /// A table of every quantity: target, and mean and spread over the neurons
     /// before and after.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut text = format!("{:<24} {:<5} {:>9}", "quantity", "unit", "target");
-        write!(text, " {:>26}", "uncalibrated").expect("text grows");
-        if self.after.is_some() {
+        let mut text = format!("{:<24} {:<5} {:>16}", "quantity", "unit", "target");
+        let now = if self.calibration.is_some() {
+            "uncalibrated"
+        } else {
+            "measured"
+        };
+        write!(text, " {now:>26}").expect("text grows");
+        if self.calibration.is_some() {
             write!(text, " {:>26} {:>7}", "reached", "failed").expect("text grows");
         }
         text.push('\n');
         for before in &self.before.quantities {
             let (name, unit) = before.quantity.label();
-            let target = before.target.iter().sum::<f64>() / before.target.len().max(1) as f64;
+            let target = target(before);
             write!(
                 text,
-                "{name:<24} {unit:<5} {target:>9.2} {:>26}",
-                spread(before)
+                "{name:<24} {unit:<5} {target:>16} {:>26}",
+                spread_of(before)
             )
             .expect("text grows");
-            let after = self
-                .after
-                .as_ref()
-                .and_then(|after| after.get(before.quantity));
+            let after = self.after().and_then(|after| after.get(before.quantity));
             if let Some(after) = after {
                 let failed = after.failures().count();
-                write!(text, " {:>26} {failed:>7}", spread(after)).expect("text grows");
+                write!(text, " {:>26} {failed:>7}", spread_of(after)).expect("text grows");
             }
             text.push('\n');
         }
         text
     }
+
+    /// Writes the calibration into a folder: `report.txt`, the table;
+    /// `neurons.tsv`, every neuron and quantity; `calibration.svg`, the
+    /// distributions; and `calibration.toml`, which can be loaded again.
+    ///
+    /// # Errors
+    /// [`Error`] when a file cannot be written; nothing without a calibration.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        let (Some(calibration), Some(after)) = (&self.calibration, self.after()) else {
+            return Ok(());
+        };
+        let title = format!("chip {} ({})", self.chip.0, self.profile);
+        let figure = plot::calibration(&title, &self.before, after)?;
+        let failed = |path: &Path, error: std::io::Error| ChipError::File {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+        for (name, text) in [
+            ("report.txt", self.table()),
+            ("neurons.tsv", after.neuron_table()),
+            ("calibration.svg", figure),
+        ] {
+            let path = folder.join(name);
+            write_atomically(&path, text.as_bytes()).map_err(|error| failed(&path, error))?;
+        }
+        Ok(save(calibration, &folder.join("calibration.toml"))?)
+    }
+}
+
+/// The target of all neurons, or mean and spread of theirs.
+fn target(measured: &Measured) -> String {
+    let targets = Measured {
+        reached: measured.target.clone(),
+        ..measured.clone()
+    };
+    match targets.mean_and_sd() {
+        (mean, sd) if sd < 1e-9 * mean => format!("{mean:.2}"),
+        (mean, sd) => format!("{mean:.2} +- {sd:.2}"),
+    }
 }
 
 /// Mean and standard deviation of what could be measured.
-fn spread(measured: &Measured) -> String {
+fn spread_of(measured: &Measured) -> String {
     let mut seen = measured.clone();
     seen.reached.retain(|value| value.is_finite());
     let (mean, sd) = seen.mean_and_sd();

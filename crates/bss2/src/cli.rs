@@ -6,7 +6,7 @@ mod eval;
 mod progress;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -43,17 +43,16 @@ struct SubstrateFlags {
     /// What the network runs on.
     #[arg(long)]
     substrate: Option<SubstrateKind>,
-    /// Which chip: every seed is another one.
-    #[arg(long, value_name = "N")]
-    chip_seed: Option<u32>,
-    /// Mismatch of the chip: ideal, cube66, or a TOML file.
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+    #[command(flatten)]
+    chip: ChipFlags,
+    #[command(flatten)]
+    calibration: CalibrationFlag,
 }
 
 impl SubstrateFlags {
     fn assignments(&self) -> Vec<Assignment> {
-        let mut list = chip_assignments(self.chip_seed, self.profile.as_deref());
+        let mut list = self.chip.assignments();
+        list.extend(self.calibration.assignment());
         if let Some(kind) = self.substrate {
             list.push(Assignment::of_flag("--substrate", "substrate", kind.name()));
         }
@@ -61,19 +60,74 @@ impl SubstrateFlags {
     }
 }
 
-fn chip_assignments(seed: Option<u32>, profile: Option<&str>) -> Vec<Assignment> {
-    let mut list = Vec::new();
-    if let Some(seed) = seed {
-        list.push(Assignment::of_flag(
-            "--chip-seed",
-            "chip.seed",
-            i64::from(seed),
-        ));
+/// Which chip and what it is calibrated to.
+#[derive(Debug, Args)]
+struct ChipFlags {
+    /// Which chip: every seed is another one.
+    #[arg(long, value_name = "N")]
+    chip_seed: Option<u32>,
+    /// Mismatch of the chip: ideal, cube66, or a TOML file.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// TOML file with targets neuron by neuron: lists such as threshold = [...].
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    /// Scatter the targets by this standard deviation, 0 to 0.5.
+    #[arg(long, value_name = "SIGMA")]
+    decalibration: Option<f64>,
+    /// Which targets are scattered.
+    #[arg(long, value_name = "WHAT", value_parser = ["time-constants", "threshold", "all"])]
+    detune: Option<String>,
+}
+
+impl ChipFlags {
+    fn assignments(&self) -> Vec<Assignment> {
+        let mut list = Vec::new();
+        let mut add = |flag: &str, key: &str, value: Option<toml::Value>| {
+            list.extend(value.map(|value| Assignment::of_flag(flag, key, value)));
+        };
+        let seed = self.chip_seed.map(|seed| i64::from(seed).into());
+        add("--chip-seed", "chip.seed", seed);
+        let profile = self.profile.clone().map(Into::into);
+        add("--profile", "chip.profile", profile);
+        add(
+            "--targets",
+            "chip.targets_file",
+            self.targets.as_deref().map(text),
+        );
+        let sigma = self.decalibration.map(Into::into);
+        add("--decalibration", "chip.decalibration.sigma", sigma);
+        let what = self.detune.clone().map(Into::into);
+        add("--detune", "chip.decalibration.what", what);
+        list
     }
-    if let Some(profile) = profile {
-        list.push(Assignment::of_flag("--profile", "chip.profile", profile));
+}
+
+/// A saved calibration in place of a new one.
+#[derive(Debug, Args)]
+struct CalibrationFlag {
+    /// Calibration that `bss2 chip calibrate --out` has saved, in place of a new
+    /// one; `none` for a new one.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+}
+
+impl CalibrationFlag {
+    fn assignment(&self) -> Option<Assignment> {
+        let path = match self.calibration.as_deref()? {
+            none if none == Path::new("none") => "".into(),
+            path => text(path),
+        };
+        Some(Assignment::of_flag(
+            "--calibration",
+            "chip.calibration_file",
+            path,
+        ))
     }
-    list
+}
+
+fn text(path: &Path) -> toml::Value {
+    path.to_string_lossy().into_owned().into()
 }
 
 /// Where and how a command works, shared by `train` and `eval`.
@@ -92,8 +146,7 @@ impl PlaceFlags {
     fn assignments(&self) -> Vec<Assignment> {
         let mut list = Vec::new();
         if let Some(folder) = &self.data {
-            let folder = folder.to_string_lossy().into_owned();
-            list.push(Assignment::of_flag("--data", "data.folder", folder));
+            list.push(Assignment::of_flag("--data", "data.folder", text(folder)));
         }
         if let Some(threads) = self.threads {
             list.push(Assignment::of_flag(

@@ -42,6 +42,7 @@ pub mod evaluation;
 pub mod files;
 pub mod metrics;
 pub mod plot;
+pub mod power_report;
 pub mod run_folder;
 pub mod substrates;
 pub mod training;

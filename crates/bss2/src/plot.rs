@@ -3,8 +3,10 @@
 //! White background and dark ink, so that a figure reads the same in light and
 //! dark viewers.
 
+mod calibration;
 mod learning_curve;
 
+pub use calibration::calibration;
 pub use learning_curve::learning_curve;
 
 use plotters::prelude::*;
@@ -38,12 +40,12 @@ pub struct Panel {
     pub series: Vec<Series>,
 }
 
-/// Panels side by side under one title.
+/// Panels side by side, four in a row, under one title.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// Title over all panels.
     pub title: String,
-    /// From left to right.
+    /// From left to right, row by row.
     pub panels: Vec<Panel>,
 }
 
@@ -67,6 +69,8 @@ const PALETTE: [RGBColor; 5] = [
 const INK: RGBColor = RGBColor(32, 32, 32);
 const GRID: RGBColor = RGBColor(224, 224, 224);
 const PANEL: (u32, u32) = (460, 340);
+/// Panels of a row.
+const COLUMNS: usize = 4;
 
 impl Figure {
     /// The figure as SVG text.
@@ -93,11 +97,12 @@ impl Figure {
 
     fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
         let count = self.panels.len().max(1);
-        let size = (PANEL.0 * count as u32, PANEL.1 + 36);
+        let (columns, rows) = (count.min(COLUMNS), count.div_ceil(COLUMNS));
+        let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32 + 36);
         let root = SVGBackend::with_string(svg, size).into_drawing_area();
         root.fill(&WHITE)?;
         let root = root.titled(&self.title, ("sans-serif", 18).into_font().color(&INK))?;
-        for (area, panel) in root.split_evenly((1, count)).iter().zip(&self.panels) {
+        for (area, panel) in root.split_evenly((rows, columns)).iter().zip(&self.panels) {
             let mut chart = ChartBuilder::on(area)
                 .margin(12)
                 .x_label_area_size(46)

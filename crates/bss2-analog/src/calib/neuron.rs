@@ -1,12 +1,10 @@
 //! The order in which a chip is calibrated.
 
-use bss2_event::{CapMemCode, NeuronCircuits, RangeError, Site, Volts};
+use bss2_event::{NeuronCircuits, RangeError, Seconds, Site, Volts};
 
 use crate::cadc::VOLTS_PER_LSB;
-use crate::calib::probe::Probe;
-use crate::calib::stage::{Calibration, windows};
+use crate::calib::stage::Calibration;
 use crate::calib::{CalibrationConfig, CalibrationReport, NeuronTargets};
-use crate::capmem::Cell;
 use crate::circuit::{CircuitConfig, LeakScale, RefractoryCounter};
 use crate::core::AnalogCore;
 use crate::error::AnalogError;
@@ -27,48 +25,49 @@ pub fn calibrate(
     configure(core, neurons, targets)?;
     progress("CADC offsets");
     calibrate_cadc_offsets(core, config);
-    let mut calibration = Calibration {
-        core,
-        probe: Probe::new(neurons, config.seed),
-        targets,
-        windows: windows(targets),
-        trials: config.trials,
-    };
+    let mut calibration = Calibration::new(core, neurons, targets, config);
     let c = &mut calibration;
-    c.set_all(Cell::VThreshold, CapMemCode::MAX);
-    // Standing currents of several inputs may add up to more than the membrane
-    // can show, so each is nulled alone.
-    progress("leak potential");
-    c.connect_all(false);
-    c.leak()?;
-    progress("synaptic input offsets");
-    for input in c.inputs() {
-        c.shift(input)?;
-    }
-    c.connect_all(true);
-    progress("leak and reset");
-    c.leak()?;
-    c.reset()?;
-    progress("membrane time constant");
-    let tau_mem = c.tau_mem()?;
-    progress("synaptic time constants");
-    for input in c.inputs() {
-        c.tau_syn(input, &tau_mem)?;
-    }
-    progress("synaptic strength");
-    for input in c.inputs() {
-        c.strength(input, &tau_mem)?;
-    }
-    // A standing current grows with the strength of its input.
-    progress("synaptic input offsets");
-    c.connect_all(false);
-    for input in c.inputs() {
-        c.shift(input)?;
-    }
-    c.connect_all(true);
-    progress("leak and threshold");
-    c.leak()?;
+    c.without_spikes(|c| {
+        // Standing currents of several inputs may add up to more than the membrane
+        // can show, so each is nulled alone.
+        progress("leak potential");
+        c.connect_all(false);
+        c.leak()?;
+        progress("synaptic input offsets");
+        for input in c.inputs() {
+            c.shift(input)?;
+        }
+        c.connect_all(true);
+        progress("leak and reset");
+        c.leak()?;
+        c.reset()?;
+        progress("membrane time constant");
+        let tau_mem = c.tau_mem()?;
+        progress("synaptic time constants");
+        for input in c.inputs() {
+            c.tau_syn(input, &tau_mem)?;
+        }
+        progress("synaptic strength");
+        for input in c.inputs() {
+            c.strength(input, &tau_mem)?;
+        }
+        // A standing current grows with the strength of its input.
+        progress("synaptic input offsets");
+        c.connect_all(false);
+        for input in c.inputs() {
+            c.shift(input)?;
+        }
+        c.connect_all(true);
+        Ok(())
+    })?;
+    progress("threshold");
     c.threshold()?;
+    // Cells that were moved for a measurement, and written back, ended elsewhere.
+    progress("reset and leak");
+    c.without_spikes(|c| {
+        c.reset()?;
+        c.leak()
+    })?;
     progress("verification");
     calibration.report()
 }
@@ -85,15 +84,7 @@ pub fn characterise(
 ) -> Result<CalibrationReport, AnalogError> {
     check(neurons, targets, config)?;
     let mut core = core.clone();
-    let probe = Probe::new(neurons, config.seed);
-    Calibration {
-        core: &mut core,
-        probe,
-        targets,
-        windows: windows(targets),
-        trials: config.trials,
-    }
-    .report()
+    Calibration::new(&mut core, neurons, targets, config).report()
 }
 
 fn check(
@@ -123,21 +114,40 @@ pub fn configure(
 ) -> Result<(), AnalogError> {
     for (neuron, target) in neurons.iter().zip(targets) {
         let refractory = RefractoryCounter::for_period(target.refractory)?;
-        let membrane = CircuitConfig {
+        let (leak_scale, partner_leak_scale) = leak_scales(target.tau_mem);
+        core.circuits_mut()[usize::from(neuron.membrane)] = CircuitConfig {
             refractory,
+            capacitance: target.capacitance,
+            leak_scale,
             ..CircuitConfig::default()
         };
-        core.circuits_mut()[usize::from(neuron.membrane)] = membrane;
         if let Some(partner) = neuron.partner {
             core.circuits_mut()[usize::from(partner)] = CircuitConfig {
                 capacitance: 0,
-                leak_scale: LeakScale::Eighth,
+                leak_scale: partner_leak_scale,
                 threshold_enabled: false,
                 ..CircuitConfig::default()
             };
         }
     }
     Ok(())
+}
+
+/// Factors on the leaks of membrane and joined circuit, so that the leak cell
+/// finds the time constant well inside its range.
+///
+/// # Source
+/// That the switches are set by the target: hardware fact sheet, section 8. The
+/// limits are ours: at 2 us the cell needs code 560 without the switch, at 20 us
+/// 418 with it. Beyond that the joined circuit alone would leak too much.
+fn leak_scales(tau_mem: Seconds) -> (LeakScale, LeakScale) {
+    if tau_mem < Seconds::micro(2.0) {
+        (LeakScale::Eightfold, LeakScale::Eighth)
+    } else if tau_mem < Seconds::micro(20.0) {
+        (LeakScale::Unity, LeakScale::Eighth)
+    } else {
+        (LeakScale::Eighth, LeakScale::Off)
+    }
 }
 
 /// Digital offsets that make all channels read the same at mid-range.

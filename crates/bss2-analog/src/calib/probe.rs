@@ -40,6 +40,62 @@ pub(crate) struct Averages {
     pub(crate) traces: Vec<Vec<f64>>,
     /// `[neuron]`: fraction of trials in which it fired.
     pub(crate) fired: Vec<f64>,
+    /// `[neuron]`: mean time between two spikes, microseconds; not a number for a
+    /// neuron that never fired twice in a trial.
+    pub(crate) interval: Vec<f64>,
+}
+
+/// Sums over some trials.
+struct Sums {
+    /// `[sample][neuron]`
+    codes: Vec<f64>,
+    /// `[neuron]`, as the following.
+    fired: Vec<f64>,
+    /// Time between first and last spike, seconds, and how many intervals it holds.
+    span: Vec<f64>,
+    intervals: Vec<f64>,
+}
+
+impl Sums {
+    fn new(samples: usize, neurons: usize) -> Self {
+        let zeros = || vec![0.0; neurons];
+        Self {
+            codes: vec![0.0; samples * neurons],
+            fired: zeros(),
+            span: zeros(),
+            intervals: zeros(),
+        }
+    }
+
+    fn add_trial(&mut self, observation: &Observation, until: &[f64]) {
+        for (sum, code) in self.codes.iter_mut().zip(observation.codes()) {
+            *sum += f64::from(*code);
+        }
+        let mut last = vec![f64::NAN; self.fired.len()];
+        for spike in observation.spikes() {
+            let n = usize::from(spike.neuron);
+            if until.get(n).is_some_and(|end| spike.time > *end) {
+                continue;
+            }
+            if last[n].is_nan() {
+                self.fired[n] += 1.0;
+            } else {
+                self.span[n] += spike.time - last[n];
+                self.intervals[n] += 1.0;
+            }
+            last[n] = spike.time;
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |to: &mut Vec<f64>, from: &Vec<f64>| {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        };
+        add(&mut self.codes, &other.codes);
+        add(&mut self.fired, &other.fired);
+        add(&mut self.span, &other.span);
+        add(&mut self.intervals, &other.intervals);
+    }
 }
 
 /// Runs experiments on the neurons of a chip. Every experiment meets new noise.
@@ -69,6 +125,17 @@ impl<'a> Probe<'a> {
         &mut self,
         core: &AnalogCore,
         protocol: &Protocol,
+    ) -> Result<Averages, AnalogError> {
+        self.run_until(core, protocol, &[])
+    }
+
+    /// As [`Probe::run`], without the spikes of each neuron that come after `until`,
+    /// seconds.
+    pub(crate) fn run_until(
+        &mut self,
+        core: &AnalogCore,
+        protocol: &Protocol,
+        until: &[f64],
     ) -> Result<Averages, AnalogError> {
         self.experiments += 1;
         let input = protocol.event.map(|(input, _)| input);
@@ -100,13 +167,12 @@ impl<'a> Probe<'a> {
         const CHUNK: usize = 4;
         let neurons = self.neurons.len();
         let chunks = protocol.trials.div_ceil(CHUNK);
-        let partial: Vec<(Vec<f64>, Vec<f64>)> = (0..chunks)
+        let partial: Vec<Sums> = (0..chunks)
             .into_par_iter()
             .map_init(
                 || (Workspace::default(), Observation::default()),
                 |(workspace, observation), chunk| {
-                    let mut codes = vec![0.0; protocol.samples * neurons];
-                    let mut fired = vec![0.0; neurons];
+                    let mut sums = Sums::new(protocol.samples, neurons);
                     for trial in chunk * CHUNK..((chunk + 1) * CHUNK).min(protocol.trials) {
                         let address = RunAddress {
                             presentation: self.experiments,
@@ -117,40 +183,22 @@ impl<'a> Probe<'a> {
                             None => (&[][..], &[][..]),
                         };
                         lowered.run(address, times, sources, |_, _| None, workspace, observation);
-                        for (sum, code) in codes.iter_mut().zip(observation.codes()) {
-                            *sum += f64::from(*code);
-                        }
-                        let mut spiked = vec![false; neurons];
-                        for spike in observation.spikes() {
-                            spiked[usize::from(spike.neuron)] = true;
-                        }
-                        for (count, spiked) in fired.iter_mut().zip(spiked) {
-                            *count += f64::from(u8::from(spiked));
-                        }
+                        sums.add_trial(observation, until);
                     }
-                    (codes, fired)
+                    sums
                 },
             )
             .collect();
-        let (mut codes, mut fired) = (vec![0.0; protocol.samples * neurons], vec![0.0; neurons]);
-        for (chunk_codes, chunk_fired) in partial {
-            codes
-                .iter_mut()
-                .zip(chunk_codes)
-                .for_each(|(sum, part)| *sum += part);
-            fired
-                .iter_mut()
-                .zip(chunk_fired)
-                .for_each(|(sum, part)| *sum += part);
-        }
+        let mut sums = Sums::new(protocol.samples, neurons);
+        partial.iter().for_each(|part| sums.add(part));
         let scale = 1.0 / protocol.trials as f64;
-        codes
-            .iter_mut()
-            .chain(&mut fired)
-            .for_each(|sum| *sum *= scale);
+        let mean = |values: &[f64]| values.iter().map(|sum| sum * scale).collect();
         Ok(Averages {
-            traces: codes.chunks(neurons.max(1)).map(<[f64]>::to_vec).collect(),
-            fired,
+            traces: sums.codes.chunks(neurons.max(1)).map(mean).collect(),
+            fired: mean(&sums.fired),
+            interval: (0..neurons)
+                .map(|n| 1e6 * sums.span[n] / sums.intervals[n])
+                .collect(),
         })
     }
 

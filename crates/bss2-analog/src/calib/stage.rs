@@ -6,9 +6,9 @@ use crate::cadc::VOLTS_PER_LSB;
 use crate::calib::observe::{self, Response, Windows, expected_relaxation, expected_response};
 use crate::calib::probe::{Probe, SynapticInput};
 use crate::calib::search::{Precision, Slope, binary_search};
-use crate::calib::{CalibrationReport, Measured, NeuronTargets, Quantity};
-use crate::capmem::Cell;
-use crate::circuit::{OffsetCurrent, nominal_slew};
+use crate::calib::{CalibrationConfig, CalibrationReport, Measured, NeuronTargets, Quantity};
+use crate::capmem::{Cell, current};
+use crate::circuit::{OffsetCurrent, membrane_capacitance, nominal_slew};
 use crate::core::AnalogCore;
 use crate::error::AnalogError;
 
@@ -30,12 +30,21 @@ pub(crate) struct Calibration<'a> {
     pub(crate) trials: usize,
 }
 
-pub(crate) fn windows(targets: &[NeuronTargets]) -> Windows {
-    let largest = |f: fn(&NeuronTargets) -> f64| targets.iter().map(f).fold(1.7, f64::max);
-    Windows::new(
-        largest(|t| t.tau_mem.as_micro()),
-        largest(|t| t.tau_syn.as_micro()),
-    )
+impl<'a> Calibration<'a> {
+    pub(crate) fn new(
+        core: &'a mut AnalogCore,
+        neurons: &'a [NeuronCircuits],
+        targets: &'a [NeuronTargets],
+        config: &CalibrationConfig,
+    ) -> Self {
+        Self {
+            core,
+            probe: Probe::new(neurons, config.seed),
+            targets,
+            windows: Windows::new(targets),
+            trials: config.trials,
+        }
+    }
 }
 
 fn trials_of(trials: usize, precision: Precision) -> usize {
@@ -56,6 +65,11 @@ fn circuit_of(neuron: &NeuronCircuits, input: SynapticInput) -> u16 {
 
 const MEMBRANE: SynapticInput = SynapticInput {
     partner: false,
+    sign: 0,
+};
+/// The joined circuit; the membrane's own where there is none.
+const PARTNER: SynapticInput = SynapticInput {
+    partner: true,
     sign: 0,
 };
 
@@ -83,12 +97,15 @@ impl Calibration<'_> {
         self.set(cell, MEMBRANE, &vec![code; self.probe.neurons.len()]);
     }
 
-    fn codes(&self, cell: Cell) -> Vec<CapMemCode> {
-        self.probe
-            .neurons
-            .iter()
-            .map(|n| self.core.capmem().get(cell, n.membrane))
+    fn codes_of(&self, cell: Cell, input: SynapticInput) -> Vec<CapMemCode> {
+        let neurons = self.probe.neurons.iter();
+        neurons
+            .map(|n| self.core.capmem().get(cell, circuit_of(n, input)))
             .collect()
+    }
+
+    fn codes(&self, cell: Cell) -> Vec<CapMemCode> {
+        self.codes_of(cell, MEMBRANE)
     }
 
     /// Searches one cell of one circuit of every neuron.
@@ -159,11 +176,10 @@ impl Calibration<'_> {
 
     /// Calibrates the membrane time constant and gives back what was reached.
     pub(crate) fn tau_mem(&mut self) -> Result<Vec<f64>, AnalogError> {
-        let windows = self.windows;
-        let targets: Vec<f64> = self
-            .targets
-            .iter()
-            .map(|t| expected_relaxation(t.tau_mem.as_micro(), &windows))
+        let windows = self.windows.clone();
+        let pairs = self.targets.iter().zip(&windows.of);
+        let targets: Vec<f64> = pairs
+            .map(|(t, w)| expected_relaxation(t.tau_mem.as_micro(), w.relaxation))
             .collect();
         self.with_deep_reset(|c| {
             c.search(
@@ -177,11 +193,11 @@ impl Calibration<'_> {
     }
 
     fn measure_tau_mem(&mut self) -> Result<Vec<f64>, AnalogError> {
-        let windows = self.windows;
-        let moments = observe::relaxation(&mut self.probe, self.core, &windows, 4 * self.trials)?;
-        Ok(moments
-            .iter()
-            .map(|&moment| observe::tau_mem_of(moment, &windows))
+        let windows = &self.windows;
+        let moments = observe::relaxation(&mut self.probe, self.core, windows, 4 * self.trials)?;
+        let pairs = moments.iter().zip(&windows.of);
+        Ok(pairs
+            .map(|(&moment, w)| observe::tau_mem_of(moment, w.relaxation))
             .collect())
     }
 
@@ -202,17 +218,17 @@ impl Calibration<'_> {
     }
 
     /// What a response should be, given the membrane time constant reached.
-    fn expected(&self, tau_mem: &[f64]) -> Vec<Response> {
+    fn expected(&self, sign: usize, tau_mem: &[f64]) -> Vec<Response> {
         // The chip's user knows this delay from the polling loop.
         let noise = &self.core.profile().noise;
         let late = 0.5 * (noise.cadc_start + noise.cadc_skew * 0.5).as_micro();
         let slew = nominal_slew() / VOLTS_PER_LSB * 1e-6;
-        self.targets
-            .iter()
-            .zip(tau_mem)
-            .map(|(t, &tau_mem)| {
-                let taus = (tau_mem, t.tau_syn.as_micro());
-                expected_response(taus, t.strength * slew, late, &self.windows)
+        (0..tau_mem.len())
+            .map(|n| {
+                let t = &self.targets[n];
+                let window = self.windows.of[n].response[sign];
+                let taus = (tau_mem[n], t.tau_syn(sign));
+                expected_response(taus, t.strength(sign) * slew, late, window)
             })
             .collect()
     }
@@ -223,8 +239,12 @@ impl Calibration<'_> {
         tau_mem: &[f64],
     ) -> Result<(), AnalogError> {
         let cell = [Cell::IBiasSyninExcTau, Cell::IBiasSyninInhTau][input.sign];
-        let windows = self.windows;
-        let targets: Vec<f64> = self.expected(tau_mem).iter().map(|r| r.delay).collect();
+        let windows = self.windows.clone();
+        let targets: Vec<f64> = self
+            .expected(input.sign, tau_mem)
+            .iter()
+            .map(|r| r.delay)
+            .collect();
         self.search(
             cell,
             input,
@@ -242,8 +262,12 @@ impl Calibration<'_> {
         tau_mem: &[f64],
     ) -> Result<(), AnalogError> {
         let cell = [Cell::IBiasSyninExcGm, Cell::IBiasSyninInhGm][input.sign];
-        let windows = self.windows;
-        let targets: Vec<f64> = self.expected(tau_mem).iter().map(|r| r.area).collect();
+        let windows = self.windows.clone();
+        let targets: Vec<f64> = self
+            .expected(input.sign, tau_mem)
+            .iter()
+            .map(|r| r.area)
+            .collect();
         self.search(
             cell,
             input,
@@ -255,113 +279,234 @@ impl Calibration<'_> {
         )
     }
 
-    /// Lifts the rest to the target with an offset current, then lowers the
-    /// threshold until half of the trials fire.
+    /// Moves the rest to the target threshold, then lowers the threshold until
+    /// half of the trials fire. The rest is moved by the leak potential, which,
+    /// unlike the offset current, moves it as far in fast neurons as in slow ones,
+    /// and downwards for neurons whose threshold is to lie below their leak.
     pub(crate) fn threshold(&mut self) -> Result<(), AnalogError> {
-        let lifted: Vec<f64> = self
+        let moved: Vec<f64> = self
             .targets
             .iter()
             .map(|t| t.threshold - NOISE_LIFT)
             .collect();
-        self.set_offset_current(OffsetCurrent::Positive);
-        self.set_all(Cell::VThreshold, CapMemCode::MAX);
-        self.search(
-            Cell::IMemOffset,
-            MEMBRANE,
-            (&lifted, Slope::Rising),
-            observe::rest,
-        )?;
+        self.with_moved_rest(|c| {
+            c.without_spikes(|c| c.search_leaks(&moved, observe::rest))?;
+            let half = vec![0.5; c.targets.len()];
+            let windows = c.windows.clone();
+            c.search(
+                Cell::VThreshold,
+                MEMBRANE,
+                (&half, Slope::Falling),
+                |p, core, trials| observe::fires(p, core, &windows, trials),
+            )
+        })
+    }
+
+    /// The threshold in CADC codes: the rest at which half of the trials fire.
+    fn measure_threshold(&mut self) -> Result<Vec<f64>, AnalogError> {
         let half = vec![0.5; self.targets.len()];
-        self.search(
-            Cell::VThreshold,
-            MEMBRANE,
-            (&half, Slope::Falling),
-            observe::fires,
-        )?;
-        self.set_offset_current(OffsetCurrent::Off);
+        self.with_moved_rest(|c| {
+            let windows = c.windows.clone();
+            c.search_leaks(&half, |p, core, trials| {
+                observe::fires(p, core, &windows, trials)
+            })?;
+            let rest = c.without_spikes(|c| observe::rest(&mut c.probe, c.core, c.trials))?;
+            Ok(rest.iter().map(|code| code + NOISE_LIFT).collect())
+        })
+    }
+
+    /// Searches the leak potential, the same code for all circuits of a neuron.
+    fn search_leaks(
+        &mut self,
+        targets: &[f64],
+        observe: impl Fn(&mut Probe<'_>, &AnalogCore, usize) -> Result<Vec<f64>, AnalogError>,
+    ) -> Result<(), AnalogError> {
+        let codes = binary_search(targets, Slope::Rising, |codes, precision| {
+            self.set_leaks(codes);
+            let trials = trials_of(self.trials, precision);
+            observe(&mut self.probe, self.core, trials)
+        })?;
+        self.set_leaks(&codes);
         Ok(())
     }
 
-    fn set_offset_current(&mut self, direction: OffsetCurrent) {
-        for neuron in self.probe.neurons {
-            self.core.circuits_mut()[usize::from(neuron.membrane)].offset_current = direction;
+    fn set_leaks(&mut self, codes: &[CapMemCode]) {
+        for input in [MEMBRANE, PARTNER] {
+            self.set(Cell::VLeak, input, codes);
         }
     }
 
-    /// The threshold in CADC codes: the rest, lifted by an offset current, at
-    /// which half of the trials fire.
-    fn measure_threshold(&mut self) -> Result<Vec<f64>, AnalogError> {
-        self.set_offset_current(OffsetCurrent::Positive);
-        let half = vec![0.5; self.targets.len()];
-        self.search(
-            Cell::IMemOffset,
-            MEMBRANE,
-            (&half, Slope::Rising),
-            observe::fires,
-        )?;
+    /// Runs measurements that move the rest away from the leak target. An offset
+    /// current spans half of the way up to the threshold, because the leak
+    /// potential alone ends near the highest thresholds.
+    fn with_moved_rest<R>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<R, AnalogError>,
+    ) -> Result<R, AnalogError> {
+        let leaks = [MEMBRANE, PARTNER].map(|input| self.codes_of(Cell::VLeak, input));
+        let lift = |t: &NeuronTargets| 0.5 * (t.threshold - t.leak).max(0.0);
+        self.set_offset_current(OffsetCurrent::Positive, lift);
+        let result = body(self);
+        self.set_offset_current(OffsetCurrent::Off, |_| 0.0);
+        for (input, codes) in [MEMBRANE, PARTNER].into_iter().zip(leaks) {
+            self.set(Cell::VLeak, input, &codes);
+        }
+        result
+    }
+
+    /// Offset current that moves the rest of a neuron on target by about so many
+    /// CADC codes.
+    fn set_offset_current(
+        &mut self,
+        direction: OffsetCurrent,
+        shift: impl Fn(&NeuronTargets) -> f64,
+    ) {
+        for (neuron, t) in self.probe.neurons.iter().zip(self.targets) {
+            let conductance = self.capacitance(neuron) / t.tau_mem.get();
+            let wanted = shift(t) * VOLTS_PER_LSB * conductance;
+            let code = CapMemCode::saturating((wanted / current(1.0)).round() as i64);
+            let circuit = neuron.membrane;
+            self.core.capmem_mut().set(Cell::IMemOffset, circuit, code);
+            self.core.circuits_mut()[usize::from(circuit)].offset_current = direction;
+        }
+    }
+
+    /// Farads that the circuits of a neuron have without mismatch.
+    fn capacitance(&self, neuron: &NeuronCircuits) -> f64 {
+        let circuits = [Some(neuron.membrane), neuron.partner];
+        let setting = |c: u16| self.core.circuits()[usize::from(c)].capacitance;
+        circuits
+            .into_iter()
+            .flatten()
+            .map(|c| membrane_capacitance(setting(c), self.core.profile()))
+            .sum()
+    }
+
+    /// Membrane time constants, microseconds, and capacitances, picofarads. Another
+    /// capacitor at the same leak gives another time constant; from the ratio r of
+    /// the two and the step of the capacitor follows `C = step r / (r - 1)`, whatever
+    /// the leak is.
+    fn measure_membrane(&mut self) -> Result<(Vec<f64>, Vec<f64>), AnalogError> {
+        let set = |c: &mut Self, setting: &dyn Fn(&NeuronTargets) -> u8| {
+            for (neuron, t) in c.probe.neurons.iter().zip(c.targets) {
+                let circuit = usize::from(neuron.membrane);
+                c.core.circuits_mut()[circuit].capacitance = setting(t);
+            }
+        };
+        let own = |t: &NeuronTargets| t.capacitance;
+        let other = |t: &NeuronTargets| match t.capacitance {
+            large @ 32.. => large / 2,
+            small => small + 32,
+        };
+        let tau_mem = self.measure_tau_mem()?;
+        set(self, &other);
+        let tau_other = self.measure_tau_mem();
+        set(self, &own);
+        let pairs = tau_mem.iter().zip(tau_other?);
+        let capacitance = pairs.zip(self.targets).map(|((tau, tau_other), t)| {
+            let ratio = tau / tau_other;
+            let farads = |setting| membrane_capacitance(setting, self.core.profile());
+            1e12 * (farads(own(t)) - farads(other(t))) * ratio / (ratio - 1.0)
+        });
+        let capacitance = capacitance.collect();
+        Ok((tau_mem, capacitance))
+    }
+
+    /// Refractory period in microseconds: a neuron whose threshold lies below its
+    /// reset fires whenever it may.
+    fn measure_refractory(&mut self) -> Result<Vec<f64>, AnalogError> {
         let threshold = self.codes(Cell::VThreshold);
-        self.set_all(Cell::VThreshold, CapMemCode::MAX);
-        let lifted = observe::rest(&mut self.probe, self.core, self.trials)?;
+        self.set_all(Cell::VThreshold, CapMemCode::MIN);
+        let periods = self.targets.iter().map(|t| t.refractory.as_micro());
+        let longest = periods.fold(0.0, f64::max);
+        let result = observe::intervals(&mut self.probe, self.core, longest);
         self.set(Cell::VThreshold, MEMBRANE, &threshold);
-        self.set_offset_current(OffsetCurrent::Off);
-        Ok(lifted.iter().map(|code| code + NOISE_LIFT).collect())
+        result
+    }
+
+    /// Runs measurements that spikes would disturb. Comparators are switched off: a
+    /// threshold that is written again ends elsewhere.
+    pub(crate) fn without_spikes<R>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<R, AnalogError>,
+    ) -> Result<R, AnalogError> {
+        self.enable_thresholds(false);
+        let result = body(self);
+        self.enable_thresholds(true);
+        result
+    }
+
+    fn enable_thresholds(&mut self, enabled: bool) {
+        for neuron in self.probe.neurons {
+            self.core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = enabled;
+        }
     }
 
     /// Measures everything with fresh noise and twice the trials of a search.
     pub(crate) fn report(mut self) -> Result<CalibrationReport, AnalogError> {
+        let mut report = CalibrationReport::default();
+        // What is moved for a measurement ends elsewhere: it is measured after.
+        self.enable_thresholds(true);
+        let refractory = self.measure_refractory()?;
+        let threshold = self.measure_threshold()?;
+        self.add(&mut report, Quantity::Threshold, |t| t.threshold, threshold);
+        let target = |t: &NeuronTargets| t.refractory.as_micro();
+        self.add(&mut report, Quantity::Refractory, target, refractory);
+        self.without_spikes(|c| c.report_membrane_and_inputs(&mut report))?;
+        Ok(report)
+    }
+
+    fn report_membrane_and_inputs(
+        &mut self,
+        report: &mut CalibrationReport,
+    ) -> Result<(), AnalogError> {
         let trials = 2 * self.trials;
-        let mut quantities = Vec::new();
-        let targets = self.targets;
-        let mut add = |quantity, target: &dyn Fn(&NeuronTargets) -> f64, reached| {
-            let target = targets.iter().map(target).collect();
-            quantities.push(Measured {
-                quantity,
-                target,
-                reached,
-            });
-        };
-        add(
-            Quantity::Threshold,
-            &|t| t.threshold,
-            self.measure_threshold()?,
-        );
-        // What follows must not be disturbed by spikes.
-        let threshold = self.codes(Cell::VThreshold);
-        self.set_all(Cell::VThreshold, CapMemCode::MAX);
-        add(
-            Quantity::Leak,
-            &|t| t.leak,
-            observe::rest(&mut self.probe, self.core, trials)?,
-        );
-        add(
-            Quantity::Reset,
-            &|t| t.reset,
-            observe::reset(&mut self.probe, self.core, trials)?,
-        );
-        let tau_mem = self.with_deep_reset(Self::measure_tau_mem)?;
-        add(Quantity::TauMem, &|t| t.tau_mem.as_micro(), tau_mem.clone());
-        let expected = self.expected(&tau_mem);
+        let (tau_mem, capacitance) = self.with_deep_reset(Self::measure_membrane)?;
+        let rest = observe::rest(&mut self.probe, self.core, trials)?;
+        let reset = observe::reset(&mut self.probe, self.core, trials)?;
+        self.add(report, Quantity::Leak, |t| t.leak, rest);
+        self.add(report, Quantity::Reset, |t| t.reset, reset);
+        let target = |t: &NeuronTargets| t.tau_mem.as_micro();
+        self.add(report, Quantity::TauMem, target, tau_mem.clone());
+        let neurons = self.probe.neurons.iter();
+        report.quantities.push(Measured {
+            quantity: Quantity::Capacitance,
+            target: neurons.map(|n| 1e12 * self.capacitance(n)).collect(),
+            reached: capacitance,
+        });
         for input in self.inputs() {
+            let sign = input.sign;
+            let expected = self.expected(sign, &tau_mem);
             let responses =
                 observe::responses(&mut self.probe, self.core, input, &self.windows, trials)?;
-            let (tau, strength) = match (input.partner, input.sign) {
+            let (tau, strength) = match (input.partner, sign) {
                 (false, 0) => (Quantity::TauSynExc, Quantity::StrengthExc),
                 (false, _) => (Quantity::TauSynInh, Quantity::StrengthInh),
                 (true, 0) => (Quantity::PartnerTauSynExc, Quantity::PartnerStrengthExc),
                 (true, _) => (Quantity::PartnerTauSynInh, Quantity::PartnerStrengthInh),
             };
+            let pairs = || self.targets.iter().zip(responses.iter().zip(&expected));
             // Of two filters in a row the delays add, so a difference of delays
             // is a difference of time constants.
-            let reached = (0..targets.len())
-                .map(|n| targets[n].tau_syn.as_micro() + responses[n].delay - expected[n].delay)
-                .collect();
-            add(tau, &|t| t.tau_syn.as_micro(), reached);
-            let reached = (0..targets.len())
-                .map(|n| targets[n].strength * responses[n].area.abs() / expected[n].area)
-                .collect();
-            add(strength, &|t| t.strength, reached);
+            let reached = pairs().map(|(t, (r, e))| t.tau_syn(sign) + r.delay - e.delay);
+            self.add(report, tau, |t| t.tau_syn(sign), reached.collect());
+            let reached = pairs().map(|(t, (r, e))| t.strength(sign) * r.area.abs() / e.area);
+            self.add(report, strength, |t| t.strength(sign), reached.collect());
         }
-        self.set(Cell::VThreshold, MEMBRANE, &threshold);
-        Ok(CalibrationReport { quantities })
+        Ok(())
+    }
+
+    fn add(
+        &self,
+        report: &mut CalibrationReport,
+        quantity: Quantity,
+        target: impl Fn(&NeuronTargets) -> f64,
+        reached: Vec<f64>,
+    ) {
+        report.quantities.push(Measured {
+            quantity,
+            target: self.targets.iter().map(target).collect(),
+            reached,
+        });
     }
 }

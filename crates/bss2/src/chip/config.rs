@@ -1,7 +1,9 @@
 //! What a chip is, as a user writes it.
 
-use bss2_analog::calib::{CalibrationConfig, NeuronTargets};
-use bss2_analog::{Grid, Integration, MismatchProfile};
+use std::path::{Path, PathBuf};
+
+use bss2_analog::calib::{CalibrationConfig, Decalibration, NeuronTargets};
+use bss2_analog::{Grid, Integration, MismatchProfile, PowerConfig};
 use bss2_event::{RangeError, Seconds, Seed};
 use bss2_learn::{QuantiseConfig, TraceScale};
 use bss2_routing::FabricTiming;
@@ -25,6 +27,17 @@ pub struct ChipConfig {
     pub calibrated: bool,
     /// What every neuron is calibrated to.
     pub targets: NeuronTargets,
+    /// A TOML file with targets neuron by neuron
+    /// ([`TargetTable`](bss2_analog::calib::TargetTable)), in place of those of
+    /// `targets` that it lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets_file: Option<PathBuf>,
+    /// Scatters the targets.
+    pub decalibration: Decalibration,
+    /// A calibration that `bss2 chip calibrate` has saved, used in place of a new
+    /// one; an empty path is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration_file: Option<PathBuf>,
     /// How it is calibrated.
     pub calibration: CalibrationConfig,
     /// Integration steps per CADC sample, at least.
@@ -44,9 +57,17 @@ pub struct ChipConfig {
     pub spike_shift: Seconds,
     /// How codes become traces.
     pub trace: TraceScale,
+    /// What the parts of the chip draw.
+    pub power: PowerConfig,
 }
 
 impl ChipConfig {
+    /// The saved calibration to use, if there is one.
+    pub(crate) fn calibration_file(&self) -> Option<&Path> {
+        let file = self.calibration_file.as_deref();
+        file.filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// Every setting outside its range, as `FIELD is VALUE, allowed are RANGE`;
     /// of the profile, the targets and the fabric the first each.
     #[must_use]
@@ -61,6 +82,17 @@ impl ChipConfig {
                 .validate()
                 .map_err(|error| in_section("profile", error.to_string())),
             self.targets.validate().map_err(|error| error.to_string()),
+            self.decalibration
+                .validate()
+                .map_err(|error| error.to_string()),
+            self.power.validate().map_err(|error| error.to_string()),
+            match self.calibration_file() {
+                Some(file) if !self.calibrated => Err(format!(
+                    "calibration_file is {}, allowed are none while calibrated is false",
+                    file.display()
+                )),
+                _ => Ok(()),
+            },
             self.fabric
                 .validate()
                 .map_err(|error| in_section("fabric", error.to_string())),
@@ -126,6 +158,9 @@ impl Default for ChipConfig {
             circuits_per_neuron: 2,
             calibrated: true,
             targets: NeuronTargets::default(),
+            targets_file: None,
+            decalibration: Decalibration::default(),
+            calibration_file: None,
             calibration: CalibrationConfig::default(),
             steps_per_sample: integration.steps_per_sample,
             grid: integration.grid,
@@ -133,6 +168,7 @@ impl Default for ChipConfig {
             quantise: QuantiseConfig::default(),
             spike_shift: Seconds::micro(1.7),
             trace: TraceScale::default(),
+            power: PowerConfig::default(),
         }
     }
 }

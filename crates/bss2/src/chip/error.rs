@@ -1,5 +1,7 @@
 //! What can go wrong with a chip.
 
+use std::path::PathBuf;
+
 use bss2_analog::AnalogError;
 use bss2_routing::RoutingError;
 use thiserror::Error;
@@ -14,6 +16,14 @@ pub enum ChipError {
     /// The network does not fit, or the fabric refuses its settings.
     #[error(transparent)]
     Routing(#[from] RoutingError),
+    /// A file of targets or a saved calibration cannot be used.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A source takes several ways through the fabric.
     #[error("a source of the network takes several ways through the fabric; placed ones take one")]
     SplitSource,

@@ -1,50 +1,93 @@
 //! `bss2 chip`.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bss2_event::Seconds;
 use clap::{Args, Subcommand};
-use miette::{IntoDiagnostic, WrapErr};
+use miette::IntoDiagnostic;
 
+use crate::chip::Chip;
 use crate::chip_report::{self, ChipReport};
 use crate::config::{self, Assignment, Experiment};
-use crate::files::write_atomically;
+use crate::power_report::{self, ImageLoad};
+
+use super::{CalibrationFlag, ChipFlags};
 
 /// What is done with a chip.
 #[derive(Debug, Subcommand)]
 pub(super) enum Task {
-    /// Measure a chip as it is, uncalibrated.
-    Info(ChipFlags),
+    /// Measure a chip as it is: uncalibrated, or as a saved calibration sets it.
+    Info(InfoArguments),
     /// Calibrate a chip and show how close it comes to its targets.
     Calibrate(CalibrateArguments),
+    /// Spread of many chips before and after calibration, beside published numbers.
+    Spread(SpreadArguments),
+    /// Power by part, and energy per image.
+    Power(PowerArguments),
 }
 
+/// A chip, and any other key of the configuration.
 #[derive(Debug, Args)]
-pub(super) struct ChipFlags {
-    /// Which chip: every seed is another one.
-    #[arg(long, value_name = "N")]
-    chip_seed: Option<u32>,
-    /// Mismatch of the chip: ideal, cube66, or a TOML file.
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+struct Setting {
+    #[command(flatten)]
+    chip: ChipFlags,
     /// Any other key of the configuration.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Assignment::parse)]
     set: Vec<Assignment>,
 }
 
 #[derive(Debug, Args)]
+pub(super) struct InfoArguments {
+    #[command(flatten)]
+    setting: Setting,
+    #[command(flatten)]
+    calibration: CalibrationFlag,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CalibrateArguments {
     #[command(flatten)]
-    chip: ChipFlags,
-    /// Folder that calibration.json goes to: every neuron, and all codes.
+    setting: Setting,
+    /// Folder for report.txt, neurons.tsv, calibration.svg and calibration.toml,
+    /// which --calibration reads back.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-impl ChipFlags {
-    fn experiment(&self) -> miette::Result<Experiment> {
-        let mut assignments = super::chip_assignments(self.chip_seed, self.profile.as_deref());
+#[derive(Debug, Args)]
+pub(super) struct SpreadArguments {
+    #[command(flatten)]
+    setting: Setting,
+    /// How many chips, from seed 0.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    chips: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PowerArguments {
+    #[command(flatten)]
+    setting: Setting,
+    #[command(flatten)]
+    calibration: CalibrationFlag,
+    /// Input spikes per image.
+    #[arg(long, value_name = "N", default_value_t = ImageLoad::default().input_events)]
+    input_events: f64,
+    /// Hidden spikes per image.
+    #[arg(long, value_name = "N", default_value_t = ImageLoad::default().hidden_spikes)]
+    hidden_spikes: f64,
+    /// CADC samples per image.
+    #[arg(long, value_name = "N", default_value_t = ImageLoad::default().samples)]
+    samples: f64,
+    /// Time from image to image.
+    #[arg(long, value_name = "TIME", default_value_t = ImageLoad::default().interval)]
+    interval: Seconds,
+}
+
+impl Setting {
+    fn experiment(&self, calibration: Option<&CalibrationFlag>) -> miette::Result<Experiment> {
+        let mut assignments = self.chip.assignments();
+        assignments.extend(calibration.and_then(CalibrationFlag::assignment));
         assignments.extend(self.set.iter().cloned());
         Ok(config::load(None, &assignments)?)
     }
@@ -52,12 +95,20 @@ impl ChipFlags {
 
 pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     match task {
-        Task::Info(flags) => {
-            let report = chip_report::characterise(&flags.experiment()?).into_diagnostic()?;
+        Task::Info(arguments) => {
+            let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
+            let report = chip_report::characterise(&experiment).into_diagnostic()?;
             introduce(&report);
             print!("{}", report.table());
         }
         Task::Calibrate(arguments) => calibrate(&arguments)?,
+        Task::Spread(arguments) => {
+            let experiment = arguments.setting.experiment(None)?;
+            let tell = |seed| eprintln!("calibrating chip {seed}");
+            let spread = chip_report::spread(&experiment, arguments.chips, tell);
+            print!("{}", spread.into_diagnostic()?.table());
+        }
+        Task::Power(arguments) => power(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,7 +116,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
 fn introduce(report: &ChipReport) {
     println!(
         "chip {} ({}): 512 neuron circuits, 2 x 256 x 256 synapses; {} neurons measured",
-        report.chip,
+        report.chip.0,
         report.profile,
         report
             .before
@@ -73,26 +124,67 @@ fn introduce(report: &ChipReport) {
             .first()
             .map_or(0, |m| m.reached.len())
     );
+    if report.repeated > 0 {
+        println!(
+            "{} targets of the decalibration were drawn again: out of a chip's range",
+            report.repeated
+        );
+    }
 }
 
 fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
-    let experiment = arguments.chip.experiment()?;
+    /// Failures that are named on the terminal.
+    const NAMED: usize = 20;
+    let experiment = arguments.setting.experiment(None)?;
     let report = chip_report::calibrate(&experiment, |stage| eprintln!("calibrating: {stage}"))
         .into_diagnostic()?;
     introduce(&report);
     print!("{}", report.table());
-    match report.failed_neurons.as_slice() {
-        [] => println!("every neuron met its targets"),
-        failed => println!("{} neurons missed a target: {failed:?}", failed.len()),
+    let failures: Vec<_> = report
+        .after()
+        .into_iter()
+        .flat_map(|r| r.failures())
+        .collect();
+    if failures.is_empty() {
+        println!("every neuron met its targets");
+    } else {
+        let neurons = report.after().map_or(0, |r| r.failed_neurons().len());
+        println!("{neurons} neurons missed a target:");
+    }
+    for failure in failures.iter().take(NAMED) {
+        println!("  {failure}");
+    }
+    if failures.len() > NAMED {
+        println!(
+            "  and {} more, all in neurons.tsv of --out",
+            failures.len() - NAMED
+        );
     }
     if let Some(out) = &arguments.out {
-        let path = out.join("calibration.json");
-        let text = serde_json::to_string_pretty(&report).into_diagnostic()?;
-        fs::create_dir_all(out)
-            .and_then(|()| write_atomically(&path, text.as_bytes()))
-            .into_diagnostic()
-            .wrap_err_with(|| format!("{} cannot be written", path.display()))?;
-        println!("all neurons and codes are in {}", path.display());
+        report.write(out)?;
+        let path = out.join("calibration.toml");
+        println!("use it with: --calibration {}", path.display());
     }
+    Ok(())
+}
+
+fn power(arguments: &PowerArguments) -> miette::Result<()> {
+    let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
+    let load = ImageLoad {
+        input_events: arguments.input_events,
+        hidden_spikes: arguments.hidden_spikes,
+        samples: arguments.samples,
+        interval: arguments.interval,
+    };
+    let shape = chip_report::network(&experiment);
+    let chip = Chip::new(experiment.chip.clone(), shape, experiment.time.grid());
+    let chip = chip.into_diagnostic()?;
+    let (report, energy) = power_report::inference(&chip, &load).into_diagnostic()?;
+    print!("{}", power_report::table(&report));
+    println!(
+        "{:.2} uJ per image, {:.0} images/s",
+        energy.as_micro(),
+        1.0 / load.interval.get()
+    );
     Ok(())
 }

@@ -42,7 +42,7 @@ fn neurons_that_missed_a_target_are_warned_of() {
     // Four times the nominal strength is out of reach of the strength cells.
     let more = [
         "--set",
-        "chip.targets.strength=4",
+        "chip.targets.strength_exc=4",
         "--set",
         "chip.calibration.trials=8",
     ];
@@ -85,11 +85,150 @@ fn a_chip_can_be_looked_at_and_calibrated() {
     info.args(["chip", "info", "--chip-seed", "3", "--profile", "cube66"]);
     let said = stdout(&succeed(info));
     assert!(said.contains("cube66") && said.contains("512"), "{said}");
-    let mut calibrate = bss2(at);
-    calibrate.args(["chip", "calibrate", "--chip-seed", "3", "--out", "cal"]);
-    let said = stdout(&succeed(calibrate));
-    for word in ["target", "reached", "threshold", "tau_mem"] {
+    let said = stdout(&succeed(chip(
+        at,
+        &["calibrate", "--chip-seed", "3", "--out", "cal"],
+    )));
+    for word in ["target", "reached", "threshold", "tau_mem", "capacitance"] {
         assert!(said.contains(word), "{word} in {said}");
     }
-    assert!(at.join("cal").is_dir());
+    let read = |name| std::fs::read_to_string(at.join("cal").join(name)).unwrap();
+    assert!(said.contains(&read("report.txt")));
+    // A line for each of 256 neurons and 14 quantities.
+    assert_eq!(read("neurons.tsv").lines().count(), 1 + 256 * 14);
+    assert!(read("calibration.svg").contains("tau_mem / us"));
+}
+
+fn chip(at: &std::path::Path, more: &[&str]) -> std::process::Command {
+    let mut command = bss2(at);
+    command.arg("chip").args(more);
+    command
+}
+
+#[test]
+fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let quick = ["--set", "chip.calibration.trials=16"];
+    let calibrate = |more: &[&str]| {
+        chip(
+            at,
+            &[&["calibrate", "--out", "cal"], &quick[..], more].concat(),
+        )
+    };
+    let said = stdout(&succeed(calibrate(&["--chip-seed", "3"])));
+    assert!(
+        said.contains("--calibration cal/calibration.toml"),
+        "{said}"
+    );
+    let file = ["--calibration", "cal/calibration.toml"];
+    let info = |more: &[&str]| chip(at, &[&["info"], &quick[..], &file[..], more].concat());
+    let said = stdout(&succeed(info(&["--chip-seed", "3"])));
+    let leak = said.lines().find(|line| line.starts_with("leak")).unwrap();
+    assert!(leak.contains("80.0") || leak.contains("79.9"), "{leak}");
+    fail(
+        info(&["--chip-seed", "4"]),
+        &["chip 3", "is 4", "calibrate again"],
+    );
+    let detuned = ["--chip-seed", "3", "--decalibration", "0.2"];
+    fail(info(&detuned), &["calibration.toml", "targets.t"]);
+    fail(
+        info(&["--set", "chip.calibrated=false"]),
+        &["calibration_file", "calibrated is false"],
+    );
+    std::fs::write(at.join("cal/calibration.toml"), "format = 1\n").unwrap();
+    fail(
+        info(&["--chip-seed", "3"]),
+        &["cal/calibration.toml", "missing field"],
+    );
+
+    // The same codes again, and a network that trains and is tested with them.
+    succeed(calibrate(&[
+        "--chip-seed",
+        "3",
+        "--decalibration",
+        "0.5",
+        "--detune",
+        "threshold",
+    ]));
+    let codes = std::fs::read(at.join("cal/calibration.toml")).unwrap();
+    succeed(calibrate(&[
+        "--chip-seed",
+        "3",
+        "--decalibration",
+        "0.5",
+        "--detune",
+        "threshold",
+    ]));
+    assert_eq!(
+        std::fs::read(at.join("cal/calibration.toml")).unwrap(),
+        codes
+    );
+    let more = [
+        "--chip-seed",
+        "3",
+        "--decalibration",
+        "0.5",
+        "--detune",
+        "threshold",
+    ];
+    let said = stderr(&succeed(train_on_chip(
+        at,
+        &[&more[..], &quick[..], &file[..]].concat(),
+    )));
+    assert!(
+        said.contains("of the decalibration were drawn again"),
+        "{said}"
+    );
+    let mut eval = bss2(at);
+    eval.args(["eval", "run"]);
+    succeed(eval);
+    let mut eval = bss2(at);
+    eval.args(["eval", "run", "--chip-seed", "4"]);
+    fail(eval, &["made for chip 3"]);
+    let mut eval = bss2(at);
+    eval.args(["eval", "run", "--chip-seed", "4", "--calibration", "none"]);
+    succeed(eval);
+}
+
+#[test]
+fn power_is_shown_by_part_and_answers_to_its_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let quick = ["--set", "chip.calibrated=false"];
+    let power = |more: &[&str]| chip(at, &[&["power"], &quick[..], more].concat());
+    let said = stdout(&succeed(power(&[])));
+    for word in ["links", "CADC", "2.3", "uJ per image", "84746 images/s"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    let milliwatts = |said: &str| -> f64 {
+        let all = said.lines().find(|line| line.starts_with("all")).unwrap();
+        all.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let more = stdout(&succeed(power(&["--set", "chip.power.links=8"])));
+    assert!(
+        (milliwatts(&more) - milliwatts(&said) - 120.0).abs() < 0.01,
+        "{more}"
+    );
+    let slow = stdout(&succeed(power(&["--interval", "200us"])));
+    assert!(milliwatts(&slow) < milliwatts(&said));
+    fail(
+        power(&["--set", "chip.power.links=9"]),
+        &["chip.power.links", "0 to 8"],
+    );
+    fail(power(&["--hidden-spikes=-1"]), &["hidden"]);
+}
+
+#[test]
+fn spread_of_chips_stands_beside_published_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let quick = ["--set", "chip.calibration.trials=8"];
+    let command = chip(
+        folder.path(),
+        &[&["spread", "--chips", "2"], &quick[..]].concat(),
+    );
+    let said = stdout(&succeed(command));
+    for word in ["published", "tau_syn exc", "26", "of 2 chips met"] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
 }
