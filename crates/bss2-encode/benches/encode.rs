@@ -32,7 +32,7 @@ fn zoom(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("zoom");
     group.throughput(Throughput::Elements(images.len() as u64));
     for (name, reduction) in [
-        ("24to16", ReductionConfig::default()),
+        ("24to16", ReductionConfig::mnist()),
         ("28to16", ReductionConfig::uncropped()),
     ] {
         for threads in [1, 2] {

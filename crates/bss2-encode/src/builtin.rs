@@ -53,7 +53,7 @@ impl GeneratedDigits {
         Split {
             train: self.images(self.train, 0),
             test: self.images(self.test, 1),
-            reduction: ReductionConfig::default(),
+            reduction: ReductionConfig::mnist(),
         }
     }
 

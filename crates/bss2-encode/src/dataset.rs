@@ -200,7 +200,8 @@ pub enum Verify {
     /// The content must be the published one.
     #[default]
     Manifest,
-    /// Any well-formed content will do, for cut-down and self-made files.
+    /// Any well-formed content will do, for cut-down and self-made files; the
+    /// name of the set says so.
     Off,
 }
 
@@ -223,7 +224,7 @@ pub fn load_mnist(folder: &Path, set: DataSet, verify: Verify) -> Result<Split, 
         train: train?,
         test: test?,
         reduction: match set {
-            DataSet::Mnist => ReductionConfig::default(),
+            DataSet::Mnist => ReductionConfig::mnist(),
             DataSet::FashionMnist => ReductionConfig::uncropped(),
         },
     };
@@ -273,8 +274,13 @@ fn load_set(
         });
     }
     check_labels(&label_path.display().to_string(), &label_content.values, 10)?;
+    let published = &set.manifest().name;
+    let name = match verify {
+        Verify::Manifest => published.clone(),
+        Verify::Off => format!("{published} (not verified)"),
+    };
     ImageSet::new(
-        &set.manifest().name,
+        &name,
         rows as usize,
         image_content.values,
         label_content.values,

@@ -87,6 +87,14 @@ impl Encoder {
         self.reduction.side * self.reduction.side
     }
 
+    /// Whether images of this size can be encoded, before there is a batch.
+    ///
+    /// # Errors
+    /// [`EncodeError::ImageSize`], as [`Encoder::encode`].
+    pub fn check(&mut self, images: &ImageSet) -> Result<(), EncodeError> {
+        self.prepare(images, 0)
+    }
+
     /// Fills `batch` with the spikes of some images, in the order of `indices`.
     ///
     /// A sample's identity is its index in the set, the batch's presentation

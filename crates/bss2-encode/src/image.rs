@@ -7,6 +7,9 @@ use crate::dataset::ImageSet;
 use crate::error::EncodeError;
 use crate::zoom::{SplineZoom, ZoomScratch};
 
+/// Black rows and columns around the digits of MNIST.
+const MNIST_CROP: usize = 2;
+
 /// Images per task.
 const CHUNK: usize = 256;
 
@@ -14,24 +17,51 @@ const CHUNK: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReductionConfig {
-    /// Rows and columns to drop on each side first.
-    pub crop: usize,
+    /// Rows and columns to drop on each side first; where it is not given, those
+    /// of the data set ([`crate::Split::reduction`]), or of MNIST for images
+    /// without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crop: Option<usize>,
     /// Rows and columns of the result; inputs are its square.
     pub side: usize,
 }
 
 impl Default for ReductionConfig {
-    /// The paper's way for MNIST: 28 -> 24 by cropping, 24 -> 16 by splines.
+    /// To 16x16, the paper's size for every data set.
     fn default() -> Self {
-        Self { crop: 2, side: 16 }
+        Self {
+            crop: None,
+            side: 16,
+        }
     }
 }
 
 impl ReductionConfig {
+    /// The paper's way for MNIST: 28 -> 24 by cropping, 24 -> 16 by splines.
+    #[must_use]
+    pub fn mnist() -> Self {
+        Self {
+            crop: Some(MNIST_CROP),
+            side: 16,
+        }
+    }
+
     /// The paper's way for Fashion-MNIST, whose images fill the frame.
     #[must_use]
     pub fn uncropped() -> Self {
-        Self { crop: 0, side: 16 }
+        Self {
+            crop: Some(0),
+            side: 16,
+        }
+    }
+
+    /// The same with `own`'s crop where none is given.
+    #[must_use]
+    pub fn or_crop_of(self, own: Self) -> Self {
+        Self {
+            crop: self.crop.or(own.crop),
+            ..self
+        }
     }
 
     /// Reduces all images of a set, in parallel.
@@ -68,19 +98,17 @@ impl Reducer {
     /// [`EncodeError::ImageSize`] where cropping leaves fewer than two pixels,
     /// [`EncodeError::Range`] where the result is not 2 to 256 pixels wide.
     pub fn new(config: ReductionConfig, name: &str, side: usize) -> Result<Self, EncodeError> {
-        let rest = side.saturating_sub(2 * config.crop);
+        let crop = config.crop.unwrap_or(MNIST_CROP);
+        let rest = side.saturating_sub(2 * crop);
         if rest < 2 {
             return Err(EncodeError::ImageSize {
                 name: name.to_owned(),
                 found: side,
-                need: format!(
-                    "cropping {} on each side must leave two or more",
-                    config.crop
-                ),
+                need: format!("cropping {crop} on each side must leave two or more"),
             });
         }
         Ok(Self {
-            crop: config.crop,
+            crop,
             input: side,
             zoom: SplineZoom::new(rest, config.side)?,
         })
@@ -146,7 +174,12 @@ mod tests {
             framed[(row + 1) * 6 + 1..][..4].copy_from_slice(values);
         }
         let set = ImageSet::new("framed", 6, framed, vec![0], 1).unwrap();
-        let reduced = ReductionConfig { crop: 1, side: 4 }.reduce(&set).unwrap();
+        let reduced = ReductionConfig {
+            crop: Some(1),
+            side: 4,
+        }
+        .reduce(&set)
+        .unwrap();
         assert_eq!(reduced.pixels(), inner);
     }
 }

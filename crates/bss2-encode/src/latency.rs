@@ -5,7 +5,8 @@
 //!
 //! `t = tau_in ln(x / (x - theta))`
 //!
-//! and never if x <= theta.
+//! and never below theta; at theta itself x - theta is taken as 1e-7, so the
+//! spike comes last of all, if that is before `t_max`.
 //!
 //! # Source
 //! The paper's section on input encoding; protocol of its public code.

@@ -47,7 +47,7 @@ fn reduced_images_are_equal_in_every_pixel() {
             arrays.get::<u8>(&format!("{prefix}_labels"))
         );
         for (reduction, name) in [
-            (ReductionConfig::default(), "16x16"),
+            (ReductionConfig::mnist(), "16x16"),
             (ReductionConfig::uncropped(), "zoom_28_to_16"),
         ] {
             let reduced = reduction.reduce(&images).unwrap();

@@ -67,7 +67,7 @@ fn both_spellings_and_packings_are_read() {
     assert_eq!((split.train.len(), split.test.len()), (6, 3));
     assert_eq!(split.train.labels(), [0, 1, 2, 3, 4, 9]);
     assert_eq!(split.train.image(1)[..3], [31, 32, 33]); // 784 % 251
-    assert_eq!(split.train.name(), "MNIST");
+    assert_eq!(split.train.name(), "MNIST (not verified)");
     let reduced = split.reduce().unwrap();
     assert_eq!((reduced.train.side(), reduced.test.side()), (16, 16));
 }

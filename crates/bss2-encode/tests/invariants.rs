@@ -96,7 +96,7 @@ proptest! {
         let set = ImageSet::new("noise", 5, pixels, vec![0; 3], 1).unwrap();
         let config = EncoderConfig {
             latency,
-            reduction: ReductionConfig { crop: 0, side: 5 },
+            reduction: ReductionConfig { crop: Some(0), side: 5 },
             ..Default::default()
         };
         let batch = encode(&config, &set, &[2, 0, 1], 5);
@@ -131,7 +131,7 @@ proptest! {
         let pixels = pixels[..input * input].to_vec();
         let slow = slow_zoom(&pixels, input, output);
         let set = ImageSet::new("noise", input, pixels, vec![0], 1).unwrap();
-        let reduced = ReductionConfig { crop: 0, side: output }.reduce(&set).unwrap();
+        let reduced = ReductionConfig { crop: Some(0), side: output }.reduce(&set).unwrap();
         for (&pixel, exact) in reduced.pixels().iter().zip(slow) {
             let exact = exact.clamp(0.0, 255.0);
             prop_assert!((f64::from(pixel) - exact).abs() <= 0.5 + 1e-9, "{pixel} {exact}");

@@ -52,6 +52,50 @@ impl RangeError {
     }
 }
 
+/// A field of a configuration with a value that is not allowed. Unlike a
+/// [`RangeError`] it can say so of anything, and can be one of many.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field} is {value}, allowed are {allowed}")]
+pub struct Fault {
+    /// The field's path, joined by dots.
+    pub field: String,
+    /// The value as given, with its unit.
+    pub value: String,
+    /// What would be right.
+    pub allowed: String,
+}
+
+impl Fault {
+    /// A fault of a field.
+    pub fn new(field: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            value: value.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// The same fault seen from outside the section that the field is in.
+    #[must_use]
+    pub fn within(self, section: &str) -> Self {
+        Self {
+            field: format!("{section}.{}", self.field),
+            ..self
+        }
+    }
+}
+
+impl From<RangeError> for Fault {
+    fn from(error: RangeError) -> Self {
+        let unit = spaced(error.unit);
+        Self {
+            field: error.field.to_owned(),
+            value: format!("{}{unit}", error.value),
+            allowed: format!("{}{unit} to {}{unit}", error.min, error.max),
+        }
+    }
+}
+
 /// What can be wrong with the shared types.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]

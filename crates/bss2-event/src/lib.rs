@@ -34,7 +34,7 @@ pub mod spike;
 pub mod units;
 
 pub use codes::{CapMemCode, SignedWeight, SynapseLabel, Weight};
-pub use error::{EventError, RangeError};
+pub use error::{EventError, Fault, RangeError};
 pub use random::{Domain, Seed};
 pub use recording::{Recording, TimeGrid};
 pub use simd::SimdPath;

@@ -1,6 +1,6 @@
 //! Settings of a training.
 
-use bss2_event::Seed;
+use bss2_event::{Fault, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::bptt::Objective;
@@ -92,11 +92,12 @@ impl TrainConfig {
             .chain(self.optimiser.ranges());
         for (name, value, end) in ranges {
             if !(0.0..end).contains(&value) {
-                faults.push(if end.is_finite() {
-                    format!("{name} is {value}, allowed are 0 to below {end}")
+                let allowed = if end.is_finite() {
+                    format!("0 to below {end}")
                 } else {
-                    format!("{name} is {value}, allowed are finite numbers from 0")
-                });
+                    "finite numbers from 0".to_owned()
+                };
+                faults.push(Fault::new(name, value, allowed));
             }
         }
         for (name, value) in [
@@ -104,7 +105,7 @@ impl TrainConfig {
             ("init.mean_output", self.init.mean_output),
         ] {
             if !value.is_finite() {
-                faults.push(format!("{name} is {value}, allowed are finite numbers"));
+                faults.push(Fault::new(name, value, "finite numbers"));
             }
         }
         LearnError::from_faults(faults)

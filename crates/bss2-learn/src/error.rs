@@ -1,6 +1,6 @@
 //! What can go wrong while learning.
 
-use bss2_event::{SpikeBatch, TimeGrid};
+use bss2_event::{Fault, SpikeBatch, TimeGrid};
 use thiserror::Error;
 
 use crate::checkpoint::CheckpointError;
@@ -53,10 +53,10 @@ pub enum LearnError {
         outputs: usize,
     },
     /// Settings outside their ranges: all of them.
-    #[error("{}", faults.join("; "))]
+    #[error("{}", list(faults))]
     Config {
         /// Each field, its value and what is allowed.
-        faults: Vec<String>,
+        faults: Vec<Fault>,
     },
     /// A weight is beyond what the hardware can hold.
     #[error(
@@ -108,9 +108,14 @@ pub enum LearnError {
     Checkpoint(#[from] CheckpointError),
 }
 
+fn list(faults: &[Fault]) -> String {
+    let texts: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    texts.join("; ")
+}
+
 impl LearnError {
     /// An error where there are faults.
-    pub(crate) fn from_faults(faults: Vec<String>) -> Result<(), Self> {
+    pub(crate) fn from_faults(faults: Vec<Fault>) -> Result<(), Self> {
         if faults.is_empty() {
             Ok(())
         } else {

@@ -15,7 +15,7 @@
 //! # Source
 //! Cramer et al. 2022, public code.
 
-use bss2_event::{Recording, SimdPath, SpikeBatch, TimeGrid};
+use bss2_event::{Fault, Recording, SimdPath, SpikeBatch, TimeGrid};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,7 @@ impl<T: Real> Ideal<T> {
                 refractory_steps: 0,
             })
         {
-            faults.push("refractory_steps is 0, allowed are 1 and more".into());
+            faults.push(Fault::new("refractory_steps", 0, "1 and more"));
         }
         LearnError::from_faults(faults)?;
         Ok(Self {
@@ -141,7 +141,7 @@ impl<T: Real> Ideal<T> {
         LearnError::check_inputs(self.shape, batch)?;
         let (steps, neurons) = (self.grid.steps, self.shape.neurons());
         recording.resize(batch.len(), steps, neurons);
-        let lost_events = self.inputs.fill(batch, self.grid);
+        let late_events = self.inputs.fill(batch, self.grid);
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize_with(batch.len().div_ceil(SAMPLES_PER_TASK), Scratch::default);
         let per_task = SAMPLES_PER_TASK * steps * neurons;
@@ -164,7 +164,10 @@ impl<T: Real> Ideal<T> {
                 });
         }
         self.scratch = scratch;
-        Ok(RunReport { lost_events })
+        Ok(RunReport {
+            lost_events: 0,
+            late_events,
+        })
     }
 
     #[inline(always)]
@@ -356,13 +359,13 @@ impl Substrate for Ideal {
     }
 }
 
-pub(crate) fn grid_faults(grid: TimeGrid) -> Vec<String> {
+pub(crate) fn grid_faults(grid: TimeGrid) -> Vec<Fault> {
     let mut faults = Vec::new();
     if grid.steps == 0 {
-        faults.push("the time grid has no step, allowed are 1 and more".into());
+        faults.push(Fault::new("time.steps", 0, "1 and more"));
     }
     if !(grid.dt.get() > 0.0 && grid.dt.get().is_finite()) {
-        faults.push(format!("dt is {}, allowed are positive times", grid.dt));
+        faults.push(Fault::new("time.dt", grid.dt, "positive times"));
     }
     faults
 }

@@ -1,6 +1,6 @@
 //! The model neuron: leaky integration on a fixed grid.
 
-use bss2_event::Seconds;
+use bss2_event::{Fault, Seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::events::StepEvents;
@@ -31,12 +31,12 @@ impl Default for NeuronModel {
 }
 
 impl NeuronModel {
-    pub(crate) fn faults(&self) -> Vec<String> {
+    pub(crate) fn faults(&self) -> Vec<Fault> {
         let taus = [("tau_mem", self.tau_mem), ("tau_syn", self.tau_syn)];
         let bad = taus
             .into_iter()
             .filter(|(_, tau)| tau.get().is_nan() || tau.get() <= 0.0);
-        bad.map(|(name, tau)| format!("model.{name} is {tau}, allowed are positive times"))
+        bad.map(|(name, tau)| Fault::new(format!("model.{name}"), tau, "positive times"))
             .collect()
     }
 }

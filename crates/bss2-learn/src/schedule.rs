@@ -1,5 +1,6 @@
 //! Learning rates by epoch.
 
+use bss2_event::Fault;
 use serde::{Deserialize, Serialize};
 
 /// How the learning rate changes from epoch to epoch.
@@ -43,14 +44,12 @@ impl Schedule {
         }
     }
 
-    pub(crate) fn faults(&self) -> Option<String> {
+    pub(crate) fn faults(&self) -> Option<Fault> {
         match *self {
             Self::Exponential { factor } if !(0.0..=1.0).contains(&factor) => {
-                Some(format!("schedule.factor is {factor}, allowed are 0 to 1"))
+                Some(Fault::new("schedule.factor", factor, "0 to 1"))
             }
-            Self::Cosine { epochs: 0 } => {
-                Some("schedule.epochs is 0, allowed are 1 and more".into())
-            }
+            Self::Cosine { epochs: 0 } => Some(Fault::new("schedule.epochs", 0, "1 and more")),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! What a network can be trained on: a chip, or the ideal software network.
 
+use std::iter::Sum;
+
 use bss2_event::{Recording, SpikeBatch, TimeGrid};
 
 use crate::network::{Layer, NetworkShape, Weights};
@@ -59,9 +61,20 @@ pub struct WriteReport {
 /// What happened during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunReport {
-    /// Events that did not arrive, in all samples: lost on a link, or past the
-    /// end of the time grid.
+    /// Events that did not arrive in all samples: lost where a link or a bus had
+    /// more than it can carry.
     pub lost_events: u64,
+    /// Events past the end of the time grid, which the learner does not see.
+    pub late_events: u64,
+}
+
+impl Sum for RunReport {
+    fn sum<I: Iterator<Item = Self>>(reports: I) -> Self {
+        reports.fold(Self::default(), |sum, report| Self {
+            lost_events: sum.lost_events + report.lost_events,
+            late_events: sum.late_events + report.late_events,
+        })
+    }
 }
 
 /// Why a substrate could not do what was asked: its own error, boxed.

@@ -166,7 +166,7 @@ fn what_does_not_fit_is_named() {
     };
     let error = Trainer::new(TrainConfig::default(), SHAPE, grid).unwrap_err();
     assert!(
-        error.to_string().contains("no step") && error.to_string().contains("dt is"),
+        error.to_string().contains("time.steps is 0") && error.to_string().contains("dt is"),
         "{error}"
     );
     let mut finer = Ideal::new(

@@ -8,6 +8,7 @@ use bss2_learn::{
     Substrate, SubstrateError, TrainConfig, Trainer, Weights, WriteReport, read_checkpoint,
     write_checkpoint,
 };
+use proptest::prelude::*;
 use support::network::Random;
 
 const SHAPE: NetworkShape = NetworkShape {
@@ -82,42 +83,42 @@ fn go_on(trainer: &mut Trainer, random: &Random, until: u64) {
     }
 }
 
-#[test]
-fn a_resumed_training_ends_with_the_same_bits() {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, optimiser) in [
-        ("adam", OptimiserConfig::default()),
-        (
-            "smorms3",
-            OptimiserConfig::Smorms3(Smorms3Config::default()),
-        ),
-        ("sgd", OptimiserConfig::Sgd(SgdConfig { momentum: 0.9 })),
-    ] {
-        let shape = NetworkShape {
-            recurrent: name == "adam",
-            ..SHAPE
-        };
-        let random = Random::new(6, shape, 20, 9);
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Invariant 10 of the design, up to the file system: `bss2` adds the
+    /// processes that are killed.
+    #[test]
+    fn a_training_stopped_anywhere_ends_with_the_same_bits(
+        optimiser in prop_oneof![
+            Just(OptimiserConfig::default()),
+            Just(OptimiserConfig::Smorms3(Smorms3Config::default())),
+            Just(OptimiserConfig::Sgd(SgdConfig { momentum: 0.9 })),
+        ],
+        recurrent in any::<bool>(),
+        hidden in 1_usize..70,
+        samples in 1_usize..12,
+        seed in any::<u64>(),
+        stops in prop::collection::btree_set(0_u64..9, 0..4),
+    ) {
+        let shape = NetworkShape { hidden, recurrent, ..SHAPE };
+        let random = Random::new(seed, shape, 20, samples);
         let fresh = || Trainer::new(config(optimiser), shape, random.grid).unwrap();
         let mut whole = fresh();
-        go_on(&mut whole, &random, 7);
-        for stop in [0, 1, 4, 6] {
-            let mut first = fresh();
-            go_on(&mut first, &random, stop);
-            let path = folder.path().join(name);
-            write_checkpoint(&path, &first.snapshot()).unwrap();
-            drop(first);
+        go_on(&mut whole, &random, 9);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.ckpt");
+        let mut trainer = fresh();
+        for stop in stops {
+            go_on(&mut trainer, &random, stop);
+            write_checkpoint(&path, &trainer.snapshot()).unwrap();
             let snapshot: Snapshot = read_checkpoint(&path).unwrap();
-            assert_eq!(snapshot.steps(), stop);
-            let mut second = fresh();
-            second.restore(snapshot).unwrap();
-            go_on(&mut second, &random, 7);
-            assert_eq!(
-                second.snapshot(),
-                whole.snapshot(),
-                "{name} stopped at {stop}"
-            );
+            prop_assert_eq!(snapshot.steps(), stop);
+            trainer = fresh();
+            trainer.restore(snapshot).unwrap();
         }
+        go_on(&mut trainer, &random, 9);
+        prop_assert_eq!(trainer.snapshot(), whole.snapshot());
     }
 }
 

@@ -20,6 +20,8 @@ use bss2_learn::{
 use bss2_routing::{Compiled, Delivery, Fabric, LayerConfig, NetworkConfig, Placement, Synram};
 use rayon::prelude::*;
 
+use crate::config::TimeConfig;
+
 use calibration::ChipTargets;
 pub use config::ChipConfig;
 pub use error::ChipError;
@@ -30,7 +32,7 @@ use worker::Worker;
 pub struct Chip {
     config: ChipConfig,
     shape: NetworkShape,
-    grid: TimeGrid,
+    time: TimeConfig,
     placement: Placement,
     core: AnalogCore,
     targets: ChipTargets,
@@ -49,7 +51,11 @@ impl Chip {
     ///
     /// # Errors
     /// [`ChipError`]: settings outside their range, or a network that does not fit.
-    pub fn new(config: ChipConfig, shape: NetworkShape, grid: TimeGrid) -> Result<Self, ChipError> {
+    pub fn new(
+        config: ChipConfig,
+        shape: NetworkShape,
+        time: TimeConfig,
+    ) -> Result<Self, ChipError> {
         let placement = Placement::new(&NetworkConfig {
             inputs: shape.inputs,
             layers: vec![
@@ -84,8 +90,8 @@ impl Chip {
             row_modes: &row_modes,
         };
         let schedule = CadcSchedule {
-            period: grid.dt,
-            samples: grid.steps,
+            period: time.dt,
+            samples: time.steps,
         };
         let integration = Integration {
             schedule,
@@ -97,14 +103,14 @@ impl Chip {
         let gains = config
             .trace
             .gains(shape, &config.quantise, config.quantise.output_scale_max);
-        let window = grid.dt * (grid.steps + 1) as f64;
+        let window = time.dt * (time.steps + 1) as f64;
         let workers = (0..4 * rayon::current_num_threads())
             .map(|_| Worker::new(&delivery, window))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             config,
             shape,
-            grid,
+            time,
             core,
             targets,
             calibration,
@@ -161,7 +167,7 @@ impl Substrate for Chip {
     }
 
     fn time_grid(&self) -> TimeGrid {
-        self.grid
+        self.time.grid()
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -227,8 +233,8 @@ impl Substrate for Chip {
             };
             return Err(SubstrateError::new(error));
         }
-        let (steps, neurons) = (self.grid.steps, self.shape.neurons());
-        recording.resize(batch.len(), steps, neurons);
+        let (grid, neurons) = (self.time.grid(), self.shape.neurons());
+        recording.resize(batch.len(), grid.steps, neurons);
         if batch.is_empty() {
             return Ok(RunReport::default());
         }
@@ -236,9 +242,9 @@ impl Substrate for Chip {
         let per_worker = batch.len().div_ceil(self.workers.len());
         let (traces, spikes) = recording.parts_mut();
         let (lowered, delivery, gains) = (&self.lowered, &self.delivery, &self.gains[..]);
-        let shift = self.config.spike_shift.get();
-        let (grid, run, chip) = (self.grid, self.config.noise_seed, self.config.seed);
-        let lost_events: Vec<u64> = self
+        let (time, config) = (self.time, &self.config);
+        let (run, chip) = (self.config.noise_seed, self.config.seed);
+        let reports: Vec<RunReport> = self
             .workers
             .par_iter_mut()
             .zip(traces.par_chunks_mut(per_worker * length))
@@ -252,13 +258,11 @@ impl Substrate for Chip {
                         let sample = batch.sample(part * per_worker + i);
                         let address = RunAddress::new(chip, run, sample.id(), batch.presentation());
                         worker.observe(lowered, delivery, address, sample);
-                        worker.record(grid, gains, traces, spikes, shift)
+                        worker.record(time, config, gains, traces, spikes)
                     })
                     .sum()
             })
             .collect();
-        Ok(RunReport {
-            lost_events: lost_events.iter().sum(),
-        })
+        Ok(reports.into_iter().sum())
     }
 }

@@ -94,7 +94,7 @@ impl Bench {
             calibration_file: None,
             ..experiment.chip.clone()
         };
-        let chip = Chip::new(config, network(experiment), experiment.time.grid())?;
+        let chip = Chip::new(config, network(experiment), experiment.time)?;
         Ok(Self { chip })
     }
 

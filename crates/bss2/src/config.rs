@@ -14,8 +14,6 @@ pub use difference::{Difference, obstacles};
 pub use load::{Assignment, ConfigError, load};
 pub use sections::{DataConfig, DataSet, NetworkConfig, RunConfig, SubstrateKind, TimeConfig};
 
-use std::fmt;
-
 use bss2_encode::EncoderConfig;
 use bss2_learn::TrainConfig;
 use serde::{Deserialize, Serialize};
@@ -79,28 +77,6 @@ impl Experiment {
                 format!("chip {} ({})", self.chip.seed.0, self.chip.profile.label())
             }
         }
-    }
-}
-
-/// One value outside its range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The key's path, joined by dots.
-    pub key: String,
-    /// The value as given.
-    pub value: String,
-    /// What would be right.
-    pub allowed: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            key,
-            value,
-            allowed,
-        } = self;
-        write!(f, "{key} is {value}, allowed are {allowed}")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bss2_encode::{
-    EncodeError, GeneratedDigits, ImageSet, ReductionConfig, Split, Verify, find_mnist, load_mnist,
+    EncodeError, Encoder, GeneratedDigits, ImageSet, Split, Verify, find_mnist, load_mnist,
 };
 
 use crate::config::{DataConfig, DataSet, Experiment};
@@ -25,11 +25,12 @@ pub struct Data {
 
 impl Data {
     /// Loads what the experiment names and writes into it what was found:
-    /// `auto` becomes a data set, the folder is filled in, and so is the
-    /// reduction that belongs to the data set unless another one is given.
+    /// `auto` becomes a data set, the folder is filled in, and so is the crop
+    /// that belongs to the data set unless another one is given.
     ///
     /// # Errors
-    /// [`Error::Encode`]: the files are missing, damaged or another data set. A
+    /// [`Error::Encode`]: the files are missing, damaged or another data set, or
+    /// their images too small to be reduced or augmented. A
     /// missing MNIST is no error under `auto` unless a folder was named.
     pub fn load(experiment: &mut Experiment) -> Result<Self, Error> {
         let config = &mut experiment.data;
@@ -46,16 +47,16 @@ impl Data {
         let split = cut(split, config)?;
         config.set = set;
         config.folder.clone_from(&folder);
-        let reduction = &mut experiment.encoder.reduction;
-        if *reduction == ReductionConfig::default() {
-            *reduction = split.reduction;
-        }
+        let encoder = &mut experiment.encoder;
+        encoder.reduction = encoder.reduction.or_crop_of(split.reduction);
+        let reduction = encoder.reduction;
         // Images that are augmented keep their size until they are encoded.
-        let train = if experiment.encoder.augmentation.is_on() {
+        let train = if encoder.augmentation.is_on() {
             split.train
         } else {
             reduction.reduce(&split.train)?
         };
+        Encoder::new(encoder, experiment.train.seed)?.check(&train)?;
         Ok(Self {
             train,
             test: reduction.reduce(&split.test)?,

@@ -24,6 +24,10 @@ pub struct EpochMetrics {
     pub test_accuracy: f64,
     /// Mean number of hidden spikes per training image.
     pub hidden_spikes_per_image: f64,
+    /// Mean number of events per training image that a link or a bus of the chip
+    /// could not carry.
+    #[serde(default)]
+    pub lost_events_per_image: f64,
     /// Training images per second of this epoch, without the test.
     pub images_per_s: f64,
     /// Seconds that the run has taken so far, over all its sessions.
@@ -121,6 +125,7 @@ mod tests {
             train_accuracy: 0.9,
             test_accuracy: 1.0 / 3.0,
             hidden_spikes_per_image: 12.5,
+            lost_events_per_image: 0.0,
             images_per_s: 1e5,
             wall_s: 2.0,
             data: "generated digits".into(),

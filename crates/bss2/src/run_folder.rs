@@ -7,6 +7,7 @@
 //! | `last.ckpt` | state of training, from which the run goes on |
 //! | `best.ckpt` | state after the epoch of highest test accuracy |
 //! | `learning_curve.svg` | loss and accuracy over epochs |
+//! | `.lock` | empty, held by the process at work |
 //!
 //! Every file is replaced as a whole, so that a run killed at any moment can
 //! be resumed.
@@ -22,6 +23,9 @@ use crate::config::{self, ConfigError, Difference, Experiment};
 use crate::files::write_atomically;
 
 const CONFIG: &str = "config.toml";
+/// Empty; locked by the process that holds the folder. A file of its own, since
+/// all others are replaced.
+const LOCK: &str = ".lock";
 
 /// The folder of a run, held by this process alone.
 #[derive(Debug)]
@@ -97,8 +101,11 @@ impl RunFolder {
     pub fn create(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
         Self::check_free(path)?;
         fs::create_dir_all(path).map_err(|error| at(path, error))?;
+        let folder = Self::hold(path)?;
+        // Another process may have been faster.
+        Self::check_free(path)?;
         write_config(path, experiment)?;
-        Self::hold(path)
+        Ok(folder)
     }
 
     /// Whether a run could be started here, without touching anything.
@@ -106,8 +113,9 @@ impl RunFolder {
     /// # Errors
     /// [`RunFolderError::NotEmpty`], [`RunFolderError::Io`].
     pub fn check_free(path: &Path) -> Result<(), RunFolderError> {
-        // Half-written files of a process that was killed are nothing.
-        let free = |entries: fs::ReadDir| entries.flatten().all(|entry| is_temporary(&entry));
+        // A lock and half-written files of a process that was killed are nothing.
+        let nothing = |entry: fs::DirEntry| is_temporary(&entry) || entry.file_name() == LOCK;
+        let free = |entries: fs::ReadDir| entries.flatten().all(nothing);
         match fs::read_dir(path).map(free) {
             Ok(true) => Ok(()),
             Ok(false) => Err(RunFolderError::NotEmpty {
@@ -148,6 +156,8 @@ impl RunFolder {
     /// [`RunFolderError::Different`] with every key; the others as
     /// [`RunFolder::read_config`], [`RunFolderError::Busy`].
     pub fn resume(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
+        Self::config_path(path)?;
+        let folder = Self::hold(path)?;
         let was = Self::read_config(path)?;
         let differences = config::obstacles(&was, experiment);
         if !differences.is_empty() {
@@ -156,18 +166,15 @@ impl RunFolder {
                 differences,
             });
         }
-        let folder = Self::hold(path)?;
-        if was == *experiment {
-            return Ok(folder);
+        if was != *experiment {
+            write_config(path, experiment)?;
         }
-        drop(folder);
-        write_config(path, experiment)?;
-        Self::hold(path)
+        Ok(folder)
     }
 
     fn hold(path: &Path) -> Result<Self, RunFolderError> {
-        let config = path.join(CONFIG);
-        let lock = File::open(&config).map_err(|error| at(&config, error))?;
+        let file = path.join(LOCK);
+        let lock = File::create(&file).map_err(|error| at(&file, error))?;
         match lock.try_lock() {
             Ok(()) => {
                 remove_temporaries(path);
@@ -179,7 +186,7 @@ impl RunFolder {
             Err(TryLockError::WouldBlock) => Err(RunFolderError::Busy {
                 path: path.to_owned(),
             }),
-            Err(TryLockError::Error(error)) => Err(at(&config, error)),
+            Err(TryLockError::Error(error)) => Err(at(&file, error)),
         }
     }
 

@@ -34,11 +34,16 @@ pub fn build(experiment: &Experiment, data: &Data) -> Result<Box<dyn Substrate>,
 /// # Errors
 /// As [`build`].
 pub fn of_shape(experiment: &Experiment, shape: NetworkShape) -> Result<Box<dyn Substrate>, Error> {
-    let time = experiment.time.grid();
+    let time = experiment.time;
     Ok(match experiment.substrate {
         SubstrateKind::Software => {
             let model = &experiment.train.model;
-            Box::new(Ideal::<f32>::new(shape, time, model, Reset::default())?)
+            Box::new(Ideal::<f32>::new(
+                shape,
+                time.grid(),
+                model,
+                Reset::default(),
+            )?)
         }
         SubstrateKind::Chip => Box::new(Chip::new(experiment.chip.clone(), shape, time)?),
     })

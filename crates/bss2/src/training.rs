@@ -87,6 +87,7 @@ struct Totals {
     loss: f64,
     correct: u64,
     hidden_spikes: u64,
+    lost_events: u64,
 }
 
 impl Totals {
@@ -213,6 +214,7 @@ impl<'a> Training<'a> {
             totals.loss += report.loss.total() * report.samples as f64;
             totals.correct += report.correct as u64;
             totals.hidden_spikes += report.hidden_spikes;
+            totals.lost_events += report.run.lost_events;
             images += report.samples;
             images_per_s = images as f64 / begin.elapsed().as_secs_f64();
             observer.step(&StepReport {
@@ -253,6 +255,7 @@ impl<'a> Training<'a> {
             train_accuracy: totals.per_image(totals.correct as f64),
             test_accuracy: test.accuracy,
             hidden_spikes_per_image: totals.per_image(totals.hidden_spikes as f64),
+            lost_events_per_image: totals.per_image(totals.lost_events as f64),
             images_per_s,
             wall_s: self.earlier + self.begin.elapsed().as_secs_f64(),
             data: self.data.name().to_owned(),
@@ -262,6 +265,12 @@ impl<'a> Training<'a> {
             .iter()
             .all(|e| e.test_accuracy < metrics.test_accuracy);
         observer.epoch(&metrics, test.images_per_s);
+        let lost = metrics.lost_events_per_image;
+        if lost > 0.0 && self.epochs.iter().all(|e| e.lost_events_per_image == 0.0) {
+            observer.warning(&format!(
+                "{lost:.2} events per image are lost: links and buses of the chip carry no more"
+            ));
+        }
         self.epochs.push(metrics);
         metrics::write(&self.folder.metrics(), &self.epochs)?;
         self.folder

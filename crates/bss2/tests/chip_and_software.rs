@@ -3,8 +3,9 @@
 
 use bss2::analog::{CadcSpread, Grid, MismatchProfile};
 use bss2::chip::{Chip, ChipConfig};
+use bss2::config::TimeConfig;
 use bss2::event::random::{Address, Domain};
-use bss2::event::{Recording, Seconds, Seed, SpikeBatch, TimeGrid, Volts};
+use bss2::event::{Recording, Seconds, Seed, SpikeBatch, Volts};
 use bss2::learn::{
     Ideal, NetworkShape, NeuronModel, QuantiseConfig, Reset, Substrate, TraceScale, Weights,
 };
@@ -66,22 +67,21 @@ fn ideal_chip() -> ChipConfig {
             swing: Volts::new(70.0 / 256.0 * 1.2),
             ..TraceScale::default()
         },
+        membrane_at_spike: 0.0,
         ..ChipConfig::default()
     }
 }
 
 fn compare(shape: NetworkShape, seed: u64, drive: f64) -> Result<usize, TestCaseError> {
-    let grid = TimeGrid {
-        steps: 20,
-        dt: Seconds::micro(1.7),
-    };
+    let time = TimeConfig::default();
     let weights = whole_weights(shape, Seed(seed), drive);
     let batch = spikes(shape, 3, Seed(seed));
-    let mut chip = Chip::new(ideal_chip(), shape, grid).unwrap();
+    let mut chip = Chip::new(ideal_chip(), shape, time).unwrap();
     let reset = Reset::ToLeak {
         refractory_steps: 1,
     };
-    let mut software = Ideal::<f32>::new(shape, grid, &NeuronModel::default(), reset).unwrap();
+    let mut software =
+        Ideal::<f32>::new(shape, time.grid(), &NeuronModel::default(), reset).unwrap();
     let (mut measured, mut modelled) = (Recording::default(), Recording::default());
     chip.write_weights(&weights).unwrap();
     software.write_weights(&weights).unwrap();

@@ -3,27 +3,40 @@
 
 use bss2::analog::calib::CalibrationConfig;
 use bss2::chip::{Chip, ChipConfig};
+use bss2::config::TimeConfig;
 use bss2::event::random::{Address, Domain};
-use bss2::event::{Recording, Seconds, Seed, SpikeBatch, TimeGrid};
+use bss2::event::{Recording, Seconds, Seed, SpikeBatch};
 use bss2::learn::{NetworkShape, Substrate, Weights};
 use proptest::prelude::*;
 
-const GRID: TimeGrid = TimeGrid {
-    steps: 20,
-    dt: Seconds::micro(1.7),
-};
-
 /// A mismatched, noisy chip; calibrated roughly, for speed.
-fn chip(shape: NetworkShape, seed: u64) -> Chip {
-    let config = ChipConfig {
+fn rough(seed: u64) -> ChipConfig {
+    ChipConfig {
         seed: Seed(seed),
         calibration: CalibrationConfig {
             trials: 8,
             ..CalibrationConfig::default()
         },
         ..ChipConfig::default()
-    };
-    let mut chip = Chip::new(config, shape, GRID).unwrap();
+    }
+}
+
+/// Membranes as they were sampled, whatever the spikes say.
+fn as_recorded(seed: u64) -> ChipConfig {
+    ChipConfig {
+        membrane_at_spike: 0.0,
+        ..rough(seed)
+    }
+}
+
+fn chip(shape: NetworkShape, seed: u64) -> Chip {
+    with(rough(seed), TimeConfig::default(), shape)
+}
+
+/// A chip with random weights.
+fn with(config: ChipConfig, time: TimeConfig, shape: NetworkShape) -> Chip {
+    let seed = config.seed.0;
+    let mut chip = Chip::new(config, shape, time).unwrap();
     let mut weights = Weights::zeros(shape);
     for (index, (_, matrix)) in weights.layers_mut().enumerate() {
         let address = Address::new(Seed(seed), Domain::Test).element(index as u32);
@@ -100,15 +113,69 @@ proptest! {
 
 #[test]
 fn every_presentation_meets_other_noise() {
-    let shape = NetworkShape {
-        inputs: 30,
-        hidden: 20,
-        outputs: 3,
-        recurrent: false,
-    };
-    let mut chip = chip(shape, 1);
-    let mut spikes = batch(shape, 1, &[5]);
+    let mut chip = chip(SMALL, 1);
+    let mut spikes = batch(SMALL, 1, &[5]);
     let first = record(&mut chip, &spikes);
     spikes.set_presentation(4);
     assert_ne!(first, record(&mut chip, &spikes));
+}
+
+const SMALL: NetworkShape = NetworkShape {
+    inputs: 30,
+    hidden: 20,
+    outputs: 3,
+    recurrent: false,
+};
+
+#[test]
+fn a_membrane_in_the_bin_of_a_spike_is_lifted_where_asked() {
+    let spikes = batch(SMALL, 1, &[5, 6, 7]);
+    let told = record(&mut chip(SMALL, 1), &spikes);
+    let recorded = record(
+        &mut with(as_recorded(1), TimeConfig::default(), SMALL),
+        &spikes,
+    );
+    assert_eq!(told.spikes(), recorded.spikes());
+    assert!(told.spikes().contains(&1));
+    for (i, &spike) in told.spikes().iter().enumerate() {
+        let (told, recorded) = (told.traces()[i], recorded.traces()[i]);
+        assert_eq!(
+            told,
+            if spike == 1 {
+                recorded.max(1.05)
+            } else {
+                recorded
+            }
+        );
+    }
+}
+
+#[test]
+fn a_finer_grid_holds_samples_and_resolves_spikes() {
+    let spikes = batch(SMALL, 2, &[5, 6, 7]);
+    let coarse = TimeConfig::default();
+    let fine = TimeConfig {
+        interpolation: 3,
+        ..coarse
+    };
+    let coarse = record(&mut with(as_recorded(2), coarse, SMALL), &spikes);
+    let fine = record(&mut with(as_recorded(2), fine, SMALL), &spikes);
+    let neurons = SMALL.neurons();
+    for sample in 0..3 {
+        let (coarse_spikes, fine_spikes) =
+            (coarse.sample_spikes(sample), fine.sample_spikes(sample));
+        let traces = fine.sample_traces(sample);
+        for (i, &trace) in coarse.sample_traces(sample).iter().enumerate() {
+            let (step, neuron) = (i / neurons, i % neurons);
+            let parts = || (0..3).map(|part| (3 * step + part) * neurons + neuron);
+            assert!(parts().all(|at| traces[at] == trace));
+            let spiked = parts().any(|at| fine_spikes[at] == 1);
+            assert_eq!(
+                spiked,
+                coarse_spikes[i] == 1,
+                "step {step}, neuron {neuron}"
+            );
+        }
+    }
+    assert!(coarse.spikes().contains(&1));
 }

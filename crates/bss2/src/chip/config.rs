@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bss2_analog::calib::{CalibrationConfig, Decalibration, NeuronTargets};
-use bss2_analog::{Grid, Integration, MismatchProfile, PowerConfig};
-use bss2_event::{RangeError, Seconds, Seed};
+use bss2_analog::{AnalogError, Grid, Integration, MismatchProfile, PowerConfig};
+use bss2_event::{Fault, RangeError, Seconds, Seed};
 use bss2_learn::{QuantiseConfig, TraceScale};
 use bss2_routing::FabricTiming;
 use serde::{Deserialize, Serialize};
@@ -51,10 +51,21 @@ pub struct ChipConfig {
     /// Subtracted from the time of a spike before it is binned, -17 to 17 us; what
     /// then lies before the first bin falls into it.
     ///
-    /// One CADC period in the paper's code. In our time base, where the first
-    /// sample is taken at time zero, it also trains best: each spike stands
-    /// beside the traces that led to it (measured in `docs/results.md`).
+    /// With 0 a spike stands beside the last sample before it, since the first
+    /// sample is taken at time zero. The paper's code takes one CADC period; what
+    /// that means depends on when its samples are taken against its time stamps,
+    /// which is not published.
     pub spike_shift: Seconds,
+    /// The least that the learner is told of a membrane in the bin of a spike, 0
+    /// to 2 thresholds; 0 leaves samples as they are, as the paper's code does.
+    ///
+    /// In the learner's model a spike is a membrane above 1. The CADC samples
+    /// before the crossing or after the reset, so the surrogate, a fiftieth of a
+    /// threshold wide, would be evaluated beside its peak: neurons that fire would
+    /// get less gradient than those which almost do, among it that of the burst
+    /// regulariser. But a spike is a measurement of the membrane too.
+    /// `docs/results.md` compares.
+    pub membrane_at_spike: f32,
     /// How codes become traces.
     pub trace: TraceScale,
     /// What the parts of the chip draw.
@@ -68,82 +79,76 @@ impl ChipConfig {
         file.filter(|path| !path.as_os_str().is_empty())
     }
 
-    /// Every setting outside its range, as `FIELD is VALUE, allowed are RANGE`;
-    /// of the profile, the targets and the fabric the first each.
+    /// Every setting outside its range; of the profile, the targets and the
+    /// fabric the first each.
     #[must_use]
-    pub fn faults(&self) -> Vec<String> {
-        let range = |field, value, min, max, unit| {
-            RangeError::check(field, value, min, max, unit).map_err(|error| error.to_string())
+    pub fn faults(&self) -> Vec<Fault> {
+        let profile = self.profile.validate().map_err(|error| match error {
+            AnalogError::Range(error) => Fault::from(error).within("profile"),
+            error => Fault::new("profile", &self.profile.name, error.to_string()),
+        });
+        let fabric = self.fabric.validate();
+        let calibration = match self.calibration_file() {
+            Some(file) if !self.calibrated => Err(Fault::new(
+                "calibration_file",
+                file.display(),
+                "none while calibrated is false",
+            )),
+            _ => Ok(()),
         };
-        let in_section = |section: &str, error: String| format!("{section}.{error}");
-        let steps = self.steps_per_sample as f64;
-        [
-            self.profile
-                .validate()
-                .map_err(|error| in_section("profile", error.to_string())),
-            self.targets.validate().map_err(|error| error.to_string()),
-            self.decalibration
-                .validate()
-                .map_err(|error| error.to_string()),
-            self.power.validate().map_err(|error| error.to_string()),
-            match self.calibration_file() {
-                Some(file) if !self.calibrated => Err(format!(
-                    "calibration_file is {}, allowed are none while calibrated is false",
-                    file.display()
-                )),
-                _ => Ok(()),
-            },
-            self.fabric
-                .validate()
-                .map_err(|error| in_section("fabric", error.to_string())),
-            range(
+        let number = |field, value: f64, min, max| RangeError::check(field, value, min, max, "");
+        let (quantise, trace) = (&self.quantise, &self.trace);
+        let ranges = [
+            self.targets.validate(),
+            self.decalibration.validate(),
+            self.power.validate(),
+            number(
                 "circuits_per_neuron",
                 self.circuits_per_neuron as f64,
                 1.0,
                 2.0,
-                "",
             ),
-            range(
+            number(
                 "calibration.trials",
                 self.calibration.trials as f64,
                 8.0,
                 4096.0,
-                "",
             ),
-            range("steps_per_sample", steps, 1.0, 1e4, ""),
-            range(
+            number("steps_per_sample", self.steps_per_sample as f64, 1.0, 1e4),
+            number(
                 "quantise.hidden_scale",
-                self.quantise.hidden_scale.into(),
+                quantise.hidden_scale.into(),
                 1.0,
                 1e4,
-                "",
             ),
-            range(
+            number(
                 "quantise.output_scale_max",
-                self.quantise.output_scale_max.into(),
+                quantise.output_scale_max.into(),
                 1.0,
                 1e4,
-                "",
             ),
-            range(
+            RangeError::check(
                 "spike_shift",
                 self.spike_shift.as_micro(),
                 -17.0,
                 17.0,
                 "us",
             ),
-            range(
-                "trace.full_scale",
-                self.trace.full_scale.get(),
-                0.1,
-                10.0,
-                "V",
-            ),
-            range("trace.swing", self.trace.swing.get(), 0.01, 10.0, "V"),
-        ]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect()
+            number("membrane_at_spike", self.membrane_at_spike.into(), 0.0, 2.0),
+            RangeError::check("trace.full_scale", trace.full_scale.get(), 0.1, 10.0, "V"),
+            RangeError::check("trace.swing", trace.swing.get(), 0.01, 10.0, "V"),
+        ];
+        let ranges = ranges.into_iter().filter_map(Result::err).map(Fault::from);
+        let sections = [
+            calibration,
+            profile,
+            fabric.map_err(|error| Fault::from(error).within("fabric")),
+        ];
+        sections
+            .into_iter()
+            .filter_map(Result::err)
+            .chain(ranges)
+            .collect()
     }
 }
 
@@ -166,7 +171,8 @@ impl Default for ChipConfig {
             grid: integration.grid,
             fabric: FabricTiming::default(),
             quantise: QuantiseConfig::default(),
-            spike_shift: Seconds::micro(1.7),
+            spike_shift: Seconds::micro(0.0),
+            membrane_at_spike: 1.05,
             trace: TraceScale::default(),
             power: PowerConfig::default(),
         }

@@ -1,10 +1,13 @@
 //! One thread's share of a batch: buffers, and a sample's way through the chip.
 
 use bss2_analog::{LoweredCore, Observation, RunAddress, Workspace};
-use bss2_event::{SampleSpikes, Seconds, TimeGrid};
-use bss2_learn::normalise_traces;
+use bss2_event::{SampleSpikes, Seconds};
+use bss2_learn::{RunReport, interpolate_traces, normalise_traces};
 use bss2_routing::deliver::RecordedSpike;
 use bss2_routing::{Arrivals, Delivery, RoutingError, Traffic};
+
+use super::ChipConfig;
+use crate::config::TimeConfig;
 
 /// Buffers of one thread.
 #[derive(Debug)]
@@ -14,6 +17,8 @@ pub(super) struct Worker {
     workspace: Workspace,
     observation: Observation,
     spikes: Vec<RecordedSpike>,
+    /// Traces at the samples of the CADC, where the learner's grid is finer.
+    sampled: Vec<f32>,
 }
 
 impl Worker {
@@ -24,6 +29,7 @@ impl Worker {
             workspace: Workspace::default(),
             observation: Observation::default(),
             spikes: Vec::new(),
+            sampled: Vec::new(),
         })
     }
 
@@ -41,6 +47,7 @@ impl Worker {
             workspace,
             observation,
             spikes,
+            ..
         } = self;
         traffic.begin_sample();
         delivery.inputs(sample.times(), sample.channels(), traffic, arrivals);
@@ -58,27 +65,47 @@ impl Worker {
         lowered.run(address, times, sources, recurrence, workspace, observation);
     }
 
-    /// Writes what was observed in the learner's units, and counts what it lost.
+    /// Writes what was observed in the learner's units and on its grid, and counts
+    /// what is missing there.
     pub(super) fn record(
         &mut self,
-        grid: TimeGrid,
+        time: TimeConfig,
+        config: &ChipConfig,
         gains: &[f32],
         traces: &mut [f32],
         spikes: &mut [u8],
-        shift: f64,
-    ) -> u64 {
-        normalise_traces(self.observation.codes(), gains, traces);
+    ) -> RunReport {
+        let codes = self.observation.codes();
+        if time.interpolation == 1 {
+            normalise_traces(codes, gains, traces);
+        } else {
+            self.sampled.resize(codes.len(), 0.0);
+            normalise_traces(codes, gains, &mut self.sampled);
+            let (neurons, k) = (gains.len(), time.interpolation);
+            interpolate_traces(&self.sampled, neurons, k, time.between, traces);
+        }
         spikes.fill(0);
-        let mut lost = self.traffic.take_counts().lost();
+        let grid = time.grid();
+        let mut report = RunReport {
+            lost_events: self.traffic.take_counts().lost(),
+            late_events: 0,
+        };
         for spike in &self.spikes {
             let Some(neuron) = spike.neuron else { continue };
             // Time stamps that are multiples of the grid stay what they are
             // in spite of rounding.
-            match grid.bin((spike.time - shift + 1e-6 * grid.dt.get()).max(0.0)) {
-                Some(bin) => spikes[bin * gains.len() + usize::from(neuron)] = 1,
-                None => lost += 1,
+            match grid.bin((spike.time - config.spike_shift.get() + 1e-6 * grid.dt.get()).max(0.0))
+            {
+                Some(bin) => {
+                    let at = bin * gains.len() + usize::from(neuron);
+                    spikes[at] = 1;
+                    if config.membrane_at_spike > 0.0 {
+                        traces[at] = traces[at].max(config.membrane_at_spike);
+                    }
+                }
+                None => report.late_events += 1,
             }
         }
-        lost
+        report
     }
 }

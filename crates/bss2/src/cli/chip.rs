@@ -177,7 +177,7 @@ fn power(arguments: &PowerArguments) -> miette::Result<()> {
         interval: arguments.interval,
     };
     let shape = chip_report::network(&experiment);
-    let chip = Chip::new(experiment.chip.clone(), shape, experiment.time.grid());
+    let chip = Chip::new(experiment.chip.clone(), shape, experiment.time);
     let chip = chip.into_diagnostic()?;
     let (report, energy) = power_report::inference(&chip, &load).into_diagnostic()?;
     print!("{}", power_report::table(&report));

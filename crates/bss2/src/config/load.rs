@@ -5,12 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bss2_event::Fault;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceSpan};
 use serde::Deserialize;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
-use super::{Experiment, Fault, profile};
+use super::{Experiment, profile};
 
 /// One value set from outside the file: `epochs = 3`.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,11 +162,11 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
     if faults.is_empty() {
         return Ok(experiment);
     }
-    let set = |fault: &Fault| assignments.iter().any(|a| a.key == fault.key);
+    let set = |fault: &Fault| assignments.iter().any(|a| a.key == fault.field);
     let places = faults
         .iter()
         .filter(|fault| !set(fault))
-        .filter_map(|fault| Some((place(&text, &fault.key)?, fault)))
+        .filter_map(|fault| Some((place(&text, &fault.field)?, fault)))
         .map(|(span, fault)| LabeledSpan::new_with_span(Some(fault.allowed.clone()), span))
         .collect::<Vec<_>>();
     Err(ConfigError::Invalid {
@@ -250,7 +251,7 @@ mod tests {
         let ConfigError::Invalid { faults, places, .. } = error else {
             panic!("faults are due: {error}");
         };
-        let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        let keys: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         for key in ["batch", "network.hidden", "run.threads"] {
             assert!(keys.contains(&key), "{key} in {keys:?}");
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bss2_event::{Seconds, TimeGrid};
+use bss2_learn::Interpolation;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -85,10 +86,11 @@ impl Default for DataConfig {
     }
 }
 
-/// When membranes are read.
+/// When membranes are read, and on which grid the learner computes.
 ///
 /// # Source
-/// Cramer et al. 2022, public code: 20 samples of the CADC, 1.7 us apart.
+/// Cramer et al. 2022, public code: 20 samples of the CADC, 1.7 us apart, on a
+/// grid as coarse or k times finer ("interpolation").
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TimeConfig {
@@ -96,6 +98,12 @@ pub struct TimeConfig {
     pub steps: usize,
     /// Time between two samples.
     pub dt: Seconds,
+    /// k: steps of the learner per sample, 1 to 64. A weight of the learner acts
+    /// once per step, so it drives a membrane about k times as far as before: set
+    /// `chip.quantise.hidden_scale` to 240 k and `train.weight_limit` to 63/(240 k).
+    pub interpolation: usize,
+    /// What a measured trace does between two samples.
+    pub between: Interpolation,
 }
 
 impl Default for TimeConfig {
@@ -103,17 +111,19 @@ impl Default for TimeConfig {
         Self {
             steps: 20,
             dt: Seconds::micro(1.7),
+            interpolation: 1,
+            between: Interpolation::Hold,
         }
     }
 }
 
 impl TimeConfig {
-    /// The grid of recordings.
+    /// The grid of the learner, and so of recordings.
     #[must_use]
     pub fn grid(&self) -> TimeGrid {
         TimeGrid {
-            steps: self.steps,
-            dt: self.dt,
+            steps: self.steps * self.interpolation,
+            dt: self.dt / self.interpolation as f64,
         }
     }
 }

@@ -242,3 +242,22 @@ fn a_folder_that_cannot_be_written_is_said() {
     }
     fail(train(at, "closed/run", &["--epochs", "1"]), &["closed"]);
 }
+
+#[test]
+fn images_that_cannot_be_augmented_are_refused_before_there_is_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let flags = ["--rotation", "15", "--set", "encoder.reduction.side=28"];
+    let mut command = bss2(at);
+    command.args([
+        "train",
+        "mnist",
+        "--out",
+        "run",
+        "--set",
+        "data.set=generated",
+    ]);
+    command.args(["--substrate", "software"]).args(flags);
+    fail(command, &["augmentation", "larger than 28 x 28"]);
+    assert!(!at.join("run").exists());
+}

@@ -79,7 +79,7 @@ fn killed_many_times_it_ends_bit_equal() {
     assert!(said.contains("epoch 12/12"), "{said}");
     assert_same(at, "whole", "cut");
     // Nothing half-written is left.
-    assert_eq!(fs::read_dir(at.join("cut")).unwrap().count(), 5);
+    assert_eq!(fs::read_dir(at.join("cut")).unwrap().count(), 6);
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn a_run_folder_is_complete_and_its_configuration_repeats_it() {
         .collect();
     names.sort();
     let expected = [
+        ".lock",
         "best.ckpt",
         "config.toml",
         "last.ckpt",
