@@ -27,6 +27,7 @@ impl Experiment {
         let ideal = MismatchProfile::ideal();
         let profile = MismatchProfile {
             noise: ideal.noise,
+            capmem: ideal.capmem,
             within: crate::CellSpread {
                 shift: 0.0,
                 tau_syn: 0.03,

@@ -275,6 +275,12 @@ pub(crate) fn code_of_effective_bias(effective: f64) -> f64 {
     }
 }
 
+/// Volts per code of a potential cell, at the cell: 1.8 V full scale.
+///
+/// # Source
+/// Hardware fact sheet, section 7.
+pub(crate) const CELL_VOLTS_PER_CODE: f64 = 1.8 / 1022.0;
+
 /// Volts per code of a potential cell, referred to the membrane: 2.4 codes move
 /// the CADC by one.
 ///

@@ -10,6 +10,7 @@ use crate::mismatch::CELLS;
 use crate::neuron::adex::Terms;
 use crate::profile::MismatchProfile;
 use crate::terms::{self, AdaptationConfig};
+use crate::trial::refresh_volts;
 
 /// Full scale of the adjustable membrane capacitor, farads.
 ///
@@ -253,6 +254,9 @@ pub(crate) struct CircuitParameters {
     pub(crate) capacitance: f64,
     /// Amperes onto the membrane that flow without any event.
     pub(crate) standing_current: f64,
+    /// Standard deviation of what drives the membrane at rest, amperes, at a
+    /// refresh of the cells.
+    pub(crate) standing_sd: f64,
     /// `[excitatory, inhibitory]`, seconds.
     pub(crate) tau_syn: [f64; 2],
     /// Amperes at the peak of one event of weight 63, not negative.
@@ -321,6 +325,7 @@ impl CircuitParameters {
             OffsetCurrent::Positive => offset_current,
             OffsetCurrent::Negative => -offset_current,
         };
+        let mut standing_variance = 0.0;
         let (mut tau_syn, mut strength) = ([0.0; 2], [0.0; 2]);
         for (sign, (tau, gm, shift, direction)) in inputs.into_iter().enumerate() {
             tau_syn[sign] = TAU_NOMINAL / relative_bias(tau);
@@ -328,16 +333,22 @@ impl CircuitParameters {
                 let gain = relative_bias(gm);
                 strength[sign] = gain * nominal_slew() * nominal_capacitance;
                 let off = codes.get(shift) - f64::from(shift.nominal());
-                standing_current += direction * gain * off * SHIFT_VOLTS_PER_CODE * nominal_leak;
+                let per_code = gain * SHIFT_VOLTS_PER_CODE * nominal_leak;
+                standing_current += direction * per_code * off;
+                let refresh = profile.capmem.refresh_current * codes.get(shift);
+                standing_variance += (per_code * refresh).powi(2);
             }
         }
+        let g_leak = nominal_leak * relative_bias(Cell::IBiasLeak) * config.leak_scale.factor();
+        standing_variance += (g_leak * refresh_volts(&profile.capmem)).powi(2);
         Self {
             v_leak: potential(Cell::VLeak, NOMINAL_LEAK_LSB),
             v_reset: potential(Cell::VReset, NOMINAL_RESET_LSB),
             v_threshold: potential(Cell::VThreshold, NOMINAL_THRESHOLD_LSB),
-            g_leak: nominal_leak * relative_bias(Cell::IBiasLeak) * config.leak_scale.factor(),
+            g_leak,
             capacitance: membrane_capacitance(config.capacitance, profile),
             standing_current,
+            standing_sd: standing_variance.sqrt(),
             tau_syn,
             strength,
             terms: terms::of(config, potential, relative_bias),

@@ -1,11 +1,11 @@
 //! Every setting of the analog core of one chip.
 
 use bss2_event::random::{Address, Domain};
-use bss2_event::{NeuronCircuits, RangeError, RowMode, Seed, Site, SiteTable, Volts};
+use bss2_event::{NeuronCircuits, RangeError, RowMode, Seconds, Seed, Site, SiteTable, Volts};
 use serde::{Deserialize, Serialize};
 
-use crate::cadc::{Cadc, CadcSchedule};
-use crate::capmem::{CapMem, Cell};
+use crate::cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB};
+use crate::capmem::{CapMem, Cell, VOLTS_PER_CODE};
 use crate::circuit::{self, CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
@@ -118,6 +118,7 @@ pub struct AnalogCore {
     capmem: CapMem,
     cadc: Cadc,
     circuits: Vec<CircuitConfig>,
+    age: Seconds,
 }
 
 /// Steps that the shortest time constant lasts at least, for the expansion about
@@ -138,6 +139,7 @@ impl AnalogCore {
             capmem: CapMem::default(),
             cadc: Cadc::default(),
             circuits: vec![CircuitConfig::default(); Site::CIRCUITS],
+            age: Seconds::new(0.0),
         })
     }
 
@@ -195,12 +197,26 @@ impl AnalogCore {
         &mut self.circuits
     }
 
+    /// How long ago the potentials of the circuits were what their curves say.
+    #[must_use]
+    pub fn age(&self) -> Seconds {
+        self.age
+    }
+    /// Lets time pass: each potential drifts in a direction and at a rate of its own,
+    /// see [`NoiseProfile::drift`](crate::NoiseProfile::drift). Zero, the default, is
+    /// the moment of calibration.
+    pub fn set_age(&mut self, age: Seconds) {
+        self.age = age;
+    }
+
     /// What the codes of a circuit stand for: beside each code by the uncertainty of
-    /// its last write, through the curve of its cell. A cell that was not written
+    /// its last write, through the curve of its cell, plus its drift. A cell that was not written
     /// since the memory came up is exactly there.
     pub(crate) fn nominal_codes(&self, circuit: u16) -> NominalCodes {
         let address = Address::new(self.chip, Domain::CapMemWrite);
         let write = self.profile.capmem.write;
+        let drift = Address::new(self.chip, Domain::Drift);
+        let lsb = self.profile.noise.drift * self.age.get() / 3600.0;
         let curves = &self.pattern.curves[usize::from(circuit)];
         NominalCodes(Cell::ALL.map(|cell| {
             let code = f64::from(self.capmem.get(cell, circuit).get());
@@ -212,7 +228,13 @@ impl AnalogCore {
             } else {
                 0.0
             };
-            curves[cell as usize].at(code + beside)
+            let drift = if lsb > 0.0 && cell.is_potential() {
+                let rate = drift.element(circuit.into()).normal(cell as u32);
+                rate * lsb * VOLTS_PER_LSB / VOLTS_PER_CODE
+            } else {
+                0.0
+            };
+            curves[cell as usize].at(code + beside) + drift
         }))
     }
 
@@ -329,6 +351,7 @@ impl AnalogCore {
                 capacitance: 0.0,
                 standing_current: 0.0,
                 terms: Terms::NONE,
+                standing_sd: 0.0,
                 ..first
             },
             of,
@@ -392,6 +415,10 @@ impl AnalogCore {
             saturation: slew.map(|s| limit * s.max(1e-9)),
             refractory,
             noise: self.profile.noise.membrane.get(),
+            rest_sd: libm::hypot(
+                self.profile.noise.trial_leak * VOLTS_PER_LSB,
+                libm::hypot(first.standing_sd, second.standing_sd) / conductance,
+            ),
             cadc: self.cadc.transfer(&self.pattern, neuron.membrane),
             half: (neuron.membrane / 256) as u8,
             terms,

@@ -7,7 +7,7 @@ use crate::error::AnalogError;
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::observation::Observation;
-use crate::profile::{CadcSpread, MismatchProfile, NoiseProfile};
+use crate::profile::{CadcSpread, CapMemSpread, MismatchProfile, NoiseProfile};
 use crate::step::{self, Workspace};
 use crate::synapse::{L, SynapseTable};
 
@@ -64,6 +64,7 @@ pub(crate) struct Common {
     pub(crate) table: SynapseTable,
     pub(crate) noise: NoiseProfile,
     pub(crate) cadc: CadcSpread,
+    pub(crate) capmem: CapMemSpread,
     pub(crate) v_range: (f32, f32),
     pub(crate) integration: Integration,
     pub(crate) start: Start,
@@ -104,6 +105,7 @@ impl LoweredCore {
             table,
             noise: profile.noise,
             cadc: profile.cadc,
+            capmem: profile.capmem,
             v_range: if rail.is_finite() {
                 (0.0, rail)
             } else {

@@ -137,6 +137,12 @@ pub struct NoiseProfile {
     pub cadc_skew: Seconds,
     /// Delay of the spike comparator.
     pub comparator_delay: Seconds,
+    /// Standard deviation of the time of an event about that of its crossing,
+    /// within the step of the crossing.
+    pub spike_jitter: Seconds,
+    /// Standard deviation of how far the potentials of a circuit drift in an hour,
+    /// CADC codes.
+    pub drift: f64,
 }
 
 impl Default for SynapseSpread {
@@ -181,6 +187,8 @@ impl Default for NoiseProfile {
             cadc_start: Seconds::nano(200.0),
             cadc_skew: Seconds::nano(100.0),
             comparator_delay: Seconds::nano(20.0),
+            spike_jitter: Seconds::new(0.0),
+            drift: 0.0,
         }
     }
 }
@@ -263,6 +271,8 @@ impl MismatchProfile {
                 cadc_start: Seconds::new(0.0),
                 cadc_skew: Seconds::new(0.0),
                 comparator_delay: Seconds::new(0.0),
+                spike_jitter: Seconds::new(0.0),
+                drift: 0.0,
             },
             parasitic_capacitance: Farads::new(0.0),
             rail: Volts::new(f64::INFINITY),
@@ -326,6 +336,7 @@ impl MismatchProfile {
             ("noise.trial_threshold", n.trial_threshold, 20.0),
             ("noise.trial_strength", n.trial_strength, 0.3),
             ("noise.trial_tau", n.trial_tau, 0.1),
+            ("noise.drift", n.drift, 100.0),
         ] {
             RangeError::check(field, value, 0.0, max, "")?;
         }
@@ -339,6 +350,7 @@ impl MismatchProfile {
             ("noise.cadc_start", n.cadc_start, 1.0),
             ("noise.cadc_skew", n.cadc_skew, 0.5),
             ("noise.comparator_delay", n.comparator_delay, 1.0),
+            ("noise.spike_jitter", n.spike_jitter, 0.1),
         ] {
             RangeError::check(field, time.as_micro(), 0.0, max, "us")?;
         }

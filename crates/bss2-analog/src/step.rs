@@ -42,6 +42,8 @@ pub(crate) struct Buffers<const G: usize> {
     nodes: Vec<Node<G>>,
     /// Crossings of this step: (microseconds from its beginning, lane).
     crossings: Vec<(f32, u16)>,
+    /// The same in the order in which their events are sent.
+    sent: Vec<(f32, u16)>,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
 }
@@ -87,6 +89,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
     let noise = draws(Domain::MembraneNoise);
     let noisy = common.noise.membrane.get() > 0.0;
     let delay = common.noise.comparator_delay.as_micro() as f32;
+    let jitter = common.noise.spike_jitter.as_micro() as f32;
     let mut sampler = Sampler::new(common, draws(Domain::CadcTiming));
     let steps = (sampler.last_time() / h) as usize + 1;
     observation.spikes.clear();
@@ -102,11 +105,9 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         for (block, c) in blocks.iter().enumerate() {
             buffers.advance::<SNAP>(common, c, block, step, delay, noisy);
         }
-        buffers
-            .crossings
-            .sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        for i in 0..buffers.crossings.len() {
-            let (at, neuron) = buffers.crossings[i];
+        buffers.send(draws(Domain::SpikeJitter), jitter, index, h as f32);
+        for i in 0..buffers.sent.len() {
+            let (at, neuron) = buffers.sent[i];
             let time = (step.start() + f64::from(at) + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });
             if let Some(arrival) = recurrence(neuron, time) {
@@ -242,6 +243,22 @@ impl<const G: usize> Buffers<G> {
         self.events.clear();
     }
 
+    /// Orders the crossings of a step by the times of their events, which stay
+    /// within the step so that those of all steps are in order.
+    #[inline(always)]
+    fn send(&mut self, address: Address, jitter: f32, step: usize, h: f32) {
+        self.sent.clear();
+        self.sent.extend_from_slice(&self.crossings);
+        if jitter > 0.0 {
+            for (at, neuron) in &mut self.sent {
+                let z = address.element((*neuron).into()).normal(step as u32);
+                *at = (*at + jitter * z as f32).clamp(0.0, h);
+            }
+        }
+        self.sent
+            .sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    }
+
     /// Sums the events of a step on a block; says whether there are any. If
     /// not, the sums stay as they were.
     #[inline(always)]
@@ -315,7 +332,7 @@ impl<const G: usize> Buffers<G> {
             trial: &self.trials[block],
             drive: &self.drive,
             kick: &kick,
-            v_reset: &c.v_reset,
+            v_reset: &self.trials[block].v_reset,
             held_until: &self.held_until[block],
             low,
             high,
@@ -383,7 +400,7 @@ impl<const G: usize> Buffers<G> {
             let old = &self.before[block];
             let neuron: LocalNeuron<G> = LocalNeuron {
                 v_rest: t.v_rest[l],
-                v_reset: c.v_reset[l],
+                v_reset: t.v_reset[l],
                 v_threshold: t.v_threshold[l],
                 inverse_tau_mem: c.inverse_tau_mem[l],
                 inverse_tau_syn: std::array::from_fn(|g| c.inverse_tau_syn[g][l]),

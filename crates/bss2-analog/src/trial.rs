@@ -1,11 +1,13 @@
 //! One sample's own coefficients and the state it begins with.
 
-use bss2_event::random::Address;
+use bss2_event::random::{Address, LANES};
 
 use crate::cadc::VOLTS_PER_LSB;
+use crate::capmem::{CELL_VOLTS_PER_CODE, VOLTS_PER_CODE};
 use crate::lowered::{Common, Start};
 use crate::neuron::lif::{BlockState, Lanes, LifBlock};
-use crate::noise::fill_normals;
+use crate::noise::{BYTE_MEAN, BYTE_SD, fill_normals};
+use crate::profile::CapMemSpread;
 use crate::synapse::L;
 
 /// Coefficients of one sample: those of the chip with trial-to-trial variation.
@@ -16,6 +18,7 @@ pub(crate) struct Trial<const G: usize> {
     pub(crate) saturation: [Lanes; G],
     pub(crate) v_decay: Lanes,
     pub(crate) v_rest: Lanes,
+    pub(crate) v_reset: Lanes,
     pub(crate) v_threshold: Lanes,
     pub(crate) v_attention: Lanes,
 }
@@ -36,13 +39,20 @@ pub(crate) fn draw<const G: usize>(
         saturation: c.saturation,
         v_decay: c.v_decay,
         v_rest: c.v_rest,
+        v_reset: c.v_reset,
         v_threshold: c.v_threshold,
         v_attention: c.v_attention,
     }));
     let n = &common.noise;
-    let spreads = [
-        n.trial_leak * VOLTS_PER_LSB,
+    // The refresh of one cell; the rest is moved by that of several, see `LifBlock`.
+    let threshold = libm::hypot(
         n.trial_threshold * VOLTS_PER_LSB,
+        refresh_volts(&common.capmem),
+    );
+    let rests = blocks.iter().any(|c| c.rest_sd != [0.0; L]);
+    let spreads = [
+        f64::from(u8::from(rests)),
+        threshold,
         n.trial_strength,
         n.trial_tau,
     ];
@@ -55,6 +65,7 @@ pub(crate) fn draw<const G: usize>(
             vary(t, c, what, spread as f32, z);
         }
     }
+    refresh(common, blocks, address, trials);
 }
 
 #[inline(always)]
@@ -62,7 +73,7 @@ fn vary<const G: usize>(t: &mut Trial<G>, c: &LifBlock<G>, what: usize, spread: 
     for l in 0..L {
         let deviation = spread * z[l];
         match what {
-            0 => t.v_rest[l] += deviation,
+            0 => t.v_rest[l] += c.rest_sd[l] * z[l],
             1 => {
                 t.v_threshold[l] += deviation;
                 t.v_attention[l] += deviation;
@@ -77,6 +88,58 @@ fn vary<const G: usize>(t: &mut Trial<G>, c: &LifBlock<G>, what: usize, spread: 
                 for g in 0..G {
                     t.decay[g][l] += deviation * c.decay_slope[g][l];
                     t.kappa[g][l] += deviation * c.kappa_slope[g][l];
+                }
+            }
+        }
+    }
+}
+
+/// Standard deviation of a potential cell at a refresh, volts at the membrane.
+pub(crate) fn refresh_volts(capmem: &CapMemSpread) -> f64 {
+    capmem.refresh_voltage.get() / CELL_VOLTS_PER_CODE * VOLTS_PER_CODE
+}
+
+/// What the refresh of the parameter memory does to each input and to the reset:
+/// uniform bytes, four of each random word, since there are many and they are
+/// small. Words are those of steps 4 and on; lanes are served in the order of
+/// [`crate::noise`].
+#[inline(always)]
+fn refresh<const G: usize>(
+    common: &Common,
+    blocks: &[LifBlock<G>],
+    address: Address,
+    trials: &mut [Trial<G>],
+) {
+    let current = common.capmem.refresh_current as f32 / BYTE_SD;
+    let reset = refresh_volts(&common.capmem) as f32 / BYTE_SD;
+    if current == 0.0 && reset == 0.0 {
+        return;
+    }
+    let quarter = trials.len() * L / 4;
+    // Two for each input, the leak and the reset.
+    for draw in 0..(2 * G + 2).div_ceil(4) {
+        for e in (0..quarter).step_by(LANES) {
+            let words = address.element(e as u32).lanes(4 + draw as u32);
+            for (w, word) in words.iter().enumerate() {
+                let (block, first) = ((w * quarter + e) / L, (w * quarter + e) % L);
+                let (t, c) = (&mut trials[block], &blocks[block]);
+                for byte in 0..4 {
+                    let what = 4 * draw + byte;
+                    for i in 0..LANES {
+                        let l = first + i;
+                        let z = (word[i] >> (8 * byte) & 0xff) as i32 as f32 - BYTE_MEAN;
+                        if what < G {
+                            t.saturation[what][l] *= 1.0 + current * z;
+                        } else if what < 2 * G {
+                            let g = what - G;
+                            t.decay[g][l] += current * z * c.decay_slope[g][l];
+                            t.kappa[g][l] += current * z * c.kappa_slope[g][l];
+                        } else if what == 2 * G {
+                            t.v_decay[l] += current * z * c.v_decay_slope[l];
+                        } else if what == 2 * G + 1 {
+                            t.v_reset[l] += reset * z;
+                        }
+                    }
                 }
             }
         }
@@ -100,8 +163,8 @@ pub(crate) fn begin<const G: usize>(
         *w = c.terms.as_ref().map_or([0.0; L], |terms| terms.w_start);
     }
     if let Start::Held { until } = common.start {
-        for (state, c) in states.iter_mut().zip(blocks) {
-            state.v = c.v_reset;
+        for (state, t) in states.iter_mut().zip(trials) {
+            state.v = t.v_reset;
         }
         refractory_until.fill([until.as_micro() as f32; L]);
         return;
@@ -126,7 +189,7 @@ pub(crate) fn begin<const G: usize>(
         for l in 0..L {
             if rest[l] > t.v_threshold[l] {
                 let phase = address.element((block * L + l) as u32).uniform(1) as f32;
-                v[l] = c.v_reset[l] + phase * (t.v_threshold[l] - c.v_reset[l]).max(0.0);
+                v[l] = t.v_reset[l] + phase * (t.v_threshold[l] - t.v_reset[l]).max(0.0);
             }
         }
     }

@@ -50,6 +50,10 @@ pub enum Domain {
     InitialState = 20,
     /// Where a write to a parameter cell ends.
     CapMemWrite = 21,
+    /// Time of a spike's event about its crossing.
+    SpikeJitter = 22,
+    /// Slow drift of potentials.
+    Drift = 23,
     /// Background sources of the event fabric.
     Background = 32,
     /// Initial weights.
@@ -70,7 +74,7 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -85,6 +89,8 @@ impl Domain {
         Self::CadcTiming,
         Self::InitialState,
         Self::CapMemWrite,
+        Self::SpikeJitter,
+        Self::Drift,
         Self::Background,
         Self::WeightInit,
         Self::Dropout,

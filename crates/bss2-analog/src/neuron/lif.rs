@@ -41,6 +41,8 @@ pub(crate) struct LaneParameters {
     pub(crate) saturation: [f64; 4],
     pub(crate) refractory: f64,
     pub(crate) noise: f64,
+    /// Standard deviation of the resting potential from sample to sample, volts.
+    pub(crate) rest_sd: f64,
     /// Codes per volt and codes.
     pub(crate) cadc: (f64, f64),
     /// 0 or 1.
@@ -76,6 +78,8 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) noise: Lanes,
     /// Standard deviation of the membrane noise.
     pub(crate) noise_sd: Lanes,
+    /// Standard deviation of the rest from sample to sample.
+    pub(crate) rest_sd: Lanes,
     pub(crate) refractory: Lanes,
     pub(crate) inverse_tau_mem: Lanes,
     pub(crate) inverse_tau_syn: [Lanes; G],
@@ -134,6 +138,7 @@ impl<const G: usize> LifBlock<G> {
             v_attention: [f32::INFINITY; L],
             noise: zero,
             noise_sd: zero,
+            rest_sd: zero,
             refractory: zero,
             inverse_tau_mem: zero,
             inverse_tau_syn: zeros,
@@ -160,6 +165,7 @@ impl<const G: usize> LifBlock<G> {
         };
         self.noise[l] = (p.noise * (1.0 - b * b).sqrt()) as f32 / crate::noise::BYTE_SD;
         self.noise_sd[l] = p.noise as f32;
+        self.rest_sd[l] = p.rest_sd as f32;
         self.refractory[l] = p.refractory as f32;
         self.inverse_tau_mem[l] = (1.0 / p.tau_mem) as f32;
         self.cadc_scale[l] = p.cadc.0 as f32;

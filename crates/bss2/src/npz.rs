@@ -1,0 +1,298 @@
+//! Plain arrays of numbers in an npz archive. Nothing that a file says is trusted:
+//! its arrays are small, and pickled objects are never read.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use npyz::npz::{NpzArchive, file_name_from_array_name};
+use npyz::{DType, NpyFile, Order, TypeChar};
+use thiserror::Error;
+
+/// Most bytes that an array may have.
+const LIMIT: u64 = 1 << 20;
+
+/// Why an archive, or an array in it, cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NpzError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no archive, or a part of one.
+    #[error("{path} is no whole npz archive: {reason}")]
+    NoArchive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An array is needed and not there.
+    #[error("{path} has no array {array}{}", left_out(pickled))]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Its name, or names.
+        array: String,
+        /// Arrays of the file that are pickled objects.
+        pickled: Vec<String>,
+    },
+    /// An array is a pickled object.
+    #[error("{path}: {array} holds pickled Python objects, which are never read; save plain arrays")]
+    Pickled {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        array: String,
+    },
+    /// An array is not what is needed of it.
+    #[error("{path}: {array} {found}, needed is {needed}")]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// The array, or one entry of it.
+        array: String,
+        /// What it is.
+        found: String,
+        /// What it should be.
+        needed: String,
+    },
+}
+
+fn left_out(pickled: &[String]) -> String {
+    if pickled.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; {} in it hold pickled Python objects, which are never read: save the codes as plain arrays",
+        pickled.join(", ")
+    )
+}
+
+/// An open archive.
+pub struct Npz {
+    path: PathBuf,
+    archive: NpzArchive<BufReader<File>>,
+}
+
+impl std::fmt::Debug for Npz {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Npz").field(&self.path).finish()
+    }
+}
+
+impl Npz {
+    /// Opens an archive.
+    ///
+    /// # Errors
+    /// [`NpzError::Io`], [`NpzError::NoArchive`].
+    pub fn open(path: &Path) -> Result<Self, NpzError> {
+        let path = path.to_owned();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(source) => return Err(NpzError::Io { path, source }),
+        };
+        match NpzArchive::new(BufReader::new(file)) {
+            Ok(archive) => Ok(Self { path, archive }),
+            Err(error) => Err(NpzError::NoArchive {
+                path,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// Names of all arrays, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.archive.array_names().map(str::to_owned).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Names of the arrays that are pickled objects.
+    pub fn pickled(&mut self) -> Vec<String> {
+        let mut names = self.names();
+        names.retain(|name| matches!(self.array(name), Err(NpzError::Pickled { .. })));
+        names
+    }
+
+    /// Whole numbers of an array of the given shape, in C order; under the first of
+    /// several names that exists, or nothing.
+    ///
+    /// # Errors
+    /// [`NpzError`]: a pickled or damaged array, another shape, other numbers.
+    pub fn integers(
+        &mut self,
+        names: &[&str],
+        shape: &[u64],
+    ) -> Result<Option<Vec<i64>>, NpzError> {
+        let Some(name) = self.first_of(names) else {
+            return Ok(None);
+        };
+        let array = self.array(&name)?;
+        if array.shape != shape {
+            let found = format!("has shape {:?}", array.shape);
+            return Err(self.unfit(&name, &found, &format!("{shape:?}")));
+        }
+        match array.values {
+            Values::Integers(values) => Ok(Some(values)),
+            Values::Floats(_) => Err(self.unfit(
+                &name,
+                &format!("holds numbers of type {}", array.dtype),
+                "a type of whole numbers",
+            )),
+        }
+    }
+
+    /// A single number, whole or not, if an array of the name exists.
+    ///
+    /// # Errors
+    /// As [`Npz::integers`].
+    pub fn scalar(&mut self, name: &str) -> Result<Option<f64>, NpzError> {
+        let Some(name) = self.first_of(&[name]) else {
+            return Ok(None);
+        };
+        let array = self.array(&name)?;
+        let values = match array.values {
+            Values::Integers(values) => values.into_iter().map(|v| v as f64).collect(),
+            Values::Floats(values) => values,
+        };
+        match values[..] {
+            [value] => Ok(Some(value)),
+            _ => {
+                let found = format!("has shape {:?}", array.shape);
+                Err(self.unfit(&name, &found, "a single number"))
+            }
+        }
+    }
+
+    /// The error of an array, or an entry of one, that does not fit.
+    #[must_use]
+    pub fn unfit(&self, array: &str, found: &str, needed: &str) -> NpzError {
+        NpzError::Unfit {
+            path: self.path.clone(),
+            array: array.to_owned(),
+            found: found.to_owned(),
+            needed: needed.to_owned(),
+        }
+    }
+
+    /// The error of an array that is needed and not there.
+    pub fn missing(&mut self, names: &[&str]) -> NpzError {
+        NpzError::Missing {
+            array: names.join(" or "),
+            pickled: self.pickled(),
+            path: self.path.clone(),
+        }
+    }
+
+    fn first_of(&self, names: &[&str]) -> Option<String> {
+        let there = self.names();
+        let name = names.iter().find(|name| there.iter().any(|t| t == *name))?;
+        Some((*name).to_owned())
+    }
+
+    fn array(&mut self, name: &str) -> Result<Array, NpzError> {
+        let path = self.path.clone();
+        let damaged = |reason: String| NpzError::Unfit {
+            path: path.clone(),
+            array: name.to_owned(),
+            found: format!("is damaged ({reason})"),
+            needed: "a whole array".to_owned(),
+        };
+        let mut bytes = Vec::new();
+        self.archive
+            .zip_archive()
+            .by_name(&file_name_from_array_name(name))
+            .map_err(|error| damaged(error.to_string()))?
+            .take(LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| damaged(error.to_string()))?;
+        check_header(&bytes).map_err(|reason| damaged(reason.to_owned()))?;
+        let array = NpyFile::new(&bytes[..]).map_err(|error| damaged(error.to_string()))?;
+        if array.header().uses_pickled_array() {
+            return Err(NpzError::Pickled {
+                path,
+                array: name.to_owned(),
+            });
+        }
+        Array::read(array).map_err(damaged)
+    }
+}
+
+/// Refuses what the reader of arrays would stumble over: sizes beyond any of ours.
+fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
+    if bytes.len() as u64 > LIMIT {
+        return Err("more than a million bytes");
+    }
+    if bytes.len() < 10 || !bytes.starts_with(b"\x93NUMPY\x01") {
+        return Err("no array of version 1");
+    }
+    let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = bytes.get(10..10 + length).ok_or("its header is cut off")?;
+    // Every number of the header: those of the shape, and the bytes of the type.
+    let product = String::from_utf8_lossy(header)
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| digits.parse().unwrap_or(u64::MAX))
+        .fold(1, u64::saturating_mul);
+    if product > LIMIT {
+        return Err("more than a million bytes");
+    }
+    Ok(())
+}
+
+enum Values {
+    Integers(Vec<i64>),
+    Floats(Vec<f64>),
+}
+
+struct Array {
+    shape: Vec<u64>,
+    dtype: String,
+    values: Values,
+}
+
+impl Array {
+    fn read(array: NpyFile<&[u8]>) -> Result<Self, String> {
+        let DType::Plain(of) = array.dtype() else {
+            return Err("not of plain numbers".to_owned());
+        };
+        if array.order() == Order::Fortran && array.shape().len() > 1 {
+            return Err("in Fortran order".to_owned());
+        }
+        let (shape, dtype) = (array.shape().to_vec(), of.to_string());
+        macro_rules! read {
+            ($number:ty) => {
+                array
+                    .into_vec::<$number>()
+                    .map_err(|error| error.to_string())?
+                    .into_iter()
+            };
+        }
+        let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let values = match (of.type_char(), of.size_field()) {
+            (TypeChar::Int, 1) => Values::Integers(read!(i8).map(i64::from).collect()),
+            (TypeChar::Int, 2) => Values::Integers(read!(i16).map(i64::from).collect()),
+            (TypeChar::Int, 4) => Values::Integers(read!(i32).map(i64::from).collect()),
+            (TypeChar::Int, 8) => Values::Integers(read!(i64).collect()),
+            (TypeChar::Uint, 1) => Values::Integers(read!(u8).map(i64::from).collect()),
+            (TypeChar::Uint, 2) => Values::Integers(read!(u16).map(i64::from).collect()),
+            (TypeChar::Uint, 4) => Values::Integers(read!(u32).map(i64::from).collect()),
+            (TypeChar::Uint, 8) => Values::Integers(read!(u64).map(whole).collect()),
+            (TypeChar::Float, 4) => Values::Floats(read!(f32).map(f64::from).collect()),
+            (TypeChar::Float, 8) => Values::Floats(read!(f64).collect()),
+            _ => return Err(format!("of type {dtype}, not of numbers")),
+        };
+        Ok(Self {
+            shape,
+            dtype,
+            values,
+        })
+    }
+}
