@@ -30,7 +30,7 @@ pub struct MeasuredChip {
     /// Membrane capacitors, 0..=63.
     pub membrane_capacitance: Vec<u8>,
     /// Digital offsets of the 512 causal CADC channels; where they are not known
-    /// the channels stay as drawn.
+    /// the channels stay as drawn, with what corrects them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cadc_offset: Option<Vec<i8>>,
     /// What every circuit meets at these codes.
@@ -82,11 +82,16 @@ impl MeasuredChip {
     /// Turns a drawn chip into this one: what was measured replaces what was
     /// drawn, and the codes are as they were found.
     pub(crate) fn impose(&self, core: &mut AnalogCore) {
-        if let Some(offsets) = &self.cadc_offset {
-            for (channel, &offset) in offsets.iter().enumerate() {
-                core.pattern.correct_cadc(channel, offset);
-                core.cadc_mut().set_digital_offset(channel as u16, offset);
-            }
+        for channel in 0..Site::CIRCUITS {
+            let offset = match &self.cadc_offset {
+                Some(offsets) => {
+                    core.pattern.correct_cadc(channel, offsets[channel]);
+                    offsets[channel]
+                }
+                // The chip's owner had corrected what was drawn here.
+                None => core.pattern.cadc_correction(channel),
+            };
+            core.cadc_mut().set_digital_offset(channel as u16, offset);
         }
         for (&cell, codes) in &self.codes {
             for (circuit, &code) in codes.iter().enumerate() {
@@ -132,12 +137,20 @@ impl MeasuredChip {
     }
 }
 
+/// Code at which the channels of a calibrated CADC read alike.
+const MIDDLE: f64 = 128.0;
+
 impl FixedPattern {
     /// Makes a channel one that reads right at mid-range with a digital offset.
     fn correct_cadc(&mut self, channel: usize, digital_offset: i8) {
-        const MIDDLE: f64 = 128.0;
         self.cadc_offset[channel] =
             MIDDLE - MIDDLE * self.cadc_gain[channel] - f64::from(digital_offset);
+    }
+
+    /// The digital offset with which a channel reads right at mid-range.
+    fn cadc_correction(&self, channel: usize) -> i8 {
+        let error = MIDDLE * self.cadc_gain[channel] + self.cadc_offset[channel] - MIDDLE;
+        (-error).round().clamp(-128.0, 127.0) as i8
     }
 }
 

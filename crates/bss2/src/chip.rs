@@ -68,10 +68,11 @@ impl Chip {
             circuits_per_neuron: config.circuits_per_neuron,
             signed: true,
         })?;
-        let mut core = AnalogCore::new(config.profile.clone(), config.seed)?;
+        let mut core = config.core()?;
         let neurons = placement.circuits();
         let targets = ChipTargets::new(&config, neurons.len())?;
         let calibration = calibration::set_up(&mut core, neurons, &targets.of, &config, |_| ())?;
+        core.set_age(config.age);
         // The readout integrates only.
         for neuron in &neurons[shape.hidden..] {
             core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = false;

@@ -23,10 +23,8 @@ use crate::plot;
 /// as it was measured.
 #[derive(Debug, Clone)]
 pub struct ChipReport {
-    /// Seed of the chip.
-    pub chip: Seed,
-    /// Name of its mismatch profile.
-    pub profile: String,
+    /// The chip, for titles.
+    pub label: String,
     /// Targets of the decalibration that were drawn again.
     pub repeated: usize,
     /// Every quantity at the nominal codes, or at those of a saved calibration.
@@ -125,8 +123,7 @@ impl Bench {
     ) -> ChipReport {
         let config = self.chip.config();
         ChipReport {
-            chip: config.seed,
-            profile: config.profile.label(),
+            label: config.label(),
             repeated: self.chip.targets().repeated,
             before,
             calibration,
@@ -185,8 +182,7 @@ impl ChipReport {
         let (Some(calibration), Some(after)) = (&self.calibration, self.after()) else {
             return Ok(());
         };
-        let title = format!("chip {} ({})", self.chip.0, self.profile);
-        let figure = plot::calibration(&title, &self.before, after)?;
+        let figure = plot::calibration(&self.label, &self.before, after)?;
         let failed = |path: &Path, error: std::io::Error| ChipError::File {
             path: path.to_owned(),
             reason: error.to_string(),

@@ -3,6 +3,7 @@
 mod chip;
 mod data;
 mod eval;
+mod import;
 mod progress;
 mod train;
 
@@ -69,6 +70,9 @@ struct ChipFlags {
     /// Mismatch of the chip: ideal, cube66, or a TOML file.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// A measured chip: a TOML file that `bss2 chip import` wrote.
+    #[arg(long, value_name = "FILE")]
+    chip: Option<PathBuf>,
     /// TOML file with targets neuron by neuron: lists such as threshold = [...].
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
@@ -90,6 +94,7 @@ impl ChipFlags {
         add("--chip-seed", "chip.seed", seed);
         let profile = self.profile.clone().map(Into::into);
         add("--profile", "chip.profile", profile);
+        add("--chip", "chip.measured", self.chip.as_deref().map(text));
         add(
             "--targets",
             "chip.targets_file",

@@ -73,9 +73,7 @@ impl Experiment {
     pub fn place(&self) -> String {
         match self.substrate {
             SubstrateKind::Software => "software".into(),
-            SubstrateKind::Chip => {
-                format!("chip {} ({})", self.chip.seed.0, self.chip.profile.label())
-            }
+            SubstrateKind::Chip => self.chip.label(),
         }
     }
 }

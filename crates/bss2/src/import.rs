@@ -65,7 +65,10 @@ pub fn read(path: &Path, name: &str) -> Result<Imported, NpzError> {
         let found = found.ok_or_else(|| npz.missing(&names))?;
         let max = CapMemCode::MAX.get().into();
         let found = within(&npz, names[0], found, 0, max)?;
-        codes.insert(cell, found.into_iter().map(CapMemCode::saturating).collect());
+        codes.insert(
+            cell,
+            found.into_iter().map(CapMemCode::saturating).collect(),
+        );
     }
     let mut assumed = Vec::new();
     let membrane_capacitance = match npz.integers(&[CAPACITANCE], &[512])? {
@@ -98,7 +101,11 @@ pub fn read(path: &Path, name: &str) -> Result<Imported, NpzError> {
         targets: targets(&mut npz, &mut assumed)?,
     };
     if let Err(error) = chip.validate() {
-        return Err(npz.unfit("a target", &format!("is wrong ({error})"), "one in its range"));
+        return Err(npz.unfit(
+            "a target",
+            &format!("is wrong ({error})"),
+            "one in its range",
+        ));
     }
     Ok(Imported {
         chip,

@@ -43,7 +43,9 @@ pub enum NpzError {
         pickled: Vec<String>,
     },
     /// An array is a pickled object.
-    #[error("{path}: {array} holds pickled Python objects, which are never read; save plain arrays")]
+    #[error(
+        "{path}: {array} holds pickled Python objects, which are never read; save plain arrays"
+    )]
     Pickled {
         /// The file.
         path: PathBuf,

@@ -33,6 +33,7 @@ const LEAKY: LaneParameters = LaneParameters {
     saturation: [1e6; 4],
     refractory: 2.0,
     noise: 0.0,
+    rest_sd: 0.0,
     cadc: (1.0, 0.0),
     half: 0,
     terms: Terms::NONE,

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bss2_analog::calib::{CalibrationConfig, Decalibration, NeuronTargets};
-use bss2_analog::{AnalogError, Grid, Integration, MismatchProfile, PowerConfig};
+use bss2_analog::{
+    AnalogCore, AnalogError, Grid, Integration, MeasuredChip, MismatchProfile, PowerConfig,
+};
 use bss2_event::{Fault, RangeError, Seconds, Seed};
 use bss2_learn::{QuantiseConfig, TraceScale};
 use bss2_routing::FabricTiming;
@@ -19,6 +21,13 @@ pub struct ChipConfig {
     pub noise_seed: Seed,
     /// How chips of this kind deviate, and what noise they make.
     pub profile: MismatchProfile,
+    /// The neurons of a measured chip in place of drawn ones, at the codes that were
+    /// found for it. In a file or an assignment the path of a file that `bss2 chip
+    /// import` wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredChip>,
+    /// Time that has passed since the chip was calibrated.
+    pub age: Seconds,
     /// Circuits that make a neuron: 2 give 256 neurons with 256 signed inputs,
     /// 1 gives 512 with 128.
     pub circuits_per_neuron: usize,
@@ -73,6 +82,25 @@ pub struct ChipConfig {
 }
 
 impl ChipConfig {
+    /// The chip for titles: `chip 3 (cube66)`, or the name of a measured one.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let name = match &self.measured {
+            Some(measured) => measured.name.clone(),
+            None => self.seed.0.to_string(),
+        };
+        format!("chip {name} ({})", self.profile.label())
+    }
+
+    /// The chip as it comes: drawn at nominal codes, or as it was measured.
+    pub(super) fn core(&self) -> Result<AnalogCore, AnalogError> {
+        let profile = self.profile.clone();
+        match &self.measured {
+            Some(measured) => AnalogCore::measured(profile, self.seed, measured),
+            None => AnalogCore::new(profile, self.seed),
+        }
+    }
+
     /// The saved calibration to use, if there is one.
     pub(crate) fn calibration_file(&self) -> Option<&Path> {
         let file = self.calibration_file.as_deref();
@@ -135,6 +163,7 @@ impl ChipConfig {
                 "us",
             ),
             number("membrane_at_spike", self.membrane_at_spike.into(), 0.0, 2.0),
+            RangeError::check("age", self.age.get(), 0.0, 1e8, "s"),
             RangeError::check("trace.full_scale", trace.full_scale.get(), 0.1, 10.0, "V"),
             RangeError::check("trace.swing", trace.swing.get(), 0.01, 10.0, "V"),
         ];
@@ -160,6 +189,8 @@ impl Default for ChipConfig {
             seed: Seed(0),
             noise_seed: Seed(0),
             profile: MismatchProfile::cube66(),
+            measured: None,
+            age: Seconds::new(0.0),
             circuits_per_neuron: 2,
             calibrated: true,
             targets: NeuronTargets::default(),

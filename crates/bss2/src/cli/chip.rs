@@ -12,6 +12,7 @@ use crate::chip_report::{self, ChipReport};
 use crate::config::{self, Assignment, Experiment};
 use crate::power_report::{self, ImageLoad};
 
+use super::import::{self, ImportArguments};
 use super::{CalibrationFlag, ChipFlags};
 
 /// What is done with a chip.
@@ -25,6 +26,8 @@ pub(super) enum Task {
     Spread(SpreadArguments),
     /// Power by part, and energy per image.
     Power(PowerArguments),
+    /// Make a chip of the calibration of a real one.
+    Import(ImportArguments),
 }
 
 /// A chip, and any other key of the configuration.
@@ -109,15 +112,15 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
             print!("{}", spread.into_diagnostic()?.table());
         }
         Task::Power(arguments) => power(&arguments)?,
+        Task::Import(arguments) => import::run(&arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn introduce(report: &ChipReport) {
     println!(
-        "chip {} ({}): 512 neuron circuits, 2 x 256 x 256 synapses; {} neurons measured",
-        report.chip.0,
-        report.profile,
+        "{}: 512 neuron circuits, 2 x 256 x 256 synapses; {} neurons measured",
+        report.label,
         report
             .before
             .quantities

@@ -51,16 +51,22 @@ pub(super) fn run(arguments: &ImportArguments) -> miette::Result<()> {
 
 /// Mean, spread and range of each cell's codes.
 fn table(imported: &Imported) -> String {
-    let mut text = format!("{:<24} {:>7} {:>7} {:>5} {:>5}\n", "cell", "mean", "sd", "min", "max");
+    let mut text = format!(
+        "{:<24} {:>7} {:>7} {:>5} {:>5}\n",
+        "cell", "mean", "sd", "min", "max"
+    );
     for (cell, codes) in &imported.chip.codes {
         let codes: Vec<f64> = codes.iter().map(|code| code.get().into()).collect();
         let n = codes.len() as f64;
         let mean = codes.iter().sum::<f64>() / n;
         let sd = (codes.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / n).sqrt();
-        let (min, max) = codes
-            .iter()
-            .fold((f64::MAX, f64::MIN), |(low, high), &c| (low.min(c), high.max(c)));
-        text += &format!("{:<24} {mean:>7.1} {sd:>7.1} {min:>5} {max:>5}\n", cell.to_string());
+        let (min, max) = codes.iter().fold((f64::MAX, f64::MIN), |(low, high), &c| {
+            (low.min(c), high.max(c))
+        });
+        text += &format!(
+            "{:<24} {mean:>7.1} {sd:>7.1} {min:>5} {max:>5}\n",
+            cell.to_string()
+        );
     }
     text
 }

@@ -61,8 +61,24 @@ fn flatten(prefix: &str, table: &toml::Table, out: &mut Vec<(String, String)>) {
         };
         match value {
             toml::Value::Table(inner) => flatten(&path, inner, out),
-            value => out.push((path, value.to_string())),
+            value => out.push((path, abridged(value))),
         }
+    }
+}
+
+/// A value as text; of long lists the beginning and a checksum, which differs
+/// where they do.
+fn abridged(value: &toml::Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) if value.is_array() => {
+            format!(
+                "{}... (CRC {:08x})",
+                &text[..end],
+                crc32fast::hash(text.as_bytes())
+            )
+        }
+        _ => text,
     }
 }
 

@@ -1,35 +1,57 @@
-//! Mismatch profiles by name: `chip.profile = "ideal"` stands for the whole table.
+//! Parts of a chip by name: `chip.profile = "ideal"` and `chip.measured = "FILE"`
+//! stand for whole tables, so that a run folder needs no other file.
 
 use std::fs;
 use std::path::Path;
 
-use bss2_analog::MismatchProfile;
+use bss2_analog::{AnalogError, MeasuredChip, MismatchProfile};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// Replaces the name of a profile, or the path of a file that holds one, by the
-/// profile itself. Whether there was a name.
+/// Replaces the name of a profile and the paths of files that hold a profile or a
+/// measured chip by what they stand for. Whether there was any.
 ///
 /// # Errors
-/// What is wrong with the name or the file.
+/// What is wrong with a name or a file.
 pub(super) fn expand(table: &mut toml::Table) -> Result<bool, String> {
-    let chip = table.get_mut("chip").and_then(toml::Value::as_table_mut);
-    let Some(value) = chip.and_then(|chip| chip.get_mut("profile")) else {
+    let Some(chip) = table.get_mut("chip").and_then(toml::Value::as_table_mut) else {
+        return Ok(false);
+    };
+    let profile = replace(chip, "profile", |name| {
+        if Path::new(name).extension().is_some_and(|end| end == "toml") {
+            read(name, MismatchProfile::validate)
+        } else {
+            MismatchProfile::named(name).map_err(|error| error.to_string())
+        }
+    })?;
+    let measured = replace(chip, "measured", |path| read(path, MeasuredChip::validate))?;
+    Ok(profile || measured)
+}
+
+fn replace<T: Serialize>(
+    chip: &mut toml::Table,
+    key: &str,
+    of: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<bool, String> {
+    let Some(value) = chip.get_mut(key) else {
         return Ok(false);
     };
     let Some(name) = value.as_str() else {
         return Ok(false);
     };
-    let profile = if Path::new(name).extension().is_some_and(|end| end == "toml") {
-        read(name)?
-    } else {
-        MismatchProfile::named(name).map_err(|error| error.to_string())?
-    };
-    *value = toml::Value::try_from(profile).map_err(|error| error.to_string())?;
+    *value = toml::Value::try_from(of(name)?).map_err(|error| error.to_string())?;
     Ok(true)
 }
 
-fn read(path: &str) -> Result<MismatchProfile, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    toml::from_str(&text).map_err(|error| format!("{path}: {error}"))
+fn read<T: DeserializeOwned>(
+    path: &str,
+    validate: impl FnOnce(&T) -> Result<(), AnalogError>,
+) -> Result<T, String> {
+    let named = |error: &dyn std::fmt::Display| format!("{path}: {error}");
+    let text = fs::read_to_string(path).map_err(|error| named(&error))?;
+    let part = toml::from_str(&text).map_err(|error| named(&error))?;
+    validate(&part).map_err(|error| named(&error))?;
+    Ok(part)
 }
 
 #[cfg(test)]

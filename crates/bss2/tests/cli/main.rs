@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod chip;
+mod import;
 mod resume;
 mod support;
 mod train;
