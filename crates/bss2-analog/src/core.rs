@@ -119,6 +119,8 @@ pub struct AnalogCore {
     cadc: Cadc,
     circuits: Vec<CircuitConfig>,
     age: Seconds,
+    /// Name of the measured chip whose neurons these are.
+    measured: Option<String>,
 }
 
 /// Steps that the shortest time constant lasts at least, for the expansion about
@@ -140,6 +142,7 @@ impl AnalogCore {
             cadc: Cadc::default(),
             circuits: vec![CircuitConfig::default(); Site::CIRCUITS],
             age: Seconds::new(0.0),
+            measured: None,
         })
     }
 
@@ -156,6 +159,7 @@ impl AnalogCore {
         measured.validate()?;
         let mut core = Self::new(profile, chip)?;
         measured.impose(&mut core);
+        core.measured = Some(measured.name.clone());
         Ok(core)
     }
 
@@ -197,6 +201,11 @@ impl AnalogCore {
         &mut self.circuits
     }
 
+    /// Name of the measured chip whose neurons these are, if they were not drawn.
+    #[must_use]
+    pub fn measured_chip(&self) -> Option<&str> {
+        self.measured.as_deref()
+    }
     /// How long ago the potentials of the circuits were what their curves say.
     #[must_use]
     pub fn age(&self) -> Seconds {

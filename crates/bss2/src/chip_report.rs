@@ -9,7 +9,7 @@ use std::path::Path;
 
 use bss2_analog::AnalogCore;
 use bss2_analog::calib::{self, CalibrationReport, Measured, SavedCalibration};
-use bss2_event::{NeuronCircuits, Seed};
+use bss2_event::NeuronCircuits;
 use bss2_learn::NetworkShape;
 
 use crate::chip::calibration::{save, set_up};

@@ -116,24 +116,35 @@ pub fn read(path: &Path, name: &str) -> Result<Imported, NpzError> {
 
 fn targets(npz: &mut Npz, assumed: &mut Vec<String>) -> Result<NeuronTargets, NpzError> {
     let default = NeuronTargets::default();
-    let mut target = |array: &str, default: f64| {
+    let mut target = |array: &str, default: f64| -> Result<f64, NpzError> {
         Ok(npz.scalar(array)?.unwrap_or_else(|| {
             assumed.push(format!("{array} ({default})"));
             default
         }))
     };
+    let leak = target("target_leak", default.leak)?;
+    let reset = target("target_reset", default.reset)?;
+    let threshold = target("target_threshold", default.threshold)?;
+    let mut time = |array: &str, default: Seconds| -> Result<Seconds, NpzError> {
+        let microseconds = target(array, default.as_micro())?;
+        Ok(Seconds::micro(microseconds))
+    };
+    let tau_mem = time("target_tau_mem_us", default.tau_mem)?;
+    let tau_syn = time("target_tau_syn_us", default.tau_syn_exc)?;
+    let refractory = time("target_refractory_us", default.refractory)?;
+    // The library's target is the median code; 500 on the published chip.
+    let strength = target("target_i_synin_gm", PUBLISHED_GM)? / PUBLISHED_GM;
     Ok(NeuronTargets {
-        leak: target("target_leak", default.leak)?,
-        reset: target("target_reset", default.reset)?,
-        threshold: target("target_threshold", default.threshold)?,
-        tau_mem: Seconds::micro(target("target_tau_mem_us", default.tau_mem.as_micro())?),
-        tau_syn: Seconds::micro(target("target_tau_syn_us", default.tau_syn.as_micro())?),
-        refractory: Seconds::micro(target(
-            "target_refractory_us",
-            default.refractory.as_micro(),
-        )?),
-        // The library's target is the median code; 500 on the published chip.
-        strength: target("target_i_synin_gm", PUBLISHED_GM)? / PUBLISHED_GM,
+        leak,
+        reset,
+        threshold,
+        tau_mem,
+        tau_syn_exc: tau_syn,
+        tau_syn_inh: tau_syn,
+        refractory,
+        strength_exc: strength,
+        strength_inh: strength,
+        ..default
     })
 }
 

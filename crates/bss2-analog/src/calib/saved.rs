@@ -21,6 +21,9 @@ pub struct SavedCalibration {
     format: u32,
     /// The chip.
     chip: Seed,
+    /// Name of the measured chip whose neurons it has, if they were not drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    measured: Option<String>,
     /// `[neuron]`: circuit with the membrane.
     membranes: Vec<u16>,
     /// `[neuron]`: joined circuit; empty if there are none.
@@ -53,6 +56,7 @@ impl SavedCalibration {
         Self {
             format: Self::FORMAT,
             chip: core.chip(),
+            measured: core.measured_chip().map(str::to_owned),
             membranes: neurons.iter().map(|n| n.membrane).collect(),
             partners: neurons.iter().filter_map(|n| n.partner).collect(),
             cadc_offsets: (0..Site::CIRCUITS as u16)
@@ -112,6 +116,11 @@ impl SavedCalibration {
         if self.chip != core.chip() {
             let (was, asked) = (self.chip.0.to_string(), core.chip().0.to_string());
             return foreign("chip", was, asked);
+        }
+        if self.measured.as_deref() != core.measured_chip() {
+            let name = |chip: Option<&str>| chip.unwrap_or("none").to_owned();
+            let (was, asked) = (self.measured.as_deref(), core.measured_chip());
+            return foreign("measured chip", name(was), name(asked));
         }
         if self.profile != *core.profile() {
             let (was, asked) = (&self.profile.name, &core.profile().name);

@@ -95,6 +95,10 @@ fn an_imported_chip_is_calibrated_trained_on_and_kept_in_its_run() {
     assert!((mean - 80.0).abs() < 0.5 && sd < 1.0, "{leak}");
     let calibrated = chip(&[&["chip", "calibrate", "--out", "cal"], &trials[..]].concat());
     assert!(calibrated.contains("chip w7 (cube66)"), "{calibrated}");
+    // What was found for this chip is not for a drawn one.
+    let mut drawn = bss2(at);
+    drawn.args(["chip", "info", "--calibration", "cal/calibration.toml"]);
+    fail(drawn, &["measured chip", "w7"]);
 
     let small = [
         "train",
