@@ -7,7 +7,7 @@ use crate::cadc::VOLTS_PER_LSB;
 use crate::capmem::{Cell, VOLTS_PER_CODE, current, effective_bias};
 use crate::error::AnalogError;
 use crate::mismatch::CELLS;
-use crate::neuron::adex::Terms;
+use crate::neuron::terms::Terms;
 use crate::profile::MismatchProfile;
 use crate::terms::{self, AdaptationConfig};
 use crate::trial::refresh_volts;

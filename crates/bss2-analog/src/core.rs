@@ -11,8 +11,8 @@ use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
 use crate::measured::MeasuredChip;
 use crate::mismatch::FixedPattern;
-use crate::neuron::adex::Terms;
 use crate::neuron::lif::LaneParameters;
+use crate::neuron::terms::Terms;
 use crate::profile::MismatchProfile;
 use crate::synapse::SynapseTable;
 

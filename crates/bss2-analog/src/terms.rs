@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cadc::VOLTS_PER_LSB;
 use crate::capmem::Cell;
 use crate::circuit::{CircuitConfig, TAU_NOMINAL};
-use crate::neuron::adex::{Adaptation, Exponential, Reversal, Terms};
+use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 
 /// Switches of a circuit's adaptation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use super::{LEAKY, Setting, VAIN};
 use crate::Start;
-use crate::neuron::adex::Terms;
 use crate::neuron::lif::{LaneParameters, response};
+use crate::neuron::terms::Terms;
 
 /// The same neuron on both kernels.
 fn both(p: LaneParameters) -> [LaneParameters; 2] {

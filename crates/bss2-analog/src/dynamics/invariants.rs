@@ -4,8 +4,8 @@ use bss2_event::{CapMemCode, NeuronCircuits, RowMode, Seed, Site, SiteTable};
 use proptest::prelude::*;
 
 use super::{LEAKY, Setting, VAIN};
-use crate::neuron::adex::{Adaptation, Exponential, Reversal, Terms};
 use crate::neuron::lif::{LaneParameters, LifBlock};
+use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 use crate::{
     AdaptationConfig, AnalogCore, Cell, CircuitConfig, Integration, LeakScale, MismatchProfile,
     Network, Observation, OffsetCurrent, RunAddress, SYNAPSES, Workspace,

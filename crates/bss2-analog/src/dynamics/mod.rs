@@ -9,8 +9,8 @@ mod reference;
 use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, SiteTable};
 
 use crate::mismatch::FixedPattern;
-use crate::neuron::adex::Terms;
 use crate::neuron::lif::LaneParameters;
+use crate::neuron::terms::Terms;
 use crate::synapse::SynapseTable;
 use crate::{
     CadcSchedule, Integration, LoweredCore, MismatchProfile, NoiseProfile, Observation, RunAddress,

@@ -5,8 +5,8 @@ use bss2_event::random::{Address, Domain};
 
 use super::reference::{compare_all, spikes};
 use super::{LEAKY, Setting, VAIN};
-use crate::neuron::adex::{Adaptation, Exponential, Reversal, Terms};
 use crate::neuron::lif::LaneParameters;
+use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 
 /// A neuron with every term, each anywhere in its usual range.
 fn anyone(draw: Address, conductance: bool) -> LaneParameters {

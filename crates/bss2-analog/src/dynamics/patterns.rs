@@ -4,8 +4,8 @@
 use super::reference::spikes;
 use super::{LEAKY, Setting};
 use crate::Start;
-use crate::neuron::adex::{Adaptation, Exponential, Terms};
 use crate::neuron::lif::LaneParameters;
+use crate::neuron::terms::{Adaptation, Exponential, Terms};
 
 /// A neuron of 10 us at rest at 0.4 V.
 fn neuron(v_reset: f64, tau_w: f64, a: f64, b: f64) -> LaneParameters {

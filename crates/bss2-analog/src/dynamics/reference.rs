@@ -2,8 +2,8 @@
 
 use super::Setting;
 use crate::Start;
-use crate::neuron::adex::{CEILING, Terms};
 use crate::neuron::lif::LaneParameters;
+use crate::neuron::terms::{CEILING, Terms};
 
 const STEP: f64 = 2e-3;
 

@@ -21,7 +21,8 @@
 //! `sat(x) = x - x^3/4 + x^4/16` up to `x = 2`, where it reaches 1 with zero
 //! slope, in units of the largest current. DEFAULT; within 0.07 of `tanh`.
 
-use crate::neuron::adex::{AdexBlock, Terms};
+use crate::neuron::adex::AdexBlock;
+use crate::neuron::terms::Terms;
 use crate::synapse::L;
 
 /// A number per lane of a block.

@@ -3,5 +3,6 @@
 pub(crate) mod adex;
 pub(crate) mod elementary;
 pub(crate) mod lif;
+pub(crate) mod terms;
 pub(crate) mod threshold;
 pub(crate) mod upswing;

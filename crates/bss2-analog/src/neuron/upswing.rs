@@ -1,7 +1,8 @@
 //! One neuron with further terms, followed through a part of a step on its own.
 
-use crate::neuron::adex::{AdexBlock, CEILING};
+use crate::neuron::adex::AdexBlock;
 use crate::neuron::elementary::{exp, ln, mean_growth};
+use crate::neuron::terms::CEILING;
 use crate::neuron::threshold::{Course, LocalNeuron, Membrane, Moment};
 
 /// A neuron of a block and its adaptation.
