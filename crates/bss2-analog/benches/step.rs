@@ -9,11 +9,11 @@ use bss2_analog::calib::{CalibrationConfig, NeuronTargets, calibrate};
 use std::time::Instant;
 
 use bss2_analog::{
-    AnalogCore, Integration, LoweredCore, MismatchProfile, Network, Observation, RunAddress,
+    AnalogCore, Cell, Integration, LoweredCore, MismatchProfile, Network, Observation, RunAddress,
     SYNAPSES, Workspace,
 };
 use bss2_event::random::{Address, Domain};
-use bss2_event::{NeuronCircuits, RowMode, Seed, SimdPath, Site, SiteTable};
+use bss2_event::{CapMemCode, NeuronCircuits, RowMode, Seed, SimdPath, Site, SiteTable};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn step(criterion: &mut Criterion) {
@@ -112,6 +112,9 @@ fn step(criterion: &mut Criterion) {
     }
     println!("spikes of the last sample: {}", observation.spikes().len());
     let mut adex = chip.clone();
+    // An onset near the threshold, so that about as many neurons fire.
+    let onset = CapMemCode::new(820).unwrap();
+    adex.capmem_mut().set_all(Cell::VExp, onset);
     for neuron in &neurons {
         let circuit = &mut adex.circuits_mut()[usize::from(neuron.membrane)];
         circuit.exponential = true;

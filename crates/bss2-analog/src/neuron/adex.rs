@@ -223,8 +223,9 @@ impl<const G: usize> AdexBlock<G> {
         // Leak, currents, and the sums over conductances: see the module.
         let mut dv = *inputs.kick;
         let (mut open, mut pull) = ([0.0_f32; L], [0.0_f32; L]);
-        for g in 0..G {
-            for l in 0..L {
+        for l in 0..L {
+            let mut changes = [0.0_f32; G];
+            for g in 0..G {
                 let current = old.current[g][l];
                 let mut x = t.kappa[g][l] * current;
                 let mut end = t.decay[g][l] * current;
@@ -233,13 +234,18 @@ impl<const G: usize> AdexBlock<G> {
                     end += inputs.drive.current[g][l];
                 }
                 new.current[g][l] = end;
-                let change = t.saturation[g][l] * saturate(x);
-                if self.conductance {
-                    dv[l] += self.current[g][l] * change;
-                    let q = 0.5 * self.conductance_of[g][l] * change * self.inverse_half_decay[l];
+                changes[g] = t.saturation[g][l] * saturate(x);
+            }
+            if self.conductance {
+                for g in 0..G {
+                    dv[l] += self.current[g][l] * changes[g];
+                    let half = 0.5 * self.inverse_half_decay[l];
+                    let q = half * self.conductance_of[g][l] * changes[g];
                     open[l] += q;
                     pull[l] += q * self.reversal[g][l];
-                } else {
+                }
+            } else {
+                for change in changes {
                     dv[l] += change;
                 }
             }

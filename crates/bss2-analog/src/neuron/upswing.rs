@@ -30,7 +30,8 @@ impl<const G: usize> Membrane<G> for Upswing<'_, G> {
         for g in 0..G {
             stiffness += self.conductance(neuron, &currents, g);
         }
-        let rate = (2.0 / self.block.h).max(1.5 * stiffness);
+        let smooth = (1.0 / self.block.h).max(6.0 * neuron.inverse_tau_mem);
+        let rate = smooth.max(1.5 * stiffness);
         let pieces = (span * rate).ceil().clamp(1.0, FINEST);
         let whole = span / pieces;
         let (mut elapsed, mut s) = (0.0, whole);
