@@ -96,7 +96,7 @@ impl Spread {
                 range(
                     chips
                         .filter_map(|c| report(c).get(quantity))
-                        .map(trimmed)
+                        .map(robust_sd)
                         .collect(),
                 )
             };
@@ -123,9 +123,14 @@ impl Spread {
     }
 }
 
-/// Standard deviation without the outer 5 % on either side, as the tests of the
-/// calibration library take it, in codes or relative to the mean in per cent.
-fn trimmed(measured: &Measured) -> f64 {
+/// What is left of a normal distribution's standard deviation without the outer
+/// 5 % on either side.
+const TRIMMED_NORMAL: f64 = 0.789;
+
+/// Standard deviation, in codes or relative to the mean in per cent. The outer 5 %
+/// on either side are left out, as in the tests of the calibration library, and
+/// made up for as if the distribution were normal.
+fn robust_sd(measured: &Measured) -> f64 {
     let mut seen = measured.reached.clone();
     seen.retain(|value| value.is_finite());
     seen.sort_by(f64::total_cmp);
@@ -135,6 +140,7 @@ fn trimmed(measured: &Measured) -> f64 {
         ..measured.clone()
     };
     let (mean, sd) = middle.mean_and_sd();
+    let sd = sd / TRIMMED_NORMAL;
     if measured.quantity.label().1 == "LSB" {
         sd
     } else {
@@ -168,8 +174,9 @@ mod tests {
             target: vec![0.5; reached.len()],
             reached: reached.clone(),
         };
-        assert!((trimmed(&measured(Quantity::Leak)) - 0.5).abs() < 1e-12);
-        assert!((trimmed(&measured(Quantity::TauMem)) - 100.0).abs() < 1e-9);
+        let normal = TRIMMED_NORMAL;
+        assert!((robust_sd(&measured(Quantity::Leak)) - 0.5 / normal).abs() < 1e-12);
+        assert!((robust_sd(&measured(Quantity::TauMem)) - 100.0 / normal).abs() < 1e-9);
         assert_eq!(range(vec![3.0, 1.0, 2.0]), "2.00 (1.00..3.00)");
     }
 }
