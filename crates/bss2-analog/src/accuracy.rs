@@ -97,6 +97,7 @@ impl Experiment {
         let schedule = CadcSchedule {
             period: Seconds::micro(1.7),
             samples: 24,
+            ..CadcSchedule::default()
         };
         let integration = Integration {
             schedule,

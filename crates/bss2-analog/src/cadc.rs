@@ -18,16 +18,19 @@ pub(crate) const MAX_CODE: f32 = 255.0;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CadcSchedule {
+    /// Time of the first sample.
+    pub start: Seconds,
     /// Time between two samples of a channel.
     pub period: Seconds,
-    /// Number of samples; the first is taken at time zero.
+    /// Number of samples; none only where the run has a duration of its own.
     pub samples: usize,
 }
 
 impl Default for CadcSchedule {
-    /// 20 samples 1.7 us apart, as in the paper.
+    /// 20 samples 1.7 us apart, the first at time zero, as in the paper.
     fn default() -> Self {
         Self {
+            start: Seconds::new(0.0),
             period: Seconds::micro(1.7),
             samples: 20,
         }

@@ -27,6 +27,11 @@ pub struct Integration {
     pub steps_per_sample: usize,
     /// Where events and spikes may lie.
     pub grid: Grid,
+    /// How long a run lasts; until its last CADC sample where it is not given.
+    /// Steps are shortened so that they divide it: a run that goes on from this
+    /// one ([`LoweredCore::resume`]) begins at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Seconds>,
 }
 
 /// Where events and spikes may lie between two steps.
@@ -48,6 +53,7 @@ impl Default for Integration {
             schedule: CadcSchedule::default(),
             steps_per_sample: 2,
             grid: Grid::Exact,
+            duration: None,
         }
     }
 }
@@ -55,7 +61,19 @@ impl Default for Integration {
 impl Integration {
     /// Length of a step in microseconds.
     pub(crate) fn step_us(&self) -> f64 {
-        self.schedule.period.as_micro() / self.steps_per_sample as f64
+        let longest = self.schedule.period.as_micro() / self.steps_per_sample as f64;
+        self.duration.map_or(longest, |duration| {
+            let duration = duration.as_micro();
+            duration / (duration / longest - ROUNDING).ceil()
+        })
+    }
+
+    /// Steps of a run whose last sample is taken at `last` microseconds.
+    pub(crate) fn steps(&self, last: f64) -> usize {
+        let h = self.step_us();
+        self.duration.map_or((last / h) as usize + 1, |duration| {
+            (duration.as_micro() / h).round() as usize
+        })
     }
 
     /// As fine as the shortest time constant asks for.
@@ -76,16 +94,22 @@ impl Integration {
         }
     }
 
-    fn validate(&self) -> Result<(), AnalogError> {
-        let period = self.schedule.period.as_micro();
+    /// `late`: how much later than scheduled a sample may be taken.
+    fn validate(&self, late: Seconds) -> Result<(), AnalogError> {
+        let schedule = &self.schedule;
+        let (start, period) = (schedule.start.as_micro(), schedule.period.as_micro());
+        RangeError::check("schedule.start", start, 0.0, 1e6, "us")?;
         RangeError::check("schedule.period", period, 0.54, 1e3, "us")?;
-        RangeError::check(
-            "schedule.samples",
-            self.schedule.samples as f64,
-            1.0,
-            1e6,
-            "",
-        )?;
+        let (least, most) = match self.duration {
+            None => (1.0, 1e6),
+            Some(duration) => {
+                let duration = duration.as_micro();
+                RangeError::check("duration", duration, 0.01, 1e6, "us")?;
+                let room = (duration - start - late.as_micro()) / period;
+                (0.0, (room + ROUNDING + 1.0).floor().max(0.0))
+            }
+        };
+        RangeError::check("schedule.samples", schedule.samples as f64, least, most, "")?;
         RangeError::check(
             "steps_per_sample",
             self.steps_per_sample as f64,
@@ -126,6 +150,10 @@ pub struct AnalogCore {
 /// Steps that the shortest time constant lasts at least, for the expansion about
 /// the middle of a step to hold.
 const STEPS_PER_TAU: f64 = 2.5;
+
+/// Slack, so that multiples of a step or a period stay what they are in spite of
+/// rounding.
+const ROUNDING: f64 = 1e-9;
 
 impl AnalogCore {
     /// A chip at nominal codes.
@@ -279,7 +307,8 @@ impl AnalogCore {
         network: &Network<'_>,
         integration: &Integration,
     ) -> Result<LoweredCore, AnalogError> {
-        integration.validate()?;
+        let noise = &self.profile.noise;
+        integration.validate(noise.cadc_start + noise.cadc_skew)?;
         check_network(network)?;
         self.check_pulses(network)?;
         let joined = network.neurons.first().is_some_and(|n| n.partner.is_some());

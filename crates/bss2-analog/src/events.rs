@@ -69,6 +69,21 @@ impl<const G: usize> Events<G> {
         self.next_input = 0;
     }
 
+    /// Begins with the inputs of another run, `elapsed` microseconds later.
+    pub(crate) fn carry_over(&mut self, elapsed: f64) {
+        for (time, _) in &mut self.pending {
+            *time -= elapsed;
+        }
+        self.next_input = 0;
+    }
+
+    /// Loses the recurrent events that arrive before a time, and counts them.
+    pub(crate) fn lose_until(&mut self, time: f64) -> usize {
+        let before = self.pending.len();
+        self.pending.retain(|&(arrival, _)| arrival >= time);
+        before - self.pending.len()
+    }
+
     /// Keeps an event for a later step.
     pub(crate) fn defer(&mut self, time: f64, source: u16) {
         self.pending.push((time, source));

@@ -59,6 +59,7 @@ mod observation;
 mod power;
 mod profile;
 mod readout;
+mod reset;
 mod step;
 mod synapse;
 mod terms;
@@ -77,6 +78,7 @@ pub use profile::{
     CadcSpread, CapMemSpread, CellDistributions, CellSpread, Correlation, DeadFraction,
     Distribution, MismatchProfile, NoiseProfile, QuadrantSpread, SpatialTrend, SynapseSpread,
 };
+pub use reset::ArtificialReset;
 pub use step::Workspace;
 pub use synapse::SYNAPSES;
 pub use terms::AdaptationConfig;

@@ -8,6 +8,7 @@ use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::observation::Observation;
 use crate::profile::{CadcSpread, CapMemSpread, MismatchProfile, NoiseProfile};
+use crate::reset::ArtificialReset;
 use crate::step::{self, Workspace};
 use crate::synapse::{L, SynapseTable};
 
@@ -170,6 +171,45 @@ impl LoweredCore {
         );
     }
 
+    /// Goes on from where the last run with this workspace ended, as
+    /// [`LoweredCore::run`] otherwise: the end of that run is time zero.
+    /// Membranes, currents, refractory periods, recurrent events under way and
+    /// the trial's variation are carried over; noise is that of `address`.
+    ///
+    /// # Panics
+    /// As [`LoweredCore::run`]; if the workspace holds no state of as many neurons.
+    pub fn resume(
+        &self,
+        address: RunAddress,
+        times: &[f64],
+        sources: &[u16],
+        recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        workspace: &mut Workspace,
+        observation: &mut Observation,
+    ) {
+        let input = step::Input {
+            address,
+            times,
+            sources,
+            resumes: true,
+        };
+        self.step(SimdPath::Native, input, recurrence, workspace, observation);
+    }
+
+    /// Resets all neurons between a run and the one that is resumed from it, and
+    /// clamps the synaptic lines meanwhile. The next run begins where the reset
+    /// ends. Returns the number of recurrent events that arrived in between:
+    /// they are lost.
+    ///
+    /// # Panics
+    /// As [`LoweredCore::resume`].
+    pub fn artificial_reset(&self, reset: &ArtificialReset, workspace: &mut Workspace) -> usize {
+        match &self.blocks {
+            Blocks::Single(blocks) => reset.apply(blocks, &mut workspace.single),
+            Blocks::Joined(blocks) => reset.apply(blocks, &mut workspace.joined),
+        }
+    }
+
     /// As [`LoweredCore::run`], on a chosen instruction set: all give the same bits.
     #[allow(clippy::too_many_arguments)]
     #[doc(hidden)]
@@ -179,10 +219,28 @@ impl LoweredCore {
         address: RunAddress,
         times: &[f64],
         sources: &[u16],
+        recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        workspace: &mut Workspace,
+        observation: &mut Observation,
+    ) {
+        let input = step::Input {
+            address,
+            times,
+            sources,
+            resumes: false,
+        };
+        self.step(path, input, recurrence, workspace, observation);
+    }
+
+    fn step(
+        &self,
+        path: SimdPath,
+        input: step::Input<'_>,
         mut recurrence: impl FnMut(u16, f64) -> Option<f64>,
         workspace: &mut Workspace,
         observation: &mut Observation,
     ) {
+        let (times, sources) = (input.times, input.sources);
         assert_eq!(times.len(), sources.len(), "one source per event");
         assert!(
             sources
@@ -192,11 +250,6 @@ impl LoweredCore {
         );
         let snapped = self.common.integration.grid == Grid::Snapped;
         let (common, recurrence) = (&self.common, &mut recurrence);
-        let input = step::Input {
-            address,
-            times,
-            sources,
-        };
         macro_rules! run {
             ($g:literal, $snap:literal, $blocks:expr, $buffers:expr) => {
                 path.dispatch(

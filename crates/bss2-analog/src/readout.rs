@@ -13,6 +13,7 @@ use crate::trial::Trial;
 /// When each half samples next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sampler {
+    start: f64,
     period: f64,
     samples: usize,
     /// `[half]`, microseconds.
@@ -27,6 +28,7 @@ impl Sampler {
         let late = common.noise.cadc_start.as_micro() * address.uniform(0);
         let skew = common.noise.cadc_skew.as_micro() * address.uniform(1);
         Self {
+            start: schedule.start.as_micro(),
             period: schedule.period.as_micro(),
             samples: schedule.samples,
             late: [late, late + skew],
@@ -36,12 +38,12 @@ impl Sampler {
 
     /// Microseconds of a half's sample.
     fn time(&self, half: usize, sample: usize) -> f64 {
-        sample as f64 * self.period + self.late[half]
+        self.start + sample as f64 * self.period + self.late[half]
     }
 
-    /// Time of the last sample of all.
+    /// Time of the last sample of all; of the first where there is none.
     pub(crate) fn last_time(&self) -> f64 {
-        self.time(1, self.samples - 1)
+        self.time(1, self.samples.saturating_sub(1))
     }
 
     /// The next (half, sample, time) that is due before a moment.

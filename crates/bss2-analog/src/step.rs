@@ -27,15 +27,18 @@ pub struct Workspace {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Buffers<const G: usize> {
-    events: Events<G>,
+    pub(crate) events: Events<G>,
     trials: Vec<Trial<G>>,
     /// States at the beginning and at the end of a step.
-    before: Vec<BlockState<G>>,
+    pub(crate) before: Vec<BlockState<G>>,
     after: Vec<BlockState<G>>,
     /// `[block]`: end of the reset of each neuron, microseconds.
     held_until: Vec<Lanes>,
     /// `[block]`: adaptation, volts per microsecond.
     adaptation: Vec<Lanes>,
+    /// Microseconds from the beginning of the last run to the state that is
+    /// held now.
+    pub(crate) elapsed: f64,
     drive: Drive<G>,
     words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
@@ -55,6 +58,8 @@ pub(crate) struct Input<'a> {
     /// Seconds, ascending.
     pub(crate) times: &'a [f64],
     pub(crate) sources: &'a [u16],
+    /// Whether the run goes on from the state that the buffers hold.
+    pub(crate) resumes: bool,
 }
 
 #[inline(always)]
@@ -72,26 +77,39 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
             .presentation(input.address.presentation)
     };
     let h = common.integration.step_us();
+    if input.resumes {
+        assert_eq!(
+            buffers.before.len(),
+            blocks.len(),
+            "the workspace holds the state of a run of this core"
+        );
+    }
     buffers.prepare(blocks.len(), common.integration.schedule.samples);
-    let b = &mut *buffers;
-    trial::draw(
-        common,
-        blocks,
-        draws(Domain::TrialVariation),
-        &mut b.normals,
-        &mut b.trials,
-    );
-    let initial = draws(Domain::InitialState);
-    let states = (&mut *b.before, &mut *b.adaptation);
-    let (normals, held) = (&mut b.normals, &mut b.held_until);
-    trial::begin(common, blocks, &b.trials, initial, normals, states, held);
+    if input.resumes {
+        buffers.carry_over();
+    } else {
+        let b = &mut *buffers;
+        b.events.clear();
+        let (normals, trials) = (&mut b.normals, &mut b.trials);
+        trial::draw(
+            common,
+            blocks,
+            draws(Domain::TrialVariation),
+            normals,
+            trials,
+        );
+        let initial = draws(Domain::InitialState);
+        let states = (&mut *b.before, &mut *b.adaptation);
+        let (normals, held) = (&mut b.normals, &mut b.held_until);
+        trial::begin(common, blocks, &b.trials, initial, normals, states, held);
+    }
 
     let noise = draws(Domain::MembraneNoise);
     let noisy = common.noise.membrane.get() > 0.0;
     let delay = common.noise.comparator_delay.as_micro() as f32;
     let jitter = common.noise.spike_jitter.as_micro() as f32;
     let mut sampler = Sampler::new(common, draws(Domain::CadcTiming));
-    let steps = (sampler.last_time() / h) as usize + 1;
+    let steps = common.integration.steps(sampler.last_time());
     observation.spikes.clear();
     for index in 0..steps {
         let step = Step { index, h };
@@ -134,6 +152,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         }
         std::mem::swap(&mut buffers.before, &mut buffers.after);
     }
+    buffers.elapsed = steps as f64 * h;
     let (normals, traces) = (&mut buffers.normals, &mut buffers.traces);
     readout::convert(
         common,
@@ -240,7 +259,16 @@ impl<const G: usize> Buffers<G> {
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);
         self.traces.resize(blocks * samples, [0.0; L]);
-        self.events.clear();
+    }
+
+    /// Counts time from the state that is held now.
+    fn carry_over(&mut self) {
+        let elapsed = self.elapsed as f32;
+        for until in self.held_until.as_flattened_mut() {
+            *until -= elapsed;
+        }
+        self.events.carry_over(self.elapsed);
+        self.elapsed = 0.0;
     }
 
     /// Orders the crossings of a step by the times of their events, which stay

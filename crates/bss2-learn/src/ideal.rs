@@ -165,8 +165,8 @@ impl<T: Real> Ideal<T> {
         }
         self.scratch = scratch;
         Ok(RunReport {
-            lost_events: 0,
             late_events,
+            ..RunReport::default()
         })
     }
 

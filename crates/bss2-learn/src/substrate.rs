@@ -31,12 +31,13 @@ pub trait Substrate: Send {
     /// When the weights do not fit the network.
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError>;
 
-    /// Runs every sample from rest and fills `recording` with
+    /// Runs every sample and fills `recording` with
     /// `[sample, time, neuron]`, hidden neurons first, then outputs.
     ///
-    /// Each sample's result depends on the weights, the substrate's seed, the
+    /// Where samples are run from rest, each one's result depends on the weights, the substrate's seed, the
     /// sample's identity and the batch's presentation alone: not on its place
-    /// in the batch, nor on the number of threads.
+    /// in the batch, nor on the number of threads. A substrate that is set to run
+    /// them in close succession says how a batch is cut into successions.
     ///
     /// # Errors
     /// When the batch does not fit the network.
@@ -66,6 +67,8 @@ pub struct RunReport {
     pub lost_events: u64,
     /// Events past the end of the time grid, which the learner does not see.
     pub late_events: u64,
+    /// Input spikes that came too late in their sample to be sent.
+    pub unsent_inputs: u64,
 }
 
 impl Sum for RunReport {
@@ -73,6 +76,7 @@ impl Sum for RunReport {
         reports.fold(Self::default(), |sum, report| Self {
             lost_events: sum.lost_events + report.lost_events,
             late_events: sum.late_events + report.late_events,
+            unsent_inputs: sum.unsent_inputs + report.unsent_inputs,
         })
     }
 }

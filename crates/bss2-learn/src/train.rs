@@ -301,6 +301,17 @@ impl Trainer {
         Ok(())
     }
 
+    /// Takes weights and epoch of a snapshot to test them, whatever settings and
+    /// time grid they were trained with.
+    ///
+    /// # Errors
+    /// [`LearnError::WeightShape`]; nothing is changed then.
+    pub fn take_weights(&mut self, snapshot: &Snapshot) -> Result<(), LearnError> {
+        self.set_weights(&snapshot.weights)?;
+        self.epoch = snapshot.epoch;
+        Ok(())
+    }
+
     fn check(&self, substrate: &dyn Substrate) -> Result<(), LearnError> {
         let (shape, grid) = (substrate.shape(), substrate.time_grid());
         if shape == self.shape && grid == self.grid {

@@ -9,11 +9,14 @@
 pub mod calibration;
 mod config;
 mod error;
+mod mode;
 mod worker;
 
 use bss2_analog::calib::CalibrationReport;
-use bss2_analog::{AnalogCore, CadcSchedule, Integration, LoweredCore, Network, RunAddress};
-use bss2_event::{Recording, RowMode, SpikeBatch, TimeGrid};
+use bss2_analog::{
+    AnalogCore, ArtificialReset, CadcSchedule, Integration, LoweredCore, Network, RunAddress,
+};
+use bss2_event::{NeuronCircuits, Recording, RowMode, SpikeBatch, TimeGrid};
 use bss2_learn::{
     NetworkShape, QuantisedWeights, RunReport, Substrate, SubstrateError, Weights, WriteReport,
 };
@@ -25,6 +28,7 @@ use crate::config::TimeConfig;
 use calibration::ChipTargets;
 pub use config::ChipConfig;
 pub use error::ChipError;
+pub use mode::{InferenceConfig, RunMode};
 use worker::Worker;
 
 /// A chip with a network on it.
@@ -43,6 +47,10 @@ pub struct Chip {
     quantised: QuantisedWeights,
     /// Trace per code, for each neuron.
     gains: Vec<f32>,
+    /// What ends an image's slot; in training there is only rest.
+    reset: Option<ArtificialReset>,
+    /// Images of one hardware run: one in training, where none meets another.
+    images_per_run: usize,
     workers: Vec<Worker>,
 }
 
@@ -56,6 +64,8 @@ impl Chip {
         shape: NetworkShape,
         time: TimeConfig,
     ) -> Result<Self, ChipError> {
+        let inference = (config.mode == RunMode::Inference).then_some(config.inference);
+        let time = inference.map_or(time, |inference| inference.time(time));
         let placement = Placement::new(&NetworkConfig {
             inputs: shape.inputs,
             layers: vec![
@@ -93,11 +103,14 @@ impl Chip {
         let schedule = CadcSchedule {
             period: time.dt,
             samples: time.steps,
+            ..CadcSchedule::default()
         };
         let integration = Integration {
             schedule,
             steps_per_sample: config.steps_per_sample,
             grid: config.grid,
+            duration: inference.map(|inference| inference.window()),
+            ..Integration::default()
         };
         let lowered = core.lower(&network, &integration)?;
         let delivery = Delivery::new(&compiled, config.fabric)?;
@@ -105,6 +118,11 @@ impl Chip {
             .trace
             .gains(shape, &config.quantise, config.quantise.output_scale_max);
         let window = time.dt * (time.steps + 1) as f64;
+        let half = |n: &NeuronCircuits| n.membrane / 256;
+        let two = neurons.iter().any(|n| half(n) != half(&neurons[0]));
+        let images_per_run = inference.map_or(1, |_| {
+            InferenceConfig::images_per_run(time.steps, 1 + usize::from(two))
+        });
         let workers = (0..4 * rayon::current_num_threads())
             .map(|_| Worker::new(&delivery, window))
             .collect::<Result<_, _>>()?;
@@ -121,6 +139,8 @@ impl Chip {
             placement,
             quantised: QuantisedWeights::default(),
             gains,
+            reset: inference.map(|inference| inference.reset),
+            images_per_run,
             workers,
         })
     }
@@ -129,6 +149,13 @@ impl Chip {
     #[must_use]
     pub fn config(&self) -> &ChipConfig {
         &self.config
+    }
+
+    /// Images that follow each other in one hardware run, each on the residues
+    /// of the one before; a batch is cut into such runs from its beginning.
+    #[must_use]
+    pub fn images_per_run(&self) -> usize {
+        self.images_per_run
     }
 
     /// Size of the network.
@@ -240,7 +267,12 @@ impl Substrate for Chip {
             return Ok(RunReport::default());
         }
         let length = recording.sample_len();
-        let per_worker = batch.len().div_ceil(self.workers.len());
+        // Whole hardware runs, so that no result depends on the number of workers.
+        let per_run = self.images_per_run;
+        let runs = batch.len().div_ceil(per_run);
+        let per_worker = runs.div_ceil(self.workers.len()) * per_run;
+        let reset = self.reset.as_ref();
+        let window = reset.map(|_| self.config.inference.window());
         let (traces, spikes) = recording.parts_mut();
         let (lowered, delivery, gains) = (&self.lowered, &self.delivery, &self.gains[..]);
         let (time, config) = (self.time, &self.config);
@@ -258,8 +290,11 @@ impl Substrate for Chip {
                     .map(|(i, (traces, spikes))| {
                         let sample = batch.sample(part * per_worker + i);
                         let address = RunAddress::new(chip, run, sample.id(), batch.presentation());
-                        worker.observe(lowered, delivery, address, sample);
-                        worker.record(time, config, gains, traces, spikes)
+                        let resumed = reset.filter(|_| i % per_run > 0);
+                        let sent =
+                            worker.observe(lowered, delivery, address, sample, window, resumed);
+                        let recorded = worker.record(time, config, gains, traces, spikes);
+                        [sent, recorded].into_iter().sum::<RunReport>()
                     })
                     .sum()
             })

@@ -22,6 +22,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Mean number of hidden spikes per image.
     pub hidden_spikes_per_image: f64,
+    /// Mean number of an image's input spikes that came too late to be sent.
+    pub unsent_inputs_per_image: f64,
     /// Images per second, their encoding included.
     pub images_per_s: f64,
 }
@@ -51,7 +53,7 @@ pub fn test(
     let mut batch = SpikeBatch::new(encoder.channels());
     let presentation = TESTS + trainer.epoch();
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
-    let (mut correct, mut spikes, mut loss) = (0, 0, 0.0);
+    let (mut correct, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0.0);
     for indices in indices.chunks(experiment.batch) {
         encoder.encode(&data.test, indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
@@ -59,6 +61,7 @@ pub fn test(
         let result = trainer.evaluate(substrate, &batch, labels)?;
         correct += result.correct;
         spikes += result.hidden_spikes;
+        unsent += result.run.unsent_inputs;
         loss += result.loss.total() * labels.len() as f64;
     }
     let images = data.test.len() as f64;
@@ -66,6 +69,7 @@ pub fn test(
         accuracy: correct as f64 / images,
         loss: loss / images,
         hidden_spikes_per_image: spikes as f64 / images,
+        unsent_inputs_per_image: unsent as f64 / images,
         images_per_s: images / start.elapsed().as_secs_f64(),
     })
 }
@@ -83,7 +87,8 @@ pub fn evaluate(
     let state: State =
         checkpoint::read_checkpoint(checkpoint).map_err(bss2_learn::LearnError::from)?;
     let shape = network_shape(experiment, data);
-    let mut trainer = Trainer::new(experiment.train.clone(), shape, experiment.time.grid())?;
-    trainer.restore(state.into_snapshot())?;
+    // In another mode a chip records more or less than in training.
+    let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;
+    trainer.take_weights(&state.into_snapshot())?;
     test(experiment, data, &mut trainer, substrate)
 }

@@ -128,7 +128,7 @@ impl<'a> Training<'a> {
         folder: &'a RunFolder,
     ) -> Result<Self, Error> {
         let shape = network_shape(experiment, data);
-        let mut trainer = Trainer::new(experiment.train.clone(), shape, experiment.time.grid())?;
+        let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;
         let (mut epochs, mut totals) = (Vec::new(), Totals::default());
         let checksum = data.checksum();
         let checkpoint = folder.last_checkpoint();

@@ -152,6 +152,7 @@ impl<'a> Probe<'a> {
         let schedule = CadcSchedule {
             period: Self::period(),
             samples: protocol.samples,
+            ..CadcSchedule::default()
         };
         let mut lowered = core.lower(
             &network,

@@ -11,6 +11,8 @@ use bss2_learn::{QuantiseConfig, TraceScale};
 use bss2_routing::FabricTiming;
 use serde::{Deserialize, Serialize};
 
+use super::mode::{InferenceConfig, RunMode};
+
 /// Settings of an emulated chip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +30,10 @@ pub struct ChipConfig {
     pub measured: Option<MeasuredChip>,
     /// Time that has passed since the chip was calibrated.
     pub age: Seconds,
+    /// How images follow each other.
+    pub mode: RunMode,
+    /// Timing of the inference mode.
+    pub inference: InferenceConfig,
     /// Circuits that make a neuron: 2 give 256 neurons with 256 signed inputs,
     /// 1 gives 512 with 128.
     pub circuits_per_neuron: usize,
@@ -116,6 +122,8 @@ impl ChipConfig {
             error => Fault::new("profile", &self.profile.name, error.to_string()),
         });
         let fabric = self.fabric.validate();
+        let inference = &self.inference;
+        let reset = inference.reset.validate();
         let calibration = match self.calibration_file() {
             Some(file) if !self.calibrated => Err(Fault::new(
                 "calibration_file",
@@ -130,6 +138,13 @@ impl ChipConfig {
             self.targets.validate(),
             self.decalibration.validate(),
             self.power.validate(),
+            RangeError::check(
+                "inference.interval",
+                inference.interval.as_micro(),
+                (inference.reset.duration + Seconds::micro(1.7)).as_micro(),
+                1e4,
+                "us",
+            ),
             number(
                 "circuits_per_neuron",
                 self.circuits_per_neuron as f64,
@@ -171,6 +186,7 @@ impl ChipConfig {
         let sections = [
             calibration,
             profile,
+            reset.map_err(|error| Fault::from(error).within("inference.reset")),
             fabric.map_err(|error| Fault::from(error).within("fabric")),
         ];
         sections
@@ -191,6 +207,8 @@ impl Default for ChipConfig {
             profile: MismatchProfile::cube66(),
             measured: None,
             age: Seconds::new(0.0),
+            mode: RunMode::default(),
+            inference: InferenceConfig::default(),
             circuits_per_neuron: 2,
             calibrated: true,
             targets: NeuronTargets::default(),

@@ -1,6 +1,6 @@
 //! One thread's share of a batch: buffers, and a sample's way through the chip.
 
-use bss2_analog::{LoweredCore, Observation, RunAddress, Workspace};
+use bss2_analog::{ArtificialReset, LoweredCore, Observation, RunAddress, Workspace};
 use bss2_event::{SampleSpikes, Seconds};
 use bss2_learn::{RunReport, interpolate_traces, normalise_traces};
 use bss2_routing::deliver::RecordedSpike;
@@ -33,14 +33,18 @@ impl Worker {
         })
     }
 
-    /// Sends one sample through fabric and analog core.
+    /// Sends one sample through fabric and analog core. Inputs past `window` are
+    /// not sent; `resumed` is the reset after the sample before, where this one
+    /// goes on from its residues.
     pub(super) fn observe(
         &mut self,
         lowered: &LoweredCore,
         delivery: &Delivery,
         address: RunAddress,
         sample: SampleSpikes<'_>,
-    ) {
+        window: Option<Seconds>,
+        resumed: Option<&ArtificialReset>,
+    ) -> RunReport {
         let Self {
             traffic,
             arrivals,
@@ -49,8 +53,12 @@ impl Worker {
             spikes,
             ..
         } = self;
+        let end = window.map_or(f64::INFINITY, Seconds::get);
+        let before_end = |times: &[f64]| times.partition_point(|&time| time < end);
+        let sent = before_end(sample.times());
         traffic.begin_sample();
-        delivery.inputs(sample.times(), sample.channels(), traffic, arrivals);
+        let (times, channels) = (&sample.times()[..sent], &sample.channels()[..sent]);
+        delivery.inputs(times, channels, traffic, arrivals);
         spikes.clear();
         // Where the loop of a recurrent network closes: a spike goes through
         // the fabric and comes back to the rows.
@@ -62,7 +70,19 @@ impl Worker {
             arrival
         };
         let (times, sources) = (arrivals.times(), arrivals.paths());
-        lowered.run(address, times, sources, recurrence, workspace, observation);
+        // Events that queued at the link until the reset are lost in it.
+        let mut lost = times.len() - before_end(times);
+        if let Some(reset) = resumed {
+            lost += lowered.artificial_reset(reset, workspace);
+            lowered.resume(address, times, sources, recurrence, workspace, observation);
+        } else {
+            lowered.run(address, times, sources, recurrence, workspace, observation);
+        }
+        RunReport {
+            lost_events: lost as u64,
+            unsent_inputs: (sample.times().len() - sent) as u64,
+            ..RunReport::default()
+        }
     }
 
     /// Writes what was observed in the learner's units and on its grid, and counts
@@ -88,7 +108,7 @@ impl Worker {
         let grid = time.grid();
         let mut report = RunReport {
             lost_events: self.traffic.take_counts().lost(),
-            late_events: 0,
+            ..RunReport::default()
         };
         for spike in &self.spikes {
             let Some(neuron) = spike.neuron else { continue };

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config;
+use crate::chip::RunMode;
+use crate::config::{self, Assignment};
 use crate::data::Data;
 use crate::evaluation;
 use crate::run_folder::{self, RunFolder};
@@ -19,6 +20,9 @@ pub(super) struct Arguments {
     substrate: SubstrateFlags,
     #[command(flatten)]
     place: PlaceFlags,
+    /// How images follow each other on the chip.
+    #[arg(long)]
+    mode: Option<RunMode>,
     /// Take the weights of highest test accuracy in place of the last.
     #[arg(long)]
     best: bool,
@@ -27,6 +31,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mut assignments = arguments.substrate.assignments();
     assignments.extend(arguments.place.assignments());
+    if let Some(mode) = arguments.mode {
+        assignments.push(Assignment::of_flag("--mode", "chip.mode", mode.name()));
+    }
     let own = RunFolder::config_path(&arguments.run)?;
     let mut experiment = config::load(Some(&own), &assignments)?;
     super::use_threads(experiment.run.threads)?;
@@ -50,5 +57,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.hidden_spikes_per_image,
         evaluation.images_per_s,
     );
+    if evaluation.unsent_inputs_per_image > 0.0 {
+        println!(
+            "{:.1} input spikes/image come after the reset and are not sent",
+            evaluation.unsent_inputs_per_image,
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,89 @@
+//! The artificial reset: neurons made ready for the next image.
+
+use bss2_event::{RangeError, Seconds};
+use serde::{Deserialize, Serialize};
+
+use crate::error::AnalogError;
+use crate::neuron::lif::LifBlock;
+use crate::step::Buffers;
+use crate::synapse::L;
+
+/// Membranes are pulled to their reset potentials while the synaptic lines are
+/// clamped through the debug line.
+///
+/// ```text
+/// V' = V_reset + (V - V_reset) exp(-duration / tau_reset)
+/// I' = I exp(-duration / tau_clamp)
+/// ```
+///
+/// What is left of either is the residue that the next image meets. Neurons do
+/// not fire meanwhile; a refractory period that lasts longer goes on. Events that
+/// arrive meanwhile find their line clamped and are lost.
+///
+/// # Source
+/// Duration: 550 cycles of the on-chip processor (the paper's code; hardware fact
+/// sheet, section 12). Time constant of the reset: the fastest on the chip
+/// (section 2). That of the clamp: DEFAULT, the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArtificialReset {
+    /// How long it lasts, up to 1 ms.
+    pub duration: Seconds,
+    /// Time constant of the membranes towards reset, 1 ns to 1 ms.
+    pub tau_reset: Seconds,
+    /// Time constant of the clamped lines, 1 ns to 1 ms.
+    pub tau_clamp: Seconds,
+}
+
+impl Default for ArtificialReset {
+    fn default() -> Self {
+        Self {
+            duration: Seconds::micro(2.2),
+            tau_reset: Seconds::micro(0.5),
+            tau_clamp: Seconds::micro(0.5),
+        }
+    }
+}
+
+impl ArtificialReset {
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// The first value outside its range.
+    pub fn validate(&self) -> Result<(), AnalogError> {
+        for (field, time, least) in [
+            ("duration", self.duration, 0.0),
+            ("tau_reset", self.tau_reset, 1e-3),
+            ("tau_clamp", self.tau_clamp, 1e-3),
+        ] {
+            RangeError::check(field, time.as_micro(), least, 1e3, "us")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn apply<const G: usize>(
+        &self,
+        blocks: &[LifBlock<G>],
+        buffers: &mut Buffers<G>,
+    ) -> usize {
+        assert_eq!(
+            buffers.before.len(),
+            blocks.len(),
+            "the workspace holds the state of a run of this core"
+        );
+        let left = |tau: Seconds| libm::exp(-(self.duration / tau)) as f32;
+        let (membrane, current) = (left(self.tau_reset), left(self.tau_clamp));
+        for (state, c) in buffers.before.iter_mut().zip(blocks) {
+            for l in 0..L {
+                state.v[l] = c.v_reset[l] + membrane * (state.v[l] - c.v_reset[l]);
+            }
+            for group in &mut state.current {
+                for l in 0..L {
+                    group[l] *= current;
+                }
+            }
+        }
+        buffers.elapsed += self.duration.as_micro();
+        buffers.events.lose_until(buffers.elapsed)
+    }
+}
