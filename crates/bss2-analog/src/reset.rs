@@ -13,7 +13,7 @@ use crate::synapse::L;
 ///
 /// ```text
 /// V' = V_reset + (V - V_reset) exp(-duration / tau_reset)
-/// I' = I exp(-duration / tau_clamp)
+/// I' = I exp(-duration / min(tau_clamp, tau_syn))
 /// ```
 ///
 /// What is left of either is the residue that the next image meets. Neurons do
@@ -31,7 +31,8 @@ pub struct ArtificialReset {
     pub duration: Seconds,
     /// Time constant of the membranes towards reset, 1 ns to 1 ms.
     pub tau_reset: Seconds,
-    /// Time constant of the clamped lines, 1 ns to 1 ms.
+    /// Time constant of the clamped lines, 1 ns to 1 ms; beyond their own it is no
+    /// clamp at all.
     pub tau_clamp: Seconds,
 }
 
@@ -71,15 +72,18 @@ impl ArtificialReset {
             blocks.len(),
             "the workspace holds the state of a run of this core"
         );
-        let left = |tau: Seconds| libm::exp(-(self.duration / tau)) as f32;
-        let (membrane, current) = (left(self.tau_reset), left(self.tau_clamp));
+        let left = |rate: f64| libm::exp(-self.duration.as_micro() * rate) as f32;
+        let membrane = left(1.0 / self.tau_reset.as_micro());
+        let clamp = 1.0 / self.tau_clamp.as_micro();
+        let clamped = left(clamp);
         for (state, c) in buffers.before.iter_mut().zip(blocks) {
             for l in 0..L {
                 state.v[l] = c.v_reset[l] + membrane * (state.v[l] - c.v_reset[l]);
             }
-            for group in &mut state.current {
+            for (current, rates) in state.current.iter_mut().zip(&c.inverse_tau_syn) {
                 for l in 0..L {
-                    group[l] *= current;
+                    let own = f64::from(rates[l]);
+                    current[l] *= if own > clamp { left(own) } else { clamped };
                 }
             }
         }
