@@ -144,8 +144,16 @@ proptest! {
             spikes.extend(observation.spikes().iter().map(|s| (s.time + begin, s.neuron)));
         }
         prop_assert_eq!(codes.len(), whole.codes().len());
-        for (found, expected) in codes.iter().zip(whole.codes()) {
-            prop_assert!((found - expected).abs() < 0.02, "{} {}", found, expected);
+        // A membrane that jumps while it is sampled may be seen on either side.
+        let jumps = |i: usize| {
+            let time = period.get() * (i / usize::from(NEURONS)) as f64;
+            let neuron = (i % usize::from(NEURONS)) as u16;
+            let mut spikes = whole.spikes().iter();
+            spikes.any(|s| s.neuron == neuron && (s.time - 2e-8 - time).abs() < 2e-9)
+        };
+        for (i, (found, expected)) in codes.iter().zip(whole.codes()).enumerate() {
+            let same = (found - expected).abs() < 0.02;
+            prop_assert!(same || jumps(i), "{} {} {}", i, found, expected);
         }
         prop_assert_eq!(spikes.len(), whole.spikes().len());
         let sorted = |mut spikes: Vec<(u16, f64)>| {
