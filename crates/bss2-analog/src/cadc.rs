@@ -1,9 +1,10 @@
 //! The correlation ADC: all columns in parallel, 8 bit.
 
-use bss2_event::{Seconds, Site};
+use bss2_event::{CapMemCode, RangeError, Seconds, Site};
 use serde::{Deserialize, Serialize};
 
-use crate::mismatch::FixedPattern;
+use crate::error::AnalogError;
+use crate::mismatch::{FixedPattern, QUADRANT_CIRCUITS};
 
 /// Volts of one code: 256 codes span 1.2 V.
 ///
@@ -37,18 +38,86 @@ impl Default for CadcSchedule {
     }
 }
 
+/// From here on the ramp bends: trusted codes are 30 to 210.
+///
+/// # Source
+/// Calix; hardware fact sheet, section 5.
+const KNEE: f32 = 210.0;
+
+/// The bend of the ramp near its top: the ramp slows down, so that a potential is
+/// reached later, at a higher code. That it bends: calix; this form: DEFAULT.
+///
+/// ```text
+/// x' = x + strength max(0, x - 210)^2
+/// ```
+#[inline(always)]
+pub(crate) fn bend(code: f32, strength: f32) -> f32 {
+    let above = if code > KNEE { code - KNEE } else { 0.0 };
+    code + strength * above * above
+}
+
+/// Strength of a bend that adds so many codes to code 255.
+pub(crate) fn bend_strength(codes_at_top: f64) -> f32 {
+    codes_at_top as f32 / ((MAX_CODE - KNEE) * (MAX_CODE - KNEE))
+}
+
+/// The ramp that the channels of a quadrant compare their membranes with.
+///
+/// Code 0 stands for `(offset - 31) 1.76 mV`, a code for `slope / 369` of
+/// [`VOLTS_PER_LSB`].
+///
+/// # Source
+/// Nominal cells: means of the published chip, whose quadrants have offsets 40,
+/// 25, 34, 26 and slopes 389, 379, 348, 359 (hardware fact sheet, section 5).
+/// That the codes are proportional: DEFAULT; volts of a cell: section 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ramp {
+    /// Voltage cell of its beginning.
+    pub offset: CapMemCode,
+    /// Current cell of its slope, at least 100.
+    pub slope: CapMemCode,
+}
+
+const NOMINAL_OFFSET: i64 = 31;
+const NOMINAL_SLOPE: i64 = 369;
+const VOLTS_PER_CELL_CODE: f64 = 1.76e-3;
+
+impl Default for Ramp {
+    fn default() -> Self {
+        let code = |code| CapMemCode::new(code).expect("a code of a cell");
+        Self {
+            offset: code(NOMINAL_OFFSET),
+            slope: code(NOMINAL_SLOPE),
+        }
+    }
+}
+
+impl Ramp {
+    fn begin_volts(self) -> f64 {
+        (f64::from(self.offset.get()) - NOMINAL_OFFSET as f64) * VOLTS_PER_CELL_CODE
+    }
+
+    fn volts_per_code(self) -> f64 {
+        VOLTS_PER_LSB * f64::from(self.slope.get()) / NOMINAL_SLOPE as f64
+    }
+}
+
 /// The 512 causal channels, one per neuron circuit, with the digital offset that
 /// a user adds to each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cadc {
     /// `[channel]`: signed digital offset.
     digital_offset: Vec<i8>,
+    /// `[quadrant]`.
+    ramps: [Ramp; 4],
 }
 
 impl Default for Cadc {
     fn default() -> Self {
         Self {
             digital_offset: vec![0; Site::CIRCUITS],
+            ramps: [Ramp::default(); 4],
         }
     }
 }
@@ -65,10 +134,30 @@ impl Cadc {
         self.digital_offset[usize::from(channel)] = offset;
     }
 
+    /// Ramps of the quadrants.
+    #[must_use]
+    pub fn ramps(&self) -> &[Ramp; 4] {
+        &self.ramps
+    }
+
+    /// Ramps of the quadrants, to set them.
+    pub fn ramps_mut(&mut self) -> &mut [Ramp; 4] {
+        &mut self.ramps
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), AnalogError> {
+        for ramp in &self.ramps {
+            RangeError::check("ramp slope", ramp.slope.get().into(), 100.0, 1022.0, "")?;
+        }
+        Ok(())
+    }
+
     /// Scale (codes per volt) and offset (codes) of a channel.
     pub(crate) fn transfer(&self, pattern: &FixedPattern, channel: u16) -> (f64, f64) {
         let c = usize::from(channel);
+        let ramp = self.ramps[c / QUADRANT_CIRCUITS];
+        let scale = pattern.cadc_gain[c] / ramp.volts_per_code();
         let offset = pattern.cadc_offset[c] + f64::from(self.digital_offset[c]);
-        (pattern.cadc_gain[c] / VOLTS_PER_LSB, offset)
+        (scale, offset - scale * ramp.begin_volts())
     }
 }

@@ -4,7 +4,7 @@ use bss2_event::random::{Address, Domain};
 use bss2_event::{NeuronCircuits, RangeError, RowMode, Seconds, Seed, Site, SiteTable, Volts};
 use serde::{Deserialize, Serialize};
 
-use crate::cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB};
+use crate::cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB, bend, bend_strength};
 use crate::capmem::{CapMem, Cell, VOLTS_PER_CODE};
 use crate::circuit::{self, CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
@@ -280,12 +280,14 @@ impl AnalogCore {
     #[must_use]
     pub fn read_reference(&self, voltage: Volts, run: Seed, reads: usize) -> Vec<f64> {
         let address = Address::new(run, Domain::CadcNoise).sample(self.chip.0);
+        let strength = bend_strength(self.profile.cadc.bend);
         (0..Site::CIRCUITS)
             .map(|channel| {
                 let (scale, offset) = self.cadc.transfer(&self.pattern, channel as u16);
                 let read = |draw: usize| {
                     let noise = address.element(channel as u32).normal(draw as u32);
                     let code = scale * voltage.get() + offset + self.profile.cadc.noise * noise;
+                    let code = f64::from(bend(code as f32, strength));
                     if self.profile.cadc.quantise {
                         code.round().clamp(0.0, 255.0)
                     } else {
@@ -307,8 +309,9 @@ impl AnalogCore {
         network: &Network<'_>,
         integration: &Integration,
     ) -> Result<LoweredCore, AnalogError> {
-        let noise = &self.profile.noise;
-        integration.validate(noise.cadc_start + noise.cadc_skew)?;
+        let (noise, cadc) = (&self.profile.noise, &self.profile.cadc);
+        integration.validate(noise.cadc_start + noise.cadc_skew + cadc.conversion)?;
+        self.cadc.validate()?;
         check_network(network)?;
         self.check_pulses(network)?;
         let joined = network.neurons.first().is_some_and(|n| n.partner.is_some());

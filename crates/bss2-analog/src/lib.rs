@@ -65,7 +65,7 @@ mod synapse;
 mod terms;
 mod trial;
 
-pub use cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB};
+pub use cadc::{Cadc, CadcSchedule, Ramp, VOLTS_PER_LSB};
 pub use capmem::{CapMem, Cell};
 pub use circuit::{CircuitConfig, LeakScale, OffsetCurrent, RefractoryCounter};
 pub use core::{AnalogCore, Grid, Integration, Network};

@@ -112,6 +112,11 @@ pub struct CadcSpread {
     pub quadrant_gain: f64,
     /// White noise of one read.
     pub noise: f64,
+    /// Codes that the bend of the ramp, which begins at 210, adds to code 255.
+    pub bend: f64,
+    /// Time that the ramp takes for 256 codes: a code is the membrane's when the
+    /// ramp crosses it. Zero samples all membranes at the beginning of the ramp.
+    pub conversion: Seconds,
     /// Whether codes are rounded to whole numbers and clipped to 0..255.
     pub quantise: bool,
 }
@@ -172,6 +177,8 @@ impl Default for CadcSpread {
             channel_gain: 0.01,
             quadrant_gain: 0.01,
             noise: 1.0,
+            bend: 9.0,
+            conversion: Seconds::new(0.0),
             quantise: true,
         }
     }
@@ -260,6 +267,8 @@ impl MismatchProfile {
                 channel_gain: 0.0,
                 quadrant_gain: 0.0,
                 noise: 0.0,
+                bend: 0.0,
+                conversion: Seconds::new(0.0),
                 quantise: true,
             },
             noise: NoiseProfile {
@@ -332,6 +341,7 @@ impl MismatchProfile {
             ("cadc.channel_gain", c.channel_gain, 0.2),
             ("cadc.quadrant_gain", c.quadrant_gain, 0.2),
             ("cadc.noise", c.noise, 20.0),
+            ("cadc.bend", c.bend, 45.0),
             ("noise.trial_leak", n.trial_leak, 20.0),
             ("noise.trial_threshold", n.trial_threshold, 20.0),
             ("noise.trial_strength", n.trial_strength, 0.3),
@@ -347,6 +357,7 @@ impl MismatchProfile {
             RangeError::check(field, voltage.as_milli(), 0.0, 50.0, "mV")?;
         }
         for (field, time, max) in [
+            ("cadc.conversion", c.conversion, 0.54),
             ("noise.cadc_start", n.cadc_start, 1.0),
             ("noise.cadc_skew", n.cadc_skew, 0.5),
             ("noise.comparator_delay", n.comparator_delay, 1.0),

@@ -139,17 +139,17 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         } else {
             f64::INFINITY
         };
-        while let Some((half, sample, time)) = sampler.due(due_before) {
+        sampler.due(due_before, |sample| {
             let around = Around {
                 before: &buffers.before,
                 after: &buffers.after,
                 crossings: &buffers.crossings,
+                t_start: step.start(),
                 h: h as f32,
             };
-            let traces = &mut buffers.traces[sample * blocks.len()..][..blocks.len()];
-            let at = (time - step.start()) as f32;
-            readout::read(blocks, &buffers.trials, around, half, at, traces);
-        }
+            let traces = &mut buffers.traces[sample.index * blocks.len()..][..blocks.len()];
+            readout::take(blocks, &buffers.trials, around, sample, traces);
+        });
         std::mem::swap(&mut buffers.before, &mut buffers.after);
     }
     buffers.elapsed = steps as f64 * h;
