@@ -9,6 +9,7 @@ use crate::capmem::{CapMem, Cell, VOLTS_PER_CODE};
 use crate::circuit::{self, CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
 use crate::lowered::LoweredCore;
+use crate::madc::Madc;
 use crate::measured::MeasuredChip;
 use crate::mismatch::FixedPattern;
 use crate::neuron::lif::LaneParameters;
@@ -32,6 +33,9 @@ pub struct Integration {
     /// one ([`LoweredCore::resume`]) begins at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<Seconds>,
+    /// What the MADC records, if it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub madc: Option<Madc>,
 }
 
 /// Where events and spikes may lie between two steps.
@@ -54,6 +58,7 @@ impl Default for Integration {
             steps_per_sample: 2,
             grid: Grid::Exact,
             duration: None,
+            madc: None,
         }
     }
 }
@@ -110,6 +115,15 @@ impl Integration {
             }
         };
         RangeError::check("schedule.samples", schedule.samples as f64, least, most, "")?;
+        if let Some(madc) = &self.madc {
+            if self.grid == Grid::Snapped {
+                return Err(AnalogError::MadcOnSnappedGrid);
+            }
+            if let Some(duration) = self.duration {
+                let (end, duration) = (madc.end_us(), duration.as_micro());
+                RangeError::check("end of madc.samples", end, 0.0, duration, "us")?;
+            }
+        }
         RangeError::check(
             "steps_per_sample",
             self.steps_per_sample as f64,
@@ -313,6 +327,9 @@ impl AnalogCore {
         integration.validate(noise.cadc_start + noise.cadc_skew + cadc.conversion)?;
         self.cadc.validate()?;
         check_network(network)?;
+        if let Some(madc) = &integration.madc {
+            madc.validate(network.neurons)?;
+        }
         self.check_pulses(network)?;
         let joined = network.neurons.first().is_some_and(|n| n.partner.is_some());
         let groups = if joined { 4 } else { 2 };

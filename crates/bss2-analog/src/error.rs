@@ -45,6 +45,20 @@ pub enum AnalogError {
         /// Number of synapses.
         expected: usize,
     },
+    /// Both neurons of the MADC hang on one of its lines.
+    #[error(
+        "the MADC cannot record circuits {} and {} in turn: it has one line for even and one for \
+         odd circuits", .circuits[0], .circuits[1]
+    )]
+    MadcLine {
+        /// The two membranes.
+        circuits: [u16; 2],
+    },
+    /// Membranes between the steps of the learner's grid.
+    #[error(
+        "the MADC records between steps, which the snapped grid does not know; use the exact grid"
+    )]
+    MadcOnSnappedGrid,
     /// The refractory counter ends before the reset is released.
     #[error(
         "the refractory counter value {counter} of circuit {circuit} is shorter than the reset \

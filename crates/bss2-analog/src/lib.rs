@@ -51,6 +51,7 @@ mod dynamics;
 mod error;
 mod events;
 mod lowered;
+mod madc;
 mod measured;
 mod mismatch;
 mod neuron;
@@ -71,8 +72,9 @@ pub use circuit::{CircuitConfig, LeakScale, OffsetCurrent, RefractoryCounter};
 pub use core::{AnalogCore, Grid, Integration, Network};
 pub use error::AnalogError;
 pub use lowered::{LoweredCore, RunAddress, Start};
+pub use madc::Madc;
 pub use measured::MeasuredChip;
-pub use observation::{NeuronSpike, Observation};
+pub use observation::{NeuronSpike, Observation, SpikeCounter};
 pub use power::{Activity, PowerConfig, PowerModel, PowerPart, PowerReport};
 pub use profile::{
     CadcSpread, CapMemSpread, CellDistributions, CellSpread, Correlation, DeadFraction,

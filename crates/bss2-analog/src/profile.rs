@@ -140,6 +140,8 @@ pub struct NoiseProfile {
     pub cadc_start: Seconds,
     /// The halves' CADCs differ by up to this much, anew for each sample.
     pub cadc_skew: Seconds,
+    /// White noise of a read of the MADC, in its codes.
+    pub madc: f64,
     /// Delay of the spike comparator.
     pub comparator_delay: Seconds,
     /// Standard deviation of the time of an event about that of its crossing,
@@ -193,6 +195,7 @@ impl Default for NoiseProfile {
             trial_tau: 0.005,
             cadc_start: Seconds::nano(200.0),
             cadc_skew: Seconds::nano(100.0),
+            madc: 1.5,
             comparator_delay: Seconds::nano(20.0),
             spike_jitter: Seconds::new(0.0),
             drift: 0.0,
@@ -279,6 +282,7 @@ impl MismatchProfile {
                 trial_tau: 0.0,
                 cadc_start: Seconds::new(0.0),
                 cadc_skew: Seconds::new(0.0),
+                madc: 0.0,
                 comparator_delay: Seconds::new(0.0),
                 spike_jitter: Seconds::new(0.0),
                 drift: 0.0,
@@ -341,6 +345,7 @@ impl MismatchProfile {
             ("cadc.channel_gain", c.channel_gain, 0.2),
             ("cadc.quadrant_gain", c.quadrant_gain, 0.2),
             ("cadc.noise", c.noise, 20.0),
+            ("noise.madc", n.madc, 100.0),
             ("cadc.bend", c.bend, 45.0),
             ("noise.trial_leak", n.trial_leak, 20.0),
             ("noise.trial_threshold", n.trial_threshold, 20.0),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::AnalogError;
 use crate::neuron::lif::LifBlock;
+use crate::neuron::upswing::Upswing;
 use crate::step::Buffers;
 use crate::synapse::L;
 
@@ -16,7 +17,8 @@ use crate::synapse::L;
 /// I' = I exp(-duration / min(tau_clamp, tau_syn))
 /// ```
 ///
-/// What is left of either is the residue that the next image meets. Neurons do
+/// Adaptation relaxes as it does at the reset potential. What is left of membranes
+/// and currents is the residue that the next image meets. Neurons do
 /// not fire meanwhile; a refractory period that lasts longer goes on. Events that
 /// arrive meanwhile find their line clamped and are lost.
 ///
@@ -76,9 +78,22 @@ impl ArtificialReset {
         let membrane = left(1.0 / self.tau_reset.as_micro());
         let clamp = 1.0 / self.tau_clamp.as_micro();
         let clamped = left(clamp);
-        for (state, c) in buffers.before.iter_mut().zip(blocks) {
+        let span = self.duration.as_micro() as f32;
+        let states = buffers.before.iter_mut().zip(&mut buffers.adaptation);
+        for ((state, w), (c, t)) in states.zip(blocks.iter().zip(&buffers.trials)) {
+            if let Some(block) = c.terms.as_deref() {
+                for lane in 0..L {
+                    let w_lane = w[lane];
+                    let held = Upswing {
+                        block,
+                        lane,
+                        w: w_lane,
+                    };
+                    w[lane] = held.adapted(t.v_reset[lane], span);
+                }
+            }
             for l in 0..L {
-                state.v[l] = c.v_reset[l] + membrane * (state.v[l] - c.v_reset[l]);
+                state.v[l] = t.v_reset[l] + membrane * (state.v[l] - t.v_reset[l]);
             }
             for (current, rates) in state.current.iter_mut().zip(&c.inverse_tau_syn) {
                 for l in 0..L {

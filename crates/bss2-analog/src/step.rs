@@ -9,8 +9,9 @@ use bss2_event::random::{Address, Domain};
 
 use crate::events::{Events, Step};
 use crate::lowered::{Common, RunAddress};
+use crate::madc::Recorder;
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, saturate};
-use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Node, gather_nodes};
+use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Node, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
 use crate::noise::{BYTE_MEAN, fill_words};
 use crate::observation::{NeuronSpike, Observation};
@@ -28,23 +29,23 @@ pub struct Workspace {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Buffers<const G: usize> {
     pub(crate) events: Events<G>,
-    trials: Vec<Trial<G>>,
+    pub(crate) trials: Vec<Trial<G>>,
     /// States at the beginning and at the end of a step.
     pub(crate) before: Vec<BlockState<G>>,
     after: Vec<BlockState<G>>,
     /// `[block]`: end of the reset of each neuron, microseconds.
-    held_until: Vec<Lanes>,
+    pub(crate) held_until: Vec<Lanes>,
     /// `[block]`: adaptation, volts per microsecond.
-    adaptation: Vec<Lanes>,
+    pub(crate) adaptation: Vec<Lanes>,
     /// Microseconds from the beginning of the last run to the state that is
     /// held now.
     pub(crate) elapsed: f64,
     drive: Drive<G>,
-    words: Vec<[u32; L]>,
+    pub(crate) words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
-    nodes: Vec<Node<G>>,
+    pub(crate) nodes: Vec<Node<G>>,
     /// Crossings of this step: (microseconds from its beginning, lane).
-    crossings: Vec<(f32, u16)>,
+    pub(crate) crossings: Vec<(f32, u16)>,
     /// The same in the order in which their events are sent.
     sent: Vec<(f32, u16)>,
     /// `[sample][block]`, volts.
@@ -109,8 +110,12 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
     let delay = common.noise.comparator_delay.as_micro() as f32;
     let jitter = common.noise.spike_jitter.as_micro() as f32;
     let mut sampler = Sampler::new(common, draws(Domain::CadcTiming));
-    let steps = common.integration.steps(sampler.last_time());
+    let mut madc = Recorder::new(common, draws(Domain::MadcNoise));
+    let last = madc.as_ref().map_or(0.0, Recorder::end);
+    let steps = common.integration.steps(sampler.last_time().max(last));
     observation.spikes.clear();
+    let madc_samples = madc.as_ref().map_or(0, Recorder::samples);
+    observation.madc.resize(madc_samples, 0);
     for index in 0..steps {
         let step = Step { index, h };
         buffers
@@ -120,8 +125,15 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
             fill_words(noise, (index / 4) as u32, &mut buffers.words);
         }
         buffers.crossings.clear();
+        if let Some(madc) = &mut madc {
+            madc.before(buffers);
+        }
         for (block, c) in blocks.iter().enumerate() {
-            buffers.advance::<SNAP>(common, c, block, step, delay, noisy);
+            let driven = buffers.advance::<SNAP>(common, c, block, step, delay, noisy);
+            if let Some(madc) = &madc {
+                let codes = &mut observation.madc;
+                madc.record(common, c, buffers, (block, driven), step, codes);
+            }
         }
         buffers.send(draws(Domain::SpikeJitter), jitter, index, h as f32);
         for i in 0..buffers.sent.len() {
@@ -344,7 +356,7 @@ impl<const G: usize> Buffers<G> {
         step: Step,
         delay: f32,
         noisy: bool,
-    ) {
+    ) -> bool {
         let driven = !self.events.step.is_empty() && self.drive::<SNAP>(common, c, block);
         let mut kick = [0.0_f32; L];
         if noisy {
@@ -392,6 +404,39 @@ impl<const G: usize> Buffers<G> {
             };
             self.attend::<SNAP>(common, c, block, &pass);
         }
+        driven
+    }
+
+    /// The equation of one neuron in a step; `drift` is its noise as a slope.
+    #[inline(always)]
+    pub(crate) fn local_neuron(
+        &self,
+        c: &LifBlock<G>,
+        (block, l): (usize, usize),
+        driven: bool,
+        drift: f32,
+        delay: f32,
+    ) -> LocalNeuron<G> {
+        let (t, old) = (&self.trials[block], &self.before[block]);
+        LocalNeuron {
+            v_rest: t.v_rest[l],
+            v_reset: t.v_reset[l],
+            v_threshold: t.v_threshold[l],
+            inverse_tau_mem: c.inverse_tau_mem[l],
+            inverse_tau_syn: std::array::from_fn(|g| c.inverse_tau_syn[g][l]),
+            gain: std::array::from_fn(|g| {
+                let trial = t.saturation[g][l] / c.saturation[g][l].abs();
+                let driven = if driven { self.drive.x[g][l] } else { 0.0 };
+                let x = t.kappa[g][l] * old.current[g][l] + driven;
+                if x > 1e-6 {
+                    trial * saturate(x) / x
+                } else {
+                    trial
+                }
+            }),
+            drift,
+            hold: delay + c.refractory[l],
+        }
     }
 
     /// Looks closely at the neurons of a block that cross, or are released.
@@ -408,7 +453,8 @@ impl<const G: usize> Buffers<G> {
         let (low, high) = common.v_range;
         if !SNAP {
             let strengths = common.table.strengths();
-            gather_nodes(&self.events.step, strengths, block, h, &mut self.nodes);
+            let (events, nodes) = (&self.events.step, &mut self.nodes);
+            gather_nodes(events, strengths, block, TOGETHER * h, nodes);
         }
         for l in 0..L {
             let until = self.held_until[block][l];
@@ -426,25 +472,8 @@ impl<const G: usize> Buffers<G> {
                 continue;
             }
             let old = &self.before[block];
-            let neuron: LocalNeuron<G> = LocalNeuron {
-                v_rest: t.v_rest[l],
-                v_reset: t.v_reset[l],
-                v_threshold: t.v_threshold[l],
-                inverse_tau_mem: c.inverse_tau_mem[l],
-                inverse_tau_syn: std::array::from_fn(|g| c.inverse_tau_syn[g][l]),
-                gain: std::array::from_fn(|g| {
-                    let trial = t.saturation[g][l] / c.saturation[g][l].abs();
-                    let driven = if pass.driven { self.drive.x[g][l] } else { 0.0 };
-                    let x = t.kappa[g][l] * old.current[g][l] + driven;
-                    if x > 1e-6 {
-                        trial * saturate(x) / x
-                    } else {
-                        trial
-                    }
-                }),
-                drift: pass.kick[l] / h,
-                hold: pass.delay + c.refractory[l],
-            };
+            let drift = pass.kick[l] / h;
+            let neuron = self.local_neuron(c, (block, l), pass.driven, drift, pass.delay);
             let moment = Moment {
                 v: old.v[l],
                 current: std::array::from_fn(|g| old.current[g][l]),
@@ -459,11 +488,11 @@ impl<const G: usize> Buffers<G> {
                     lane: l,
                     w: w[l],
                 };
-                let end = neuron.resolve(&mut upswing, moment, nodes, h, on_spike);
+                let end = neuron.resolve(&mut upswing, moment, nodes, 0.0..h, on_spike);
                 self.adaptation[block][l] = upswing.w;
                 end
             } else {
-                neuron.resolve(&mut Leaky, moment, nodes, h, on_spike)
+                neuron.resolve(&mut Leaky, moment, nodes, 0.0..h, on_spike)
             };
             self.after[block].v[l] = end.v.max(low).min(high);
             if end.held_until != moment.held_until {

@@ -68,7 +68,7 @@ fn observe(profile: MismatchProfile, schedule: CadcSchedule, steps: usize) -> Ob
 
 #[test]
 fn a_code_is_the_membrane_where_the_ramp_crosses_it() {
-    // The membrane every 10 ns, read at once, is the reference.
+    // The membrane every 20 ns, read at once, is the reference.
     let fine = CadcSchedule {
         start: Seconds::new(0.0),
         period: Seconds::micro(0.54),
@@ -93,15 +93,15 @@ fn a_code_is_the_membrane_where_the_ramp_crosses_it() {
     let (mut compared, mut fell) = (0, 0);
     for sample in 0..12 {
         let begin = 1.7 * sample as f64;
-        // [10 ns][neuron]
-        let course: Vec<Vec<f32>> = (0..=50).map(|i| at(begin + 0.01 * f64::from(i))).collect();
+        // [20 ns][neuron]
+        let course: Vec<Vec<f32>> = (0..=25).map(|i| at(begin + 0.02 * f64::from(i))).collect();
         for n in 0..usize::from(NEURONS) {
             let found = converted.codes_at(sample)[n];
-            let counter = |i: usize| 256.0 * 0.01 * i as f32 / ramp as f32;
-            let first = (0..=50).find(|&i| course[i][n] <= counter(i)).unwrap();
+            let counter = |i: usize| 256.0 * 0.02 * i as f32 / ramp as f32;
+            let first = (0..=25).find(|&i| course[i][n] <= counter(i)).unwrap();
             let before = course[first.max(1) - 1][n];
             // A spike in between lets the membrane fall through the ramp.
-            if before - course[first][n] > 20.0 {
+            if before - course[first][n] > 30.0 {
                 fell += 1;
                 let passed = counter(first - 1)..=counter(first);
                 assert!(passed.contains(&found), "{sample} {n}: {found} {passed:?}");
@@ -110,7 +110,7 @@ fn a_code_is_the_membrane_where_the_ramp_crosses_it() {
             compared += 1;
             let expected = course[first][n];
             assert!(
-                (found - expected).abs() < 1.0,
+                (found - expected).abs() < 1.5,
                 "{sample} {n}: {found} {expected}"
             );
         }
@@ -119,6 +119,8 @@ fn a_code_is_the_membrane_where_the_ramp_crosses_it() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
     #[test]
     fn codes_are_whole_within_range_and_monotone_in_voltage(
         seed in any::<u64>(),

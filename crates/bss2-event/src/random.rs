@@ -54,6 +54,8 @@ pub enum Domain {
     SpikeJitter = 22,
     /// Slow drift of potentials.
     Drift = 23,
+    /// Noise of a read of the MADC.
+    MadcNoise = 24,
     /// Background sources of the event fabric.
     Background = 32,
     /// Initial weights.
@@ -74,7 +76,7 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -91,6 +93,7 @@ impl Domain {
         Self::CapMemWrite,
         Self::SpikeJitter,
         Self::Drift,
+        Self::MadcNoise,
         Self::Background,
         Self::WeightInit,
         Self::Dropout,

@@ -116,6 +116,7 @@ impl Setting {
             schedule: CadcSchedule {
                 period: Seconds::micro(period),
                 samples: (self.duration / period).ceil() as usize + 1,
+                ..CadcSchedule::default()
             },
             steps_per_sample: self.steps_per_sample,
             ..Integration::default()

@@ -1,12 +1,16 @@
 //! The comparator: where inside a step the membrane crosses its threshold.
 
+use std::ops::Range;
+
 use crate::events::StepEvent;
 use crate::neuron::lif::Lanes;
 use crate::synapse::L;
 
-/// Events of a step on a block that are taken together: those within an eighth
-/// of a step, at their mean time. What is lost is of second order in the
-/// distance.
+/// Part of a step within which events are taken together when crossings are
+/// sought. What is lost is of second order in the distance.
+pub(crate) const TOGETHER: f32 = 0.125;
+
+/// Events of a step on a block that are taken together, at their mean time.
 #[derive(Debug, Clone)]
 pub(crate) struct Node<const G: usize> {
     /// Microseconds from the beginning of the step.
@@ -16,13 +20,14 @@ pub(crate) struct Node<const G: usize> {
     strengths: [Lanes; G],
 }
 
-/// Takes the events of a step on a block together, in the order of time.
+/// Takes the events of a step on a block together that lie within `width`, in the
+/// order of time.
 #[inline(always)]
 pub(crate) fn gather_nodes<const G: usize>(
     events: &[StepEvent<G>],
     strengths: &[Lanes],
     block: usize,
-    h: f32,
+    width: f32,
     nodes: &mut Vec<Node<G>>,
 ) {
     nodes.clear();
@@ -32,7 +37,7 @@ pub(crate) fn gather_nodes<const G: usize>(
         if rows.iter().all(Option::is_none) {
             continue;
         }
-        if event.at - begin > 0.125 * h {
+        if event.at - begin > width {
             begin = event.at;
             nodes.push(Node {
                 at: 0.0,
@@ -105,21 +110,28 @@ impl<const G: usize> Membrane<G> for Leaky {
 }
 
 impl<const G: usize> LocalNeuron<G> {
-    /// Follows the neuron through a step of length `h` piece by piece: from
-    /// node to node, from crossing to reset to release. `nodes` hold the events
-    /// of lane `l` in the order of time; `on_spike` gets each crossing, from the
-    /// beginning of the step.
+    /// Follows the neuron through a span of a step piece by piece: from node to
+    /// node, from crossing to reset to release. `nodes` hold the events of lane
+    /// `l` in the order of time; `on_spike` gets each crossing. Times count from
+    /// the beginning of the step. A span that begins later holds the state after
+    /// the events until then.
     #[inline(always)]
     pub(crate) fn resolve(
         &self,
         membrane: &mut impl Membrane<G>,
         mut moment: Moment<G>,
         (nodes, l): (&[Node<G>], usize),
-        h: f32,
+        Range {
+            start: mut now,
+            end: h,
+        }: Range<f32>,
         mut on_spike: impl FnMut(f32),
     ) -> Moment<G> {
-        let mut now = 0.0_f32;
-        let mut next = 0;
+        let mut next = if now > 0.0 {
+            nodes.partition_point(|node| node.at <= now)
+        } else {
+            0
+        };
         loop {
             while next < nodes.len() && nodes[next].at <= now {
                 for g in 0..G {

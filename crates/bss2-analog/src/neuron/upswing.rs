@@ -188,7 +188,7 @@ impl<const G: usize> Upswing<'_, G> {
 
     /// Adaptation after a time with the membrane held.
     #[inline(always)]
-    fn adapted(&self, v: f32, s: f32) -> f32 {
+    pub(crate) fn adapted(&self, v: f32, s: f32) -> f32 {
         let (b, l) = (self.block, self.lane);
         let settled = b.a[l] * (v - b.v_adapt[l]);
         self.limited(settled + (self.w - settled) * exp(-s * b.inverse_tau_w[l]))
