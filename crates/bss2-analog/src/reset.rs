@@ -3,7 +3,6 @@
 use bss2_event::{RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
-use crate::error::AnalogError;
 use crate::neuron::lif::LifBlock;
 use crate::neuron::upswing::Upswing;
 use crate::step::Buffers;
@@ -53,7 +52,7 @@ impl ArtificialReset {
     ///
     /// # Errors
     /// The first value outside its range.
-    pub fn validate(&self) -> Result<(), AnalogError> {
+    pub fn validate(&self) -> Result<(), RangeError> {
         for (field, time, least) in [
             ("duration", self.duration, 0.0),
             ("tau_reset", self.tau_reset, 1e-3),
