@@ -28,7 +28,7 @@
 //!
 //! [`Upswing`]: crate::neuron::upswing::Upswing
 
-use crate::neuron::elementary::{exp, ln, mean_growth};
+use crate::neuron::elementary::{exp, mean_growth};
 use crate::neuron::lif::{BlockState, LaneParameters, Lanes, saturate};
 use crate::neuron::terms::{CEILING, Terms};
 use crate::step::Inputs;
@@ -204,6 +204,42 @@ impl<const G: usize> AdexBlock<G> {
         }
     }
 
+    /// What currents add to the membranes, and what conductances make of them in
+    /// half a step: `keep V + shift`.
+    #[inline(always)]
+    fn conduct<const DRIVEN: bool>(
+        &self,
+        inputs: &Inputs<'_, G>,
+        old: &BlockState<G>,
+        new: &mut BlockState<G>,
+        (dv, keep, shift): (&mut Lanes, &mut Lanes, &mut Lanes),
+    ) {
+        let (mut open, mut pull) = ([0.0_f32; L], [0.0_f32; L]);
+        for g in 0..G {
+            for l in 0..L {
+                let change = charge::<G, DRIVEN>(inputs, old, new, g, l);
+                dv[l] += self.current[g][l] * change;
+                let q = 0.5 * self.conductance_of[g][l] * change * self.inverse_half_decay[l];
+                open[l] += q;
+                pull[l] += q * self.reversal[g][l];
+            }
+        }
+        for l in 0..L {
+            // exp(-q) to second order, and positive whatever q.
+            let bend = 1.0 + 0.5 * open[l];
+            keep[l] = 1.0 / (1.0 + open[l] * bend);
+            shift[l] = keep[l] * pull[l] * bend;
+        }
+    }
+
+    /// The membrane after a step of leak, currents and a constant `w`.
+    #[inline(always)]
+    fn relaxed(&self, inputs: &Inputs<'_, G>, l: usize, v: f32, dv: f32, w: f32) -> f32 {
+        let t = inputs.trial;
+        let v = t.v_rest[l] + (v - t.v_rest[l]) * t.v_decay[l] + dv;
+        v - self.w_membrane[l] * w
+    }
+
     /// Propagates a block through a step; says whether some neuron needs a
     /// closer look. A neuron whose exponential term is strong ends at infinity.
     #[inline(always)]
@@ -222,58 +258,34 @@ impl<const G: usize> AdexBlock<G> {
         }
         // Leak, currents, and the sums over conductances: see the module.
         let mut dv = *inputs.kick;
-        let (mut open, mut pull) = ([0.0_f32; L], [0.0_f32; L]);
-        for l in 0..L {
-            let mut changes = [0.0_f32; G];
-            for g in 0..G {
-                let current = old.current[g][l];
-                let mut x = t.kappa[g][l] * current;
-                let mut end = t.decay[g][l] * current;
-                if DRIVEN {
-                    x += inputs.drive.x[g][l];
-                    end += inputs.drive.current[g][l];
-                }
-                new.current[g][l] = end;
-                changes[g] = t.saturation[g][l] * saturate(x);
+        // What is left at the end of what was added, on average, in the middle.
+        let mut relax = self.half_decay;
+        if self.conductance {
+            let (mut keep, mut shift) = ([0.0; L], [0.0; L]);
+            self.conduct::<DRIVEN>(inputs, old, new, (&mut dv, &mut keep, &mut shift));
+            for l in 0..L {
+                relax[l] *= keep[l];
+                let v = keep[l] * old.v[l] + shift[l];
+                let v = self.relaxed(inputs, l, v, dv[l], w[l]);
+                new.v[l] = keep[l] * v + shift[l];
             }
-            if self.conductance {
-                for g in 0..G {
-                    dv[l] += self.current[g][l] * changes[g];
-                    let half = 0.5 * self.inverse_half_decay[l];
-                    let q = half * self.conductance_of[g][l] * changes[g];
-                    open[l] += q;
-                    pull[l] += q * self.reversal[g][l];
+        } else {
+            for g in 0..G {
+                for l in 0..L {
+                    dv[l] += charge::<G, DRIVEN>(inputs, old, new, g, l);
                 }
-            } else {
-                for change in changes {
-                    dv[l] += change;
-                }
+            }
+            for l in 0..L {
+                new.v[l] = self.relaxed(inputs, l, old.v[l], dv[l], w[l]);
             }
         }
-        // What is left at the end of what was added, on average, in the middle.
-        let mut relax = [0.0_f32; L];
-        for l in 0..L {
-            // exp(-q) to second order, and positive whatever q.
-            let (mut keep, mut shift) = (1.0, 0.0);
-            if self.conductance {
-                let bend = 1.0 + 0.5 * open[l];
-                keep = 1.0 / (1.0 + open[l] * bend);
-                shift = keep * pull[l] * bend;
+        if self.saturating_leak {
+            for l in 0..L {
+                let away = 0.5 * (old.v[l] + new.v[l]) - t.v_rest[l];
+                let step = self.leak_step[l];
+                new.v[l] += step * self.half_decay[l] * self.lost_leak(l, away);
+                relax[l] *= 1.0 + 0.5 * step * self.lost_conductance(l, away);
             }
-            let begin = old.v[l];
-            relax[l] = keep * self.half_decay[l];
-            let v = keep * begin + shift;
-            let mut v = t.v_rest[l] + (v - t.v_rest[l]) * t.v_decay[l] + dv[l];
-            if self.adaptation {
-                v -= self.w_membrane[l] * w[l];
-            }
-            v = keep * v + shift;
-            if self.saturating_leak {
-                let away = 0.5 * (begin + v) - t.v_rest[l];
-                v += self.leak_step[l] * self.half_decay[l] * self.lost_leak(l, away);
-                relax[l] *= 1.0 + 0.5 * self.leak_step[l] * self.lost_conductance(l, away);
-            }
-            new.v[l] = v;
         }
         if self.exponential {
             for l in 0..L {
@@ -281,9 +293,7 @@ impl<const G: usize> AdexBlock<G> {
                 let growth = mean_growth((v - begin) * self.inverse_slope[l]);
                 let at_begin = exp((begin - self.v_exp[l]) * self.inverse_slope[l]);
                 let spent = self.h * self.exp_rate[l] * at_begin * growth;
-                let left = 1.0 - spent;
-                let left = if left > 1e-6 { left } else { 1e-6 };
-                let mut end = v - relax[l] * self.slope[l] * ln(left);
+                let mut end = v + relax[l] * self.slope[l] * logarithmic_rise(spent);
                 let ceiling = if v > CEILING { v } else { CEILING };
                 end = if end < ceiling { end } else { ceiling };
                 let strong = (spent > STRONG) & (t.v_attention[l] < f32::INFINITY);
@@ -315,5 +325,55 @@ impl<const G: usize> AdexBlock<G> {
             }
         }
         attention != 0
+    }
+}
+
+/// Propagates one current; what it adds to the membrane as a current-based one.
+#[inline(always)]
+fn charge<const G: usize, const DRIVEN: bool>(
+    inputs: &Inputs<'_, G>,
+    old: &BlockState<G>,
+    new: &mut BlockState<G>,
+    g: usize,
+    l: usize,
+) -> f32 {
+    let (t, current) = (inputs.trial, old.current[g][l]);
+    let mut x = t.kappa[g][l] * current;
+    let mut end = t.decay[g][l] * current;
+    if DRIVEN {
+        x += inputs.drive.x[g][l];
+        end += inputs.drive.current[g][l];
+    }
+    new.current[g][l] = end;
+    t.saturation[g][l] * saturate(x)
+}
+
+/// `-ln(1 - x)` to 2e-7 up to [`STRONG`]; beyond, where only neurons without a
+/// comparator come, it rises to 11/3 at 1 and stays there.
+#[inline(always)]
+fn logarithmic_rise(x: f32) -> f32 {
+    let x = if x < 1.0 { x } else { 1.0 };
+    x * (60.0 - x * (60.0 - x * 11.0)) / (60.0 - x * (90.0 - x * (36.0 - x * 3.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rise_is_logarithmic_and_never_ends_the_numbers() {
+        for i in 0..=1000 {
+            let x = i as f32 * 1e-3;
+            let rise = logarithmic_rise(x);
+            if x <= STRONG {
+                let exact = -libm::log1p(-f64::from(x));
+                assert!(
+                    (f64::from(rise) - exact).abs() <= 3e-7 * exact.max(1.0),
+                    "{x}"
+                );
+            }
+            assert!(logarithmic_rise(x + 1e-3) >= rise);
+        }
+        assert_eq!(logarithmic_rise(f32::INFINITY), 11.0 / 3.0);
     }
 }
