@@ -24,6 +24,7 @@ mod stage;
 mod target;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use bss2_event::{RangeError, Seed};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use crate::cadc::VOLTS_PER_LSB;
 use crate::calib::observe::{self, Response, Windows, expected_relaxation, expected_response};
 use crate::calib::probe::{Probe, SynapticInput};
 use crate::calib::search::{Precision, Slope, binary_search};
-use crate::calib::{CalibrationConfig, CalibrationReport, Measured, NeuronTargets, Quantity};
+use crate::calib::{CalibrationConfig, NeuronTargets};
 use crate::capmem::{Cell, current};
 use crate::circuit::{OffsetCurrent, membrane_capacitance, nominal_slew};
 use crate::core::AnalogCore;
@@ -16,7 +16,7 @@ use crate::error::AnalogError;
 /// measurement if noise lifts it by so many codes; half of the trials do.
 /// Measured on cube66 chips, whose thresholds then are met to 0.1 codes on
 /// average.
-const NOISE_LIFT: f64 = 0.55;
+pub(super) const NOISE_LIFT: f64 = 0.55;
 
 /// Codes by which the reset is lowered to see the membrane relax.
 const RELAXATION_DEPTH: i64 = 110;
@@ -63,7 +63,7 @@ fn circuit_of(neuron: &NeuronCircuits, input: SynapticInput) -> u16 {
     }
 }
 
-const MEMBRANE: SynapticInput = SynapticInput {
+pub(super) const MEMBRANE: SynapticInput = SynapticInput {
     partner: false,
     sign: 0,
 };
@@ -85,7 +85,7 @@ impl Calibration<'_> {
             .collect()
     }
 
-    fn set(&mut self, cell: Cell, input: SynapticInput, codes: &[CapMemCode]) {
+    pub(super) fn set(&mut self, cell: Cell, input: SynapticInput, codes: &[CapMemCode]) {
         for (neuron, &code) in self.probe.neurons.iter().zip(codes) {
             self.core
                 .capmem_mut()
@@ -104,7 +104,7 @@ impl Calibration<'_> {
             .collect()
     }
 
-    fn codes(&self, cell: Cell) -> Vec<CapMemCode> {
+    pub(super) fn codes(&self, cell: Cell) -> Vec<CapMemCode> {
         self.codes_of(cell, MEMBRANE)
     }
 
@@ -192,7 +192,7 @@ impl Calibration<'_> {
         })
     }
 
-    fn measure_tau_mem(&mut self) -> Result<Vec<f64>, AnalogError> {
+    pub(super) fn measure_tau_mem(&mut self) -> Result<Vec<f64>, AnalogError> {
         let windows = &self.windows;
         let moments = observe::relaxation(&mut self.probe, self.core, windows, 4 * self.trials)?;
         let pairs = moments.iter().zip(&windows.of);
@@ -202,7 +202,7 @@ impl Calibration<'_> {
     }
 
     /// Runs measurements with the reset far below the leak.
-    fn with_deep_reset<R>(
+    pub(super) fn with_deep_reset<R>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<R, AnalogError>,
     ) -> Result<R, AnalogError> {
@@ -218,7 +218,7 @@ impl Calibration<'_> {
     }
 
     /// What a response should be, given the membrane time constant reached.
-    fn expected(&self, sign: usize, tau_mem: &[f64]) -> Vec<Response> {
+    pub(super) fn expected(&self, sign: usize, tau_mem: &[f64]) -> Vec<Response> {
         // The chip's user knows this delay from the polling loop.
         let noise = &self.core.profile().noise;
         let late = 0.5 * (noise.cadc_start + noise.cadc_skew * 0.5).as_micro();
@@ -302,21 +302,8 @@ impl Calibration<'_> {
         })
     }
 
-    /// The threshold in CADC codes: the rest at which half of the trials fire.
-    fn measure_threshold(&mut self) -> Result<Vec<f64>, AnalogError> {
-        let half = vec![0.5; self.targets.len()];
-        self.with_moved_rest(|c| {
-            let windows = c.windows.clone();
-            c.search_leaks(&half, |p, core, trials| {
-                observe::fires(p, core, &windows, trials)
-            })?;
-            let rest = c.without_spikes(|c| observe::rest(&mut c.probe, c.core, c.trials))?;
-            Ok(rest.iter().map(|code| code + NOISE_LIFT).collect())
-        })
-    }
-
     /// Searches the leak potential, the same code for all circuits of a neuron.
-    fn search_leaks(
+    pub(super) fn search_leaks(
         &mut self,
         targets: &[f64],
         observe: impl Fn(&mut Probe<'_>, &AnalogCore, usize) -> Result<Vec<f64>, AnalogError>,
@@ -339,7 +326,7 @@ impl Calibration<'_> {
     /// Runs measurements that move the rest away from the leak target. An offset
     /// current spans half of the way up to the threshold, because the leak
     /// potential alone ends near the highest thresholds.
-    fn with_moved_rest<R>(
+    pub(super) fn with_moved_rest<R>(
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<R, AnalogError>,
     ) -> Result<R, AnalogError> {
@@ -372,7 +359,7 @@ impl Calibration<'_> {
     }
 
     /// Farads that the circuits of a neuron have without mismatch.
-    fn capacitance(&self, neuron: &NeuronCircuits) -> f64 {
+    pub(super) fn capacitance(&self, neuron: &NeuronCircuits) -> f64 {
         let circuits = [Some(neuron.membrane), neuron.partner];
         let setting = |c: u16| self.core.circuits()[usize::from(c)].capacitance;
         circuits
@@ -380,48 +367,6 @@ impl Calibration<'_> {
             .flatten()
             .map(|c| membrane_capacitance(setting(c), self.core.profile()))
             .sum()
-    }
-
-    /// Membrane time constants, microseconds, and capacitances, picofarads. Another
-    /// capacitor at the same leak gives another time constant; from the ratio r of
-    /// the two and the step of the capacitor follows `C = step r / (r - 1)`, whatever
-    /// the leak is.
-    fn measure_membrane(&mut self) -> Result<(Vec<f64>, Vec<f64>), AnalogError> {
-        let set = |c: &mut Self, setting: &dyn Fn(&NeuronTargets) -> u8| {
-            for (neuron, t) in c.probe.neurons.iter().zip(c.targets) {
-                let circuit = usize::from(neuron.membrane);
-                c.core.circuits_mut()[circuit].capacitance = setting(t);
-            }
-        };
-        let own = |t: &NeuronTargets| t.capacitance;
-        let other = |t: &NeuronTargets| match t.capacitance {
-            large @ 32.. => large / 2,
-            small => small + 32,
-        };
-        let tau_mem = self.measure_tau_mem()?;
-        set(self, &other);
-        let tau_other = self.measure_tau_mem();
-        set(self, &own);
-        let pairs = tau_mem.iter().zip(tau_other?);
-        let capacitance = pairs.zip(self.targets).map(|((tau, tau_other), t)| {
-            let ratio = tau / tau_other;
-            let farads = |setting| membrane_capacitance(setting, self.core.profile());
-            1e12 * (farads(own(t)) - farads(other(t))) * ratio / (ratio - 1.0)
-        });
-        let capacitance = capacitance.collect();
-        Ok((tau_mem, capacitance))
-    }
-
-    /// Refractory period in microseconds: a neuron whose threshold lies below its
-    /// reset fires whenever it may.
-    fn measure_refractory(&mut self) -> Result<Vec<f64>, AnalogError> {
-        let threshold = self.codes(Cell::VThreshold);
-        self.set_all(Cell::VThreshold, CapMemCode::MIN);
-        let periods = self.targets.iter().map(|t| t.refractory.as_micro());
-        let longest = periods.fold(0.0, f64::max);
-        let result = observe::intervals(&mut self.probe, self.core, longest);
-        self.set(Cell::VThreshold, MEMBRANE, &threshold);
-        result
     }
 
     /// Runs measurements that spikes would disturb. Comparators are switched off: a
@@ -436,77 +381,9 @@ impl Calibration<'_> {
         result
     }
 
-    fn enable_thresholds(&mut self, enabled: bool) {
+    pub(super) fn enable_thresholds(&mut self, enabled: bool) {
         for neuron in self.probe.neurons {
             self.core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = enabled;
         }
-    }
-
-    /// Measures everything with fresh noise and twice the trials of a search.
-    pub(crate) fn report(mut self) -> Result<CalibrationReport, AnalogError> {
-        let mut report = CalibrationReport::default();
-        // What is moved for a measurement ends elsewhere: it is measured after.
-        self.enable_thresholds(true);
-        let refractory = self.measure_refractory()?;
-        let threshold = self.measure_threshold()?;
-        self.add(&mut report, Quantity::Threshold, |t| t.threshold, threshold);
-        let target = |t: &NeuronTargets| t.refractory.as_micro();
-        self.add(&mut report, Quantity::Refractory, target, refractory);
-        self.without_spikes(|c| c.report_membrane_and_inputs(&mut report))?;
-        Ok(report)
-    }
-
-    fn report_membrane_and_inputs(
-        &mut self,
-        report: &mut CalibrationReport,
-    ) -> Result<(), AnalogError> {
-        let trials = 2 * self.trials;
-        let (tau_mem, capacitance) = self.with_deep_reset(Self::measure_membrane)?;
-        let rest = observe::rest(&mut self.probe, self.core, trials)?;
-        let reset = observe::reset(&mut self.probe, self.core, trials)?;
-        self.add(report, Quantity::Leak, |t| t.leak, rest);
-        self.add(report, Quantity::Reset, |t| t.reset, reset);
-        let target = |t: &NeuronTargets| t.tau_mem.as_micro();
-        self.add(report, Quantity::TauMem, target, tau_mem.clone());
-        let neurons = self.probe.neurons.iter();
-        report.quantities.push(Measured {
-            quantity: Quantity::Capacitance,
-            target: neurons.map(|n| 1e12 * self.capacitance(n)).collect(),
-            reached: capacitance,
-        });
-        for input in self.inputs() {
-            let sign = input.sign;
-            let expected = self.expected(sign, &tau_mem);
-            let responses =
-                observe::responses(&mut self.probe, self.core, input, &self.windows, trials)?;
-            let (tau, strength) = match (input.partner, sign) {
-                (false, 0) => (Quantity::TauSynExc, Quantity::StrengthExc),
-                (false, _) => (Quantity::TauSynInh, Quantity::StrengthInh),
-                (true, 0) => (Quantity::PartnerTauSynExc, Quantity::PartnerStrengthExc),
-                (true, _) => (Quantity::PartnerTauSynInh, Quantity::PartnerStrengthInh),
-            };
-            let pairs = || self.targets.iter().zip(responses.iter().zip(&expected));
-            // Of two filters in a row the delays add, so a difference of delays
-            // is a difference of time constants.
-            let reached = pairs().map(|(t, (r, e))| t.tau_syn(sign) + r.delay - e.delay);
-            self.add(report, tau, |t| t.tau_syn(sign), reached.collect());
-            let reached = pairs().map(|(t, (r, e))| t.strength(sign) * r.area.abs() / e.area);
-            self.add(report, strength, |t| t.strength(sign), reached.collect());
-        }
-        Ok(())
-    }
-
-    fn add(
-        &self,
-        report: &mut CalibrationReport,
-        quantity: Quantity,
-        target: impl Fn(&NeuronTargets) -> f64,
-        reached: Vec<f64>,
-    ) {
-        report.quantities.push(Measured {
-            quantity,
-            target: self.targets.iter().map(target).collect(),
-            reached,
-        });
     }
 }
