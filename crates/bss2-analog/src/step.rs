@@ -151,17 +151,22 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         } else {
             f64::INFINITY
         };
-        sampler.due(due_before, |sample| {
-            let around = Around {
-                before: &buffers.before,
-                after: &buffers.after,
-                crossings: &buffers.crossings,
-                t_start: step.start(),
-                h: h as f32,
-            };
-            let traces = &mut buffers.traces[sample.index * blocks.len()..][..blocks.len()];
-            readout::take(blocks, &buffers.trials, around, sample, traces);
-        });
+        sampler.due(
+            due_before,
+            // Left to itself it would be compiled for the baseline alone.
+            #[inline(always)]
+            |sample| {
+                let around = Around {
+                    before: &buffers.before,
+                    after: &buffers.after,
+                    crossings: &buffers.crossings,
+                    t_start: step.start(),
+                    h: h as f32,
+                };
+                let traces = &mut buffers.traces[sample.index * blocks.len()..][..blocks.len()];
+                readout::take(blocks, &buffers.trials, around, sample, traces);
+            },
+        );
         std::mem::swap(&mut buffers.before, &mut buffers.after);
     }
     buffers.elapsed = steps as f64 * h;
