@@ -219,14 +219,17 @@ impl Calibration<'_> {
 
     /// What a response should be, given the membrane time constant reached.
     pub(super) fn expected(&self, sign: usize, tau_mem: &[f64]) -> Vec<Response> {
-        // The chip's user knows this delay from the polling loop.
-        let noise = &self.core.profile().noise;
-        let late = 0.5 * (noise.cadc_start + noise.cadc_skew * 0.5).as_micro();
+        // The chip's user knows these delays: that of the polling loop, and that of
+        // the ramp until it reaches a membrane near its leak.
+        let (noise, cadc) = (&self.core.profile().noise, &self.core.profile().cadc);
+        let polling = 0.5 * (noise.cadc_start + noise.cadc_skew * 0.5).as_micro();
+        let ramp = cadc.conversion.as_micro() / 256.0;
         let slew = nominal_slew() / VOLTS_PER_LSB * 1e-6;
         (0..tau_mem.len())
             .map(|n| {
                 let t = &self.targets[n];
                 let window = self.windows.of[n].response[sign];
+                let late = polling + ramp * t.leak;
                 let taus = (tau_mem[n], t.tau_syn(sign));
                 expected_response(taus, t.strength(sign) * slew, late, window)
             })

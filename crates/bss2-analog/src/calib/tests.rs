@@ -129,6 +129,24 @@ fn reports_agree_with_the_hidden_truth() {
 }
 
 #[test]
+fn a_slow_ramp_of_the_cadc_misleads_no_calibration() {
+    let cube = MismatchProfile::cube66();
+    let profile = MismatchProfile {
+        cadc: crate::CadcSpread {
+            conversion: Seconds::micro(0.5),
+            ..cube.cadc
+        },
+        ..cube
+    };
+    let neurons = single(64);
+    let mut core = AnalogCore::new(profile, Seed(7)).unwrap();
+    let targets = vec![NeuronTargets::default(); neurons.len()];
+    let config = CalibrationConfig::default();
+    let report = calibrate(&mut core, &neurons, &targets, &config, |_| ()).unwrap();
+    assert_true(&report, &Truth::of(&core, &neurons), 1.0);
+}
+
+#[test]
 fn every_neuron_has_targets_of_its_own() {
     let neurons = single(96);
     let spread = |n: usize, low: f64, high: f64| low + (high - low) * (n % 12) as f64 / 11.0;
