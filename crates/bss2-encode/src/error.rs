@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use bss2_event::{EventError, RangeError};
 use thiserror::Error;
 
+use crate::wav::AudioFault;
+
 /// Why data cannot be read or encoded. Every message about a file names it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -154,6 +156,14 @@ pub enum EncodeError {
         /// Number of images.
         len: usize,
     },
+    /// A recording cannot be used.
+    #[error("{path} cannot be used: {fault}")]
+    Audio {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: AudioFault,
+    },
     /// A setting is outside its range.
     #[error(transparent)]
     Range(#[from] RangeError),
@@ -172,6 +182,13 @@ impl EncodeError {
         Self::Io {
             path: path.to_owned(),
             source,
+        }
+    }
+
+    pub(crate) fn audio(path: &Path, fault: AudioFault) -> Self {
+        Self::Audio {
+            path: path.to_owned(),
+            fault,
         }
     }
 }

@@ -30,8 +30,10 @@
 //! # Ok::<(), bss2_encode::EncodeError>(())
 //! ```
 
+pub mod audio;
 pub mod augment;
 pub mod builtin;
+pub mod cochlea;
 pub mod dataset;
 pub mod encoder;
 pub mod error;
@@ -41,10 +43,13 @@ pub mod latency;
 pub mod locate;
 pub mod manifest;
 pub mod order;
+pub mod wav;
 pub mod zoom;
 
+pub use audio::{Audio, Track};
 pub use augment::AugmentationConfig;
 pub use builtin::GeneratedDigits;
+pub use cochlea::{Cochlea, CochleaConfig, CochleaSpike, CochleaTrace, SpikeTrain};
 pub use dataset::{ImageSet, Split, Verify, load_mnist};
 pub use encoder::{Encoder, EncoderConfig};
 pub use error::EncodeError;
@@ -53,4 +58,5 @@ pub use latency::{LatencyCode, LatencyConfig, ReferenceTime};
 pub use locate::{Found, find_mnist};
 pub use manifest::{DataSet, Manifest, Part};
 pub use order::EpochOrder;
+pub use wav::{AudioFault, WavFile};
 pub use zoom::SplineZoom;

@@ -1,5 +1,8 @@
-//! Against the reference arrays: every pixel, every spike time, every bin.
+//! Against the reference arrays: every pixel, every spike time, every bin, and
+//! the cochlea stage by stage.
 
+#[path = "golden/cochlea.rs"]
+mod cochlea;
 mod support;
 
 use std::fs::File;

@@ -70,13 +70,15 @@ pub enum Domain {
     Augmentation = 64,
     /// Generated data sets.
     GeneratedData = 65,
+    /// Fibres of the auditory nerve.
+    AuditoryNerve = 66,
     /// Reserved for tests.
     Test = 255,
 }
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -101,6 +103,7 @@ impl Domain {
         Self::TieBreak,
         Self::Augmentation,
         Self::GeneratedData,
+        Self::AuditoryNerve,
         Self::Test,
     ];
 }

@@ -1,0 +1,66 @@
+//! Parameters of the cochlea.
+
+use bss2_event::{RangeError, Seconds};
+use serde::{Deserialize, Serialize};
+
+use super::bushy::BushyConfig;
+use super::haircell::HairCellConfig;
+use super::membrane::MembraneConfig;
+use super::nerve::NerveConfig;
+
+/// Everything between a recording and its spikes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CochleaConfig {
+    /// Places along the membrane, evenly spaced from base to apex.
+    pub channels: usize,
+    /// Root mean square that every recording is scaled to.
+    pub level: f64,
+    /// The basilar membrane.
+    pub membrane: MembraneConfig,
+    /// The hair cells.
+    pub hair_cell: HairCellConfig,
+    /// The auditory nerve.
+    pub nerve: NerveConfig,
+    /// The bushy cells.
+    pub bushy: BushyConfig,
+    /// Longest recording that is transformed as one.
+    pub block: Seconds,
+    /// Whether a recording is transformed at exactly its own length. Otherwise
+    /// zeros are added up to a length of small prime factors, which is up to
+    /// ten times as fast and shifts spikes by less than a step.
+    pub exact_length: bool,
+}
+
+impl Default for CochleaConfig {
+    /// The published values, and blocks of ten seconds.
+    fn default() -> Self {
+        Self {
+            channels: 700,
+            level: 0.3,
+            membrane: MembraneConfig::default(),
+            hair_cell: HairCellConfig::default(),
+            nerve: NerveConfig::default(),
+            bushy: BushyConfig::default(),
+            block: Seconds::new(10.0),
+            exact_length: false,
+        }
+    }
+}
+
+impl CochleaConfig {
+    /// Checks all settings, for recordings of a rate in Hz.
+    ///
+    /// # Errors
+    /// The first setting that is outside its range.
+    pub fn validate(&self, rate: u32) -> Result<(), RangeError> {
+        RangeError::check("channels", self.channels as f64, 2.0, 65_536.0, "")?;
+        RangeError::check("level", self.level, 1e-6, 1e6, "")?;
+        self.membrane.validate()?;
+        self.hair_cell.validate()?;
+        self.nerve.validate()?;
+        self.bushy.validate()?;
+        RangeError::check("block", self.block.get(), 0.5, 60.0, "s")?;
+        RangeError::check("rate", rate.into(), 1_000.0, 384_000.0, "Hz")
+    }
+}
