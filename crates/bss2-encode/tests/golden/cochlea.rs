@@ -57,6 +57,9 @@ const VELOCITY: f64 = 1e-9;
 /// reference itself are not converged.
 const FIRING: f64 = 1e-7;
 
+/// One number of all values of a channel.
+type Statistic<'a> = &'a dyn Fn(&[f64]) -> f64;
+
 #[test]
 fn velocities_and_firing_probabilities_agree() {
     for mut reference in references() {
@@ -82,19 +85,12 @@ fn velocities_and_firing_probabilities_agree() {
         let rms = |c: &[f64]| (c.iter().map(|v| v * v).sum::<f64>() / steps).sqrt();
         let mean = |c: &[f64]| c.iter().sum::<f64>() / steps;
         let max = |c: &[f64]| largest(c.iter().copied());
-        let statistics: [(&str, &[f64], &dyn Fn(&[f64]) -> f64); 4] = [
-            ("velocity_rms_all", &trace.velocity, &rms),
-            ("velocity_absmax_all", &trace.velocity, &max),
-            (
-                "firing_probability_mean_all",
-                &trace.firing_probability,
-                &mean,
-            ),
-            (
-                "firing_probability_max_all",
-                &trace.firing_probability,
-                &max,
-            ),
+        let (velocity, firing) = (&trace.velocity, &trace.firing_probability);
+        let statistics: [(&str, _, Statistic<'_>); 4] = [
+            ("velocity_rms_all", velocity, &rms),
+            ("velocity_absmax_all", velocity, &max),
+            ("firing_probability_mean_all", firing, &mean),
+            ("firing_probability_max_all", firing, &max),
         ];
         for (name, values, statistic) in statistics {
             let wanted = arrays.get::<f64>(name);
