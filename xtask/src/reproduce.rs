@@ -1,43 +1,127 @@
-//! `cargo xtask reproduce`: the MNIST rows of Table 1.
+//! `cargo xtask reproduce`: tables and figures of the paper, from declarations.
 //!
-//! Every training is a run folder below the output; a second call goes on
-//! where the first was stopped and trains nothing twice.
+//! [`declaration`] says what an experiment is, [`plan`] makes jobs of it,
+//! [`engine`] runs them, [`claims`] judges, [`report`] tells.
 
+mod claims;
+mod declaration;
+mod engine;
+mod library;
+mod measure;
+mod outcome;
+mod plan;
+mod progress;
 mod report;
-mod rows;
-mod table;
+#[cfg(test)]
+mod tests;
 
-use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, time::Instant};
 
+use bss2::config::Assignment;
 use clap::Args;
-use miette::{IntoDiagnostic, WrapErr, bail};
+use miette::{IntoDiagnostic, WrapErr, bail, miette};
+use serde::{Deserialize, Serialize};
 
-use bss2::config::{DataConfig, Experiment};
-use bss2::data::Data;
+use declaration::Scale;
+use library::Library;
+use plan::{Plan, Request};
+use progress::Progress;
 
-/// What is reproduced, from which data, and where the report goes.
+/// What is reproduced, and where the report goes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Train for 4 epochs only, in less than five minutes.
-    #[arg(long)]
+    #[command(flatten)]
+    asked: Asked,
+    /// Folder of the report and its runs; what is complete there is not run again.
+    #[arg(long, value_name = "DIR", default_value = "reproduce")]
+    out: PathBuf,
+    /// Go on with what was asked for in --out before.
+    #[arg(long, conflicts_with_all = ["quick", "full", "only", "seeds", "data", "set"])]
+    resume: bool,
+    /// Worker threads; 0 for one per processor.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: usize,
+}
+
+/// What a report depends on; kept in the output folder.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    /// Fewer images and epochs, in less than five minutes.
+    #[arg(long, conflicts_with = "full")]
     quick: bool,
+    /// All seeds; without it, and without --quick, one.
+    #[arg(long)]
+    full: bool,
+    /// Only these experiments, by their ids.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Seeds of every run.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: Option<u32>,
     /// Folder of the data set; searched for where it is not given.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder of the report and its runs.
-    #[arg(long, value_name = "DIR", default_value = "reproduce")]
-    out: PathBuf,
-    /// Seeds per row.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seeds: u32,
-    /// Epochs per training: 50, or 4 with --quick, where it is not given.
-    #[arg(long, value_name = "N")]
-    epochs: Option<u32>,
-    /// Use only so many training images, from the first; 0 for all.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    train_images: usize,
+    /// A key of the configuration of every run.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+const ASKED: &str = "asked.toml";
+
+impl Asked {
+    fn request(&self) -> miette::Result<Request> {
+        let general = if self.quick {
+            Scale {
+                seeds: Some(1),
+                epochs: Some(4),
+                train_images: Some(10_000),
+                test_images: Some(2_000),
+            }
+        } else {
+            Scale {
+                seeds: Some(5),
+                epochs: Some(50),
+                train_images: Some(0),
+                test_images: Some(0),
+            }
+        };
+        let set = self.set.iter().map(|text| Assignment::parse(text));
+        Ok(Request {
+            quick: self.quick,
+            general,
+            seeds: self.seeds.or((!self.full && !self.quick).then_some(1)),
+            data: self.data.clone(),
+            set: set
+                .collect::<Result<_, _>>()
+                .map_err(|hint| miette!("{hint}"))?,
+        })
+    }
+
+    /// The command that asks for one of the experiments again.
+    fn command(&self, experiment: Option<&str>) -> String {
+        let mut command = "cargo xtask reproduce".to_owned();
+        if self.quick {
+            command += " --quick";
+        }
+        if self.full {
+            command += " --full";
+        }
+        let only = experiment.map_or_else(|| self.only.join(","), str::to_owned);
+        if !only.is_empty() {
+            command += &format!(" --only {only}");
+        }
+        if let Some(seeds) = self.seeds {
+            command += &format!(" --seeds {seeds}");
+        }
+        for set in &self.set {
+            command += &format!(" --set '{set}'");
+        }
+        command
+    }
 }
 
 /// Runs here in a release build, and in one that is started for it elsewhere:
@@ -59,37 +143,50 @@ pub(crate) fn run_in_release(arguments: &Arguments) -> miette::Result<()> {
     }
 }
 
-/// Trains what is missing, then writes `report.md` and its figures.
 fn run(arguments: &Arguments) -> miette::Result<()> {
-    let epochs = arguments
-        .epochs
-        .unwrap_or(if arguments.quick { 4 } else { 50 });
-    if arguments.seeds == 0 || epochs == 0 {
-        bail!("--seeds and --epochs are 1 at least");
-    }
-    let mut base = Experiment {
-        epochs,
-        data: DataConfig {
-            folder: arguments.data.clone(),
-            train_images: arguments.train_images,
-            ..DataConfig::default()
-        },
-        ..Experiment::default()
+    let file = arguments.out.join(ASKED);
+    let asked = if arguments.resume {
+        let text = fs::read_to_string(&file)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} holds nothing to go on with", arguments.out.display()))?;
+        toml::from_str(&text).into_diagnostic()?
+    } else {
+        arguments.asked.clone()
     };
-    let data = Data::load(&mut base)?;
-    for line in data.announcement() {
-        println!("{line}");
-    }
-    let results = rows::train_all(&base, &data, arguments.seeds, &arguments.out)?;
-    let report = report::write(&arguments.out, &data, &base, arguments.seeds, &results)?;
-    println!("\n{}", table::table(&results.rows));
-    println!("the report is {}", report.display());
+    let declarations = declaration::load(&declaration::folder(), &asked.only)?;
+    let request = asked.request()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(arguments.threads)
+        .build()
+        .into_diagnostic()?;
+    let begin = Instant::now();
+    pool.install(|| {
+        let mut library = Library::default();
+        let plan = Plan::new(declarations, &request, &mut library)?;
+        for line in &plan.announcements {
+            eprintln!("{line}");
+        }
+        write(&file, toml::to_string(&asked).into_diagnostic()?.as_bytes())?;
+        let mut progress = Progress::new(&plan);
+        let results = engine::run(&plan, &mut library, &arguments.out, &mut progress)?;
+        let report = report::Report::new(&plan, &results, &asked);
+        report.write(&arguments.out)?;
+        println!("{}", report.summary());
+        Ok::<(), miette::Report>(())
+    })?;
+    println!(
+        "the report is {} (and report.md, report.json, results.npz beside it); this took {}",
+        arguments.out.join("report.html").display(),
+        progress::duration(begin.elapsed().as_secs_f64()),
+    );
     Ok(())
 }
 
-/// Writes a file of the report as a whole.
-fn write(path: &std::path::Path, text: &str) -> miette::Result<()> {
-    bss2::files::write_atomically(path, text.as_bytes())
+/// Writes a file as a whole, with the folder that it lies in.
+fn write(path: &Path, content: &[u8]) -> miette::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .and_then(|()| bss2::files::write_atomically(path, content))
         .into_diagnostic()
         .wrap_err_with(|| format!("{} cannot be written", path.display()))
 }

@@ -66,6 +66,8 @@ pub enum Domain {
     Shuffle = 50,
     /// Ties between equal readouts.
     TieBreak = 51,
+    /// Neurons that are silenced in a test.
+    Silence = 52,
     /// Augmentation of input data.
     Augmentation = 64,
     /// Generated data sets.
@@ -78,7 +80,7 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -101,6 +103,7 @@ impl Domain {
         Self::Dropout,
         Self::Shuffle,
         Self::TieBreak,
+        Self::Silence,
         Self::Augmentation,
         Self::GeneratedData,
         Self::AuditoryNerve,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bss2_encode::{AugmentationConfig, Encoder, EncoderConfig};
 use bss2_event::SpikeBatch;
-use bss2_learn::{Substrate, Trainer, checkpoint};
+use bss2_learn::{Substrate, Trainer, Weights, checkpoint};
 
 use crate::config::Experiment;
 use crate::data::Data;
@@ -22,6 +22,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Mean number of hidden spikes per image.
     pub hidden_spikes_per_image: f64,
+    /// Mean number of input spikes per image, unsent ones included.
+    pub input_spikes_per_image: f64,
     /// Mean number of an image's input spikes that came too late to be sent.
     pub unsent_inputs_per_image: f64,
     /// Images per second, their encoding included.
@@ -53,13 +55,14 @@ pub fn test(
     let mut batch = SpikeBatch::new(encoder.channels());
     let presentation = TESTS + trainer.epoch();
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
-    let (mut correct, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0.0);
+    let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
     for indices in indices.chunks(experiment.batch) {
         encoder.encode(&data.test, indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];
         let result = trainer.evaluate(substrate, &batch, labels)?;
         correct += result.correct;
+        inputs += batch.spike_count();
         spikes += result.hidden_spikes;
         unsent += result.run.unsent_inputs;
         loss += result.loss.total() * labels.len() as f64;
@@ -69,6 +72,7 @@ pub fn test(
         accuracy: correct as f64 / images,
         loss: loss / images,
         hidden_spikes_per_image: spikes as f64 / images,
+        input_spikes_per_image: inputs as f64 / images,
         unsent_inputs_per_image: unsent as f64 / images,
         images_per_s: images / start.elapsed().as_secs_f64(),
     })
@@ -84,11 +88,29 @@ pub fn evaluate(
     substrate: &mut dyn Substrate,
     checkpoint: &Path,
 ) -> Result<Evaluation, Error> {
+    evaluate_changed(experiment, data, substrate, checkpoint, |_| ())
+}
+
+/// Tests the weights of a checkpoint after a change, such as
+/// [`bss2_learn::silence()`].
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_changed(
+    experiment: &Experiment,
+    data: &Data,
+    substrate: &mut dyn Substrate,
+    checkpoint: &Path,
+    change: impl FnOnce(&mut Weights),
+) -> Result<Evaluation, Error> {
     let state: State =
         checkpoint::read_checkpoint(checkpoint).map_err(bss2_learn::LearnError::from)?;
     let shape = network_shape(experiment, data);
     // In another mode a chip records more or less than in training.
     let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;
     trainer.take_weights(&state.into_snapshot())?;
+    let mut weights = trainer.weights().clone();
+    change(&mut weights);
+    trainer.set_weights(&weights)?;
     test(experiment, data, &mut trainer, substrate)
 }

@@ -1,114 +1,348 @@
-//! `report.md` and its figures.
+//! What was found, for programs and for readers.
+//!
+//! | file | content |
+//! |---|---|
+//! | `report.html` | one page with everything |
+//! | `report.md`, `figures/` | the same as text |
+//! | `report.json` | claims and means, without anything that timing changes |
+//! | `results.npz` | arrays behind the figures |
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod arrays;
+mod chart;
+mod figures;
+mod html;
+mod markdown;
 
-use bss2::config::Experiment;
-use bss2::data::Data;
-use bss2::metrics::EpochMetrics;
-use bss2::plot::{Figure, Panel, Series};
-use miette::{IntoDiagnostic, WrapErr};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::rows::{PAPER_CHIP, PAPER_SOFTWARE, Results};
-use super::table::table;
+use miette::IntoDiagnostic;
+use serde::{Deserialize, Serialize};
 
-pub(super) fn write(
-    out: &Path,
-    data: &Data,
-    base: &Experiment,
-    seeds: u32,
-    results: &Results,
-) -> miette::Result<PathBuf> {
-    fs::create_dir_all(out)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("{} cannot be made", out.display()))?;
-    let figure = accuracy_figure(data.name(), results)
-        .to_svg()
-        .into_diagnostic()?;
-    super::write(&out.join("mnist_accuracy.svg"), &figure)?;
-    let note = if data.is_mnist() {
-        String::new()
-    } else {
-        format!(
-            "**These are not MNIST's figures.** MNIST was not found, so the networks learned {}; \
-             the paper's numbers stand beside them for orientation only.\n\n",
-            data.name()
-        )
-    };
-    let text = format!(
-        "# Table 1, MNIST rows\n\n\
-         Data: {name}, {train} training and {test} test images. {epochs} epochs ({paper_epochs} in \
-         the paper), {seeds} seed(s), chip seed {chip}, profile {profile}.\n\n{note}{table}\n\
-         Training accuracy is that of the images as they were shown during the last epoch; \
-         deviations are those of a sample of seeds.\n\n\
-         ![Accuracy over epochs](mnist_accuracy.svg)\n\n\
-         Made by `cargo xtask reproduce --epochs {epochs} --seeds {seeds}`.\n",
-        name = data.name(),
-        train = data.train.len(),
-        test = data.test.len(),
-        epochs = base.epochs,
-        paper_epochs = 100,
-        chip = base.chip.seed.0,
-        profile = base.chip.profile.label(),
-        table = table(&results.rows),
-    );
-    let path = out.join("report.md");
-    super::write(&path, &text)?;
-    Ok(path)
+use super::Asked;
+use super::claims::Verdict;
+use super::declaration::{Declaration, Scale};
+use super::engine::Results;
+use super::measure::{Measure, Spread};
+use super::outcome::Outcome;
+use super::plan::Plan;
+
+/// Everything that is told.
+pub(super) struct Report<'a> {
+    command: String,
+    /// Lines that a reader must know before all else.
+    notes: Vec<String>,
+    sections: Vec<Section<'a>>,
 }
 
-fn accuracy_figure(data: &str, results: &Results) -> Figure {
-    let panel = |kind: &str, runs: &[Vec<EpochMetrics>], paper: f64| {
-        let epochs = runs.iter().map(Vec::len).max().unwrap_or(1) as f64;
-        let line =
-            |name: String, color, value: fn(&EpochMetrics) -> f64, run: &[EpochMetrics]| Series {
-                name,
-                points: run
-                    .iter()
-                    .map(|epoch| (f64::from(epoch.epoch), 100.0 * value(epoch)))
-                    .collect(),
-                color,
-                reference: false,
-            };
-        let mut series = Vec::new();
-        for (seed, run) in runs.iter().enumerate() {
-            series.push(line(
-                format!("training, seed {seed}"),
-                0,
-                |e| e.train_accuracy,
-                run,
-            ));
-            series.push(line(
-                format!("test, seed {seed}"),
-                1,
-                |e| e.test_accuracy,
-                run,
-            ));
+/// One experiment.
+struct Section<'a> {
+    declaration: &'a Declaration,
+    scale: Scale,
+    command: String,
+    /// The points of each series, or why there are none.
+    series: Vec<Result<Points, &'a str>>,
+    claims: Vec<JudgedClaim>,
+}
+
+/// Swept value and outcome of each seed, point by point.
+type Points = Vec<(Option<f64>, Vec<Outcome>)>;
+
+/// A claim at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct JudgedClaim {
+    pub(super) id: String,
+    pub(super) experiment: String,
+    pub(super) text: String,
+    pub(super) unit: String,
+    pub(super) paper: f64,
+    /// None where it is unbounded.
+    pub(super) band: [Option<f64>; 2],
+    pub(super) value: Option<f64>,
+    pub(super) sd: Option<f64>,
+    pub(super) verdict: Verdict,
+    pub(super) command: String,
+}
+
+/// A row of a table: series, swept value, and a spread for each column.
+struct Row<'a> {
+    name: &'a str,
+    x: Option<f64>,
+    cells: Vec<Cell>,
+    not_run: Option<&'a str>,
+}
+
+struct Cell {
+    paper: Option<Spread>,
+    found: Option<Spread>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    command: &'a str,
+    notes: &'a [String],
+    claims: Vec<&'a JudgedClaim>,
+    experiments: Vec<JsonExperiment<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonExperiment<'a> {
+    id: &'a str,
+    title: &'a str,
+    scale: Scale,
+    series: Vec<JsonSeries<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonSeries<'a> {
+    id: &'a str,
+    name: &'a str,
+    not_run: Option<&'a str>,
+    points: Vec<JsonPoint>,
+}
+
+#[derive(Serialize)]
+struct JsonPoint {
+    x: Option<f64>,
+    /// Seed by seed.
+    measures: BTreeMap<&'static str, Vec<f64>>,
+}
+
+/// The quantity of every seed, if all have it.
+fn values(measure: Measure, runs: &[Outcome]) -> Option<Vec<f64>> {
+    runs.iter().map(|run| measure.of(run)).collect()
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(plan: &'a Plan, results: &Results, asked: &Asked) -> Self {
+        let mut notes = Vec::new();
+        if asked.quick {
+            notes.push(
+                "A quick run: fewer images and epochs than in the paper. Its numbers show that \
+                 everything works; the bands are those of full runs."
+                    .to_owned(),
+            );
         }
-        series.push(Series {
-            name: "paper, test, 100 epochs".into(),
-            points: vec![(0.0, paper), (epochs * 1.03, paper)],
-            color: 4,
-            reference: true,
+        notes.extend(plan.announcements.iter().cloned());
+        if !asked.set.is_empty() {
+            notes.push(format!("Changed for every run: {}.", asked.set.join(", ")));
+        }
+        let sections = plan.experiments.iter().map(|experiment| {
+            let declaration = &experiment.declaration;
+            let command = asked.command(Some(&declaration.id));
+            let series: Vec<Result<Points, &str>> = experiment
+                .series
+                .iter()
+                .map(|series| match series {
+                    Ok(points) => Ok(points.iter().map(|p| (p.x, results.of(p))).collect()),
+                    Err(reason) => Err(reason.as_str()),
+                })
+                .collect();
+            let claims = judge(declaration, &series, &command);
+            Section {
+                declaration,
+                scale: experiment.scale,
+                command,
+                series,
+                claims,
+            }
         });
-        let lowest = series
-            .iter()
-            .flat_map(|s| &s.points)
-            .map(|p| p.1)
-            .fold(100.0, f64::min);
-        Panel {
-            x_label: format!("epoch ({kind})"),
-            y_label: "accuracy / %".into(),
-            x_range: (0.0, epochs * 1.03),
-            y_range: ((lowest - 1.0).floor().max(0.0), 100.5),
-            series,
+        Self {
+            command: asked.command(None),
+            notes,
+            sections: sections.collect(),
         }
-    };
-    Figure {
-        title: format!("{data}: accuracy on the chip and in software"),
-        panels: vec![
-            panel("chip, in the loop", &results.chip, PAPER_CHIP.1.mean),
-            panel("software", &results.software, PAPER_SOFTWARE.1.mean),
-        ],
     }
+
+    pub(super) fn claims(&self) -> impl Iterator<Item = &JudgedClaim> {
+        self.sections.iter().flat_map(|section| &section.claims)
+    }
+
+    fn count(&self, verdict: Verdict) -> usize {
+        self.claims()
+            .filter(|claim| claim.verdict == verdict)
+            .count()
+    }
+
+    /// One line for the terminal per claim, and the counts.
+    pub(super) fn summary(&self) -> String {
+        let mut lines: Vec<String> = self
+            .claims()
+            .map(|claim| {
+                let value = claim.value.map_or("-".to_owned(), |v| format!("{v:.2}"));
+                let (verdict, id) = (claim.verdict.label(), &claim.id);
+                format!("{verdict:15} {id:32} {value:>9} (paper {})", claim.paper)
+            })
+            .collect();
+        let counts = Verdict::ALL.map(|v| format!("{} {}", self.count(v), v.label()));
+        lines.push(counts.join(", "));
+        lines.join("\n")
+    }
+
+    /// Writes all files.
+    pub(super) fn write(&self, out: &Path) -> miette::Result<()> {
+        super::write(&out.join("results.npz"), &arrays::npz(self)?)?;
+        super::write(&out.join("report.json"), self.json()?.as_bytes())?;
+        for section in &self.sections {
+            for (name, svg) in figures::of(section) {
+                super::write(&out.join("figures").join(name), svg.as_bytes())?;
+            }
+        }
+        super::write(&out.join("report.md"), markdown::page(self).as_bytes())?;
+        super::write(&out.join("report.html"), html::page(self).as_bytes())
+    }
+
+    pub(super) fn json(&self) -> miette::Result<String> {
+        let experiments = self.sections.iter().map(|section| JsonExperiment {
+            id: &section.declaration.id,
+            title: &section.declaration.title,
+            scale: section.scale,
+            series: section.json(),
+        });
+        let json = Json {
+            command: &self.command,
+            notes: &self.notes,
+            claims: self.claims().collect(),
+            experiments: experiments.collect(),
+        };
+        serde_json::to_string_pretty(&json).into_diagnostic()
+    }
+}
+
+impl Section<'_> {
+    fn rows(&self) -> Vec<Row<'_>> {
+        let columns = &self.declaration.columns;
+        let mut rows = Vec::new();
+        for (series, points) in self.declaration.series.iter().zip(&self.series) {
+            let row = |x, not_run, runs: Option<&[Outcome]>| Row {
+                name: &series.name,
+                x,
+                not_run,
+                cells: columns
+                    .iter()
+                    .map(|&column| Cell {
+                        paper: series.paper.get(&column).copied(),
+                        found: runs
+                            .and_then(|runs| values(column, runs))
+                            .and_then(|values| Spread::of(&values)),
+                    })
+                    .collect(),
+            };
+            match points {
+                Ok(points) => {
+                    rows.extend(points.iter().map(|(x, runs)| row(*x, None, Some(runs))));
+                }
+                Err(reason) => rows.push(row(None, Some(reason), None)),
+            }
+        }
+        rows
+    }
+
+    /// Columns for which the paper has a number.
+    fn published(&self) -> Vec<bool> {
+        let series = &self.declaration.series;
+        let columns = self.declaration.columns.iter();
+        columns
+            .map(|column| series.iter().any(|s| s.paper.contains_key(column)))
+            .collect()
+    }
+
+    /// Title of the swept values, where there are any.
+    fn swept(&self) -> Option<&str> {
+        let sweeps = self
+            .declaration
+            .series
+            .iter()
+            .filter_map(|s| s.sweep.as_ref());
+        sweeps.map(|sweep| sweep.key.as_str()).next()
+    }
+
+    fn size(&self) -> String {
+        let Scale {
+            seeds,
+            epochs,
+            train_images,
+            test_images,
+        } = self.scale;
+        let images = |count: Option<u32>| match count.unwrap_or(0) {
+            0 => "all".to_owned(),
+            count => count.to_string(),
+        };
+        format!(
+            "{} seed(s), {} epochs, {} training and {} test images",
+            seeds.unwrap_or(1),
+            epochs.unwrap_or(0),
+            images(train_images),
+            images(test_images)
+        )
+    }
+
+    fn json(&self) -> Vec<JsonSeries<'_>> {
+        let all = self.declaration.series.iter().zip(&self.series);
+        all.map(|(series, points)| JsonSeries {
+            id: &series.id,
+            name: &series.name,
+            not_run: points.as_ref().err().copied(),
+            points: points
+                .iter()
+                .flatten()
+                .map(|(x, runs)| JsonPoint {
+                    x: *x,
+                    measures: Measure::ALL
+                        .into_iter()
+                        .filter(|measure| !measure.is_timing())
+                        .filter_map(|measure| Some((measure.name(), values(measure, runs)?)))
+                        .collect(),
+                })
+                .collect(),
+        })
+        .collect()
+    }
+}
+
+fn judge(
+    declaration: &Declaration,
+    series: &[Result<Points, &str>],
+    command: &str,
+) -> Vec<JudgedClaim> {
+    let place = |id: &str| declaration.series.iter().position(|series| series.id == id);
+    let claims = declaration.claims.iter().map(|claim| {
+        let points = place(&claim.series).map(|place| &series[place]);
+        let (value, verdict) = match points {
+            Some(Ok(points)) => {
+                let value = claim.value(points);
+                (value, claim.verdict(value))
+            }
+            _ => (None, Verdict::NotRun),
+        };
+        JudgedClaim {
+            id: claim.id.clone(),
+            experiment: declaration.id.clone(),
+            text: claim.text.clone(),
+            unit: claim.unit(),
+            paper: claim.paper,
+            band: claim.band.map(|end| end.is_finite().then_some(end)),
+            value: value.map(|value| value.mean),
+            sd: value.and_then(|value| value.sd),
+            verdict,
+            command: command.to_owned(),
+        }
+    });
+    claims.collect()
+}
+
+/// A claim's numbers as text: paper, band, and what was found.
+fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
+    let band = match claim.band {
+        [Some(low), Some(high)] => format!("{low} to {high}"),
+        [Some(low), None] => format!("{low} or more"),
+        [None, Some(high)] => format!("{high} or less"),
+        [None, None] => "any".to_owned(),
+    };
+    let value = match (claim.value, claim.sd) {
+        (Some(value), Some(sd)) => format!("{value:.2} ± {sd:.2}"),
+        (Some(value), None) => format!("{value:.2}"),
+        (None, _) => "–".to_owned(),
+    };
+    [claim.paper.to_string(), band, value]
 }

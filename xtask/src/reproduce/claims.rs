@@ -1,0 +1,229 @@
+//! What the paper reports, and whether it was found again.
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::{Measure, Spread};
+use super::outcome::Outcome;
+
+/// One statement of the paper as a number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Claim {
+    pub(super) id: String,
+    /// The statement in words.
+    pub(super) text: String,
+    pub(super) series: String,
+    pub(super) measure: Measure,
+    /// The swept value where it is looked at; the only point of a series without
+    /// sweep.
+    #[serde(default)]
+    pub(super) at: Option<f64>,
+    /// A swept value: the claim is about the change against it in %, seed by seed.
+    #[serde(default)]
+    pub(super) relative_to: Option<f64>,
+    /// The claim is about the best point of the sweep with so many hidden spikes
+    /// per image at most.
+    #[serde(default)]
+    pub(super) hidden_spikes_at_most: Option<f64>,
+    /// What the paper reports.
+    pub(super) paper: f64,
+    /// From where to where we call it reproduced; may be infinite.
+    pub(super) band: [f64; 2],
+    /// On which side of the band it would be better than the paper.
+    pub(super) better: Direction,
+}
+
+/// Which of two values is the better one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Direction {
+    Higher,
+    Lower,
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Verdict {
+    #[serde(rename = "reproduced")]
+    Reproduced,
+    #[serde(rename = "better")]
+    Better,
+    #[serde(rename = "not reproduced")]
+    NotReproduced,
+    #[serde(rename = "not run")]
+    NotRun,
+}
+
+impl Verdict {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Reproduced,
+        Self::Better,
+        Self::NotReproduced,
+        Self::NotRun,
+    ];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Better => "better",
+            Self::NotReproduced => "not reproduced",
+            Self::NotRun => "not run",
+        }
+    }
+}
+
+impl Claim {
+    pub(super) fn fault(&self) -> Option<String> {
+        let [low, high] = self.band;
+        let fault = if low.is_nan() || high.is_nan() || low >= high {
+            format!("its band from {low} to {high} is empty")
+        } else if self.relative_to.is_some() && self.at.is_none() {
+            "a change needs a place to be looked at".to_owned()
+        } else if self.at.is_some() && self.hidden_spikes_at_most.is_some() {
+            "it is looked at either in one place or at the best one".to_owned()
+        } else {
+            return None;
+        };
+        Some(format!("{}: {fault}", self.id))
+    }
+
+    /// Of what the claim is made of, in its unit.
+    pub(super) fn unit(&self) -> String {
+        match self.relative_to {
+            Some(_) => "relative change / %".to_owned(),
+            None => self.measure.label().to_owned(),
+        }
+    }
+
+    /// The claim's value over seeds, of the points of its series: the swept value
+    /// and the outcome of each seed.
+    pub(super) fn value(&self, points: &[(Option<f64>, Vec<Outcome>)]) -> Option<Spread> {
+        let values = |runs: &[Outcome]| -> Option<Vec<f64>> {
+            runs.iter().map(|run| self.measure.of(run)).collect()
+        };
+        if let Some(most) = self.hidden_spikes_at_most {
+            let spikes = |runs: &[Outcome]| {
+                let each: Option<Vec<f64>> = runs
+                    .iter()
+                    .map(|run| Measure::HiddenSpikes.of(run))
+                    .collect();
+                Spread::of(&each?)
+            };
+            let sign = match self.better {
+                Direction::Higher => 1.0,
+                Direction::Lower => -1.0,
+            };
+            return points
+                .iter()
+                .filter(|(_, runs)| spikes(runs).is_some_and(|spread| spread.mean <= most))
+                .filter_map(|(_, runs)| Spread::of(&values(runs)?))
+                .max_by(|a, b| (sign * a.mean).total_cmp(&(sign * b.mean)));
+        }
+        let runs = |x: Option<f64>| {
+            let point = points.iter().find(|point| x.is_none() || point.0 == x);
+            point.and_then(|(_, runs)| values(runs))
+        };
+        let found = runs(self.at)?;
+        let Some(base) = self.relative_to else {
+            return Spread::of(&found);
+        };
+        let base = runs(Some(base))?;
+        let changes: Vec<f64> = found
+            .iter()
+            .zip(&base)
+            .map(|(value, base)| 100.0 * (value / base - 1.0))
+            .collect();
+        Spread::of(&changes)
+    }
+
+    /// How it ended; a value that was looked for and not found reproduces nothing.
+    pub(super) fn verdict(&self, value: Option<Spread>) -> Verdict {
+        let Some(Spread { mean, .. }) = value else {
+            return Verdict::NotReproduced;
+        };
+        let [low, high] = self.band;
+        let better = match self.better {
+            Direction::Higher => mean > high,
+            Direction::Lower => mean < low,
+        };
+        if better {
+            Verdict::Better
+        } else if (low..=high).contains(&mean) {
+            Verdict::Reproduced
+        } else {
+            Verdict::NotReproduced
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::TestOutcome;
+    use super::*;
+
+    fn claim(text: &str) -> Claim {
+        toml::from_str(&format!(
+            "id = \"c\"\ntext = \"t\"\nseries = \"s\"\npaper = 97.0\n{text}"
+        ))
+        .unwrap()
+    }
+
+    fn tested(accuracy: f64, hidden_spikes: f64) -> Outcome {
+        Outcome {
+            training: Vec::new(),
+            test: Some(TestOutcome {
+                accuracy,
+                hidden_spikes,
+                images_per_s: 1.0,
+                silicon: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_verdict_depends_on_the_band_and_the_better_side() {
+        let higher = claim("measure = \"test_accuracy\"\nband = [96.5, 97.5]\nbetter = \"higher\"");
+        let lower = claim("measure = \"test_error\"\nband = [2.5, 3.5]\nbetter = \"lower\"");
+        for (claim, value, verdict) in [
+            (&higher, 97.0, Verdict::Reproduced),
+            (&higher, 96.5, Verdict::Reproduced),
+            (&higher, 98.0, Verdict::Better),
+            (&higher, 96.0, Verdict::NotReproduced),
+            (&lower, 3.0, Verdict::Reproduced),
+            (&lower, 2.0, Verdict::Better),
+            (&lower, 4.0, Verdict::NotReproduced),
+        ] {
+            assert_eq!(claim.verdict(Spread::of(&[value])), verdict, "{value}");
+        }
+        assert_eq!(higher.verdict(None), Verdict::NotReproduced);
+    }
+
+    #[test]
+    fn changes_are_taken_seed_by_seed_and_the_best_point_within_a_limit() {
+        let points = [
+            (Some(0.0), vec![tested(0.9, 30.0), tested(0.8, 30.0)]),
+            (Some(0.5), vec![tested(0.8, 15.0), tested(0.7, 17.0)]),
+            (Some(0.7), vec![tested(0.6, 10.0), tested(0.6, 10.0)]),
+        ];
+        let change = claim(
+            "measure = \"test_error\"\nat = 0.5\nrelative_to = 0.0\nband = [0.0, 1.0]\n\
+             better = \"lower\"",
+        );
+        let value = change.value(&points).unwrap();
+        assert!((value.mean - 75.0).abs() < 1e-9, "{value}");
+        assert_eq!(change.unit(), "relative change / %");
+        let best = |most: f64| {
+            let text = format!(
+                "measure = \"test_accuracy\"\nhidden_spikes_at_most = {most:?}\n\
+                 band = [0.0, 1.0]\nbetter = \"higher\""
+            );
+            claim(&text)
+                .value(&points)
+                .map(|spread| spread.mean.round())
+        };
+        assert_eq!(
+            (best(16.0), best(12.0), best(5.0)),
+            (Some(75.0), Some(60.0), None)
+        );
+    }
+}

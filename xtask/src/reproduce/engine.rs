@@ -1,0 +1,229 @@
+//! Runs the jobs of a plan.
+//!
+//! One job at a time, since each takes all threads. A training is a run folder
+//! `runs/NAME`, from which it goes on; what is complete has an outcome beside it
+//! that was written last and is only read from then on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bss2::chip::{Chip, RunMode};
+use bss2::config::{Experiment, SubstrateKind};
+use bss2::data::Data;
+use bss2::evaluation;
+use bss2::event::Joules;
+use bss2::learn::{Substrate, silence};
+use bss2::metrics::{self, EpochMetrics};
+use bss2::power_report::{self, ImageLoad};
+use bss2::run_folder::{self, RunFolder};
+use bss2::substrates;
+use bss2::training::{Ending, Observer, StepReport, Training};
+use miette::{IntoDiagnostic, WrapErr, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::library::Library;
+use super::outcome::{Outcome, Silicon, TestOutcome};
+use super::plan::{Job, Plan, Point, Work};
+
+/// Who watches the jobs.
+pub(super) trait Watcher {
+    /// A job begins; it may turn out to be done already.
+    fn begin(&mut self, place: usize, job: &Job);
+    /// So much of it is over, 0 to 1.
+    fn at(&mut self, share: f64);
+    /// It is over; whether it had been before.
+    fn end(&mut self, known: bool);
+    /// Something a user should know.
+    fn warning(&mut self, text: &str);
+    /// Whether to stop as soon as possible.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// Outcomes of the jobs of a plan, in their order.
+#[derive(Debug)]
+pub(super) struct Results(Vec<Done>);
+
+#[derive(Debug)]
+enum Done {
+    Trained(Vec<EpochMetrics>),
+    Tested(TestOutcome),
+}
+
+impl Results {
+    /// What the runs of a point gave, seed by seed.
+    pub(super) fn of(&self, point: &Point) -> Vec<Outcome> {
+        let run = |&(training, test): &(usize, Option<usize>)| Outcome {
+            training: match &self.0[training] {
+                Done::Trained(epochs) => epochs.clone(),
+                Done::Tested(_) => unreachable!("a run begins with its training"),
+            },
+            test: test.map(|place| match &self.0[place] {
+                Done::Tested(test) => test.clone(),
+                Done::Trained(_) => unreachable!("weights are tested by tests"),
+            }),
+        };
+        point.runs.iter().map(run).collect()
+    }
+}
+
+/// Runs what is not done yet.
+pub(super) fn run(
+    plan: &Plan,
+    library: &mut Library,
+    out: &Path,
+    watcher: &mut dyn Watcher,
+) -> miette::Result<Results> {
+    let mut done = Vec::with_capacity(plan.jobs.len());
+    for (place, job) in plan.jobs.iter().enumerate() {
+        watcher.begin(place, job);
+        let (result, known) = match job.work {
+            Work::Training => {
+                let folder = out.join("runs").join(&job.name);
+                let (epochs, known) = once(&folder.join("outcome.json"), || {
+                    train(job, library, &folder, watcher)
+                })?;
+                (Done::Trained(epochs), known)
+            }
+            Work::Test { training, silence } => {
+                let run = out.join("runs").join(&plan.jobs[training].name);
+                let path = out.join("tests").join(format!("{}.json", job.name));
+                let (outcome, known) = once(&path, || test(job, library, &run, silence))?;
+                (Done::Tested(outcome), known)
+            }
+        };
+        watcher.end(known);
+        done.push(result);
+    }
+    Ok(Results(done))
+}
+
+/// What a file holds, or what is made and written to it. It is read in either
+/// case, so that both give the same bits.
+fn once<T: Serialize + DeserializeOwned>(
+    path: &Path,
+    make: impl FnOnce() -> miette::Result<T>,
+) -> miette::Result<(T, bool)> {
+    let known = path.is_file();
+    if !known {
+        let made = make()?;
+        let text = serde_json::to_string_pretty(&made).into_diagnostic()?;
+        super::write(path, text.as_bytes())?;
+    }
+    let text = fs::read_to_string(path).into_diagnostic();
+    let value = text.and_then(|text| serde_json::from_str(&text).into_diagnostic());
+    let value = value.wrap_err_with(|| {
+        let path = path.display();
+        format!("{path} is no outcome of this program; remove it to have it made again")
+    })?;
+    Ok((value, known))
+}
+
+fn load(job: &Job, library: &mut Library) -> miette::Result<(Experiment, std::rc::Rc<Data>)> {
+    let mut experiment = job.experiment.clone();
+    let data = library.load(&mut experiment)?;
+    Ok((experiment, data))
+}
+
+/// Trains in a run folder, or goes on there.
+fn train(
+    job: &Job,
+    library: &mut Library,
+    path: &Path,
+    watcher: &mut dyn Watcher,
+) -> miette::Result<Vec<EpochMetrics>> {
+    let (experiment, data) = load(job, library)?;
+    let folder = if RunFolder::config_path(path).is_ok() {
+        RunFolder::resume(path, &experiment)?
+    } else {
+        RunFolder::create(path, &experiment)?
+    };
+    let mut substrate = substrates::build(&experiment, &data)?;
+    let training = Training::open(&experiment, &data, substrate.as_mut(), &folder)?;
+    let mut observer = Steps {
+        epochs: f64::from(experiment.epochs),
+        watcher,
+    };
+    match training.run(&mut observer)? {
+        Ending::Complete => Ok(metrics::read(&folder.metrics()).into_diagnostic()?),
+        Ending::Stopped => bail!("stopped; the same command goes on"),
+    }
+}
+
+/// The weights of a run on the substrate of another experiment.
+fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Result<TestOutcome> {
+    let (experiment, data) = load(job, library)?;
+    let checkpoint: PathBuf = run_folder::last_checkpoint_path(run);
+    let evaluate = |substrate: &mut dyn Substrate| {
+        let seed = experiment.train.seed;
+        evaluation::evaluate_changed(&experiment, &data, substrate, &checkpoint, |weights| {
+            silence(weights, seed, share);
+        })
+    };
+    let inference =
+        experiment.substrate == SubstrateKind::Chip && experiment.chip.mode == RunMode::Inference;
+    let (evaluation, silicon) = if inference {
+        let shape = substrates::network_shape(&experiment, &data);
+        let mut chip = Chip::new(experiment.chip.clone(), shape, experiment.time)
+            .map_err(bss2::Error::from)?;
+        let evaluation = evaluate(&mut chip)?;
+        let silicon = silicon(&chip, &experiment, &evaluation)?;
+        (evaluation, Some(silicon))
+    } else {
+        let mut substrate = substrates::build(&experiment, &data)?;
+        (evaluate(substrate.as_mut())?, None)
+    };
+    Ok(TestOutcome {
+        accuracy: evaluation.accuracy,
+        hidden_spikes: evaluation.hidden_spikes_per_image,
+        images_per_s: evaluation.images_per_s,
+        silicon,
+    })
+}
+
+/// What the chip itself would take for the images that were shown.
+fn silicon(
+    chip: &Chip,
+    experiment: &Experiment,
+    evaluation: &evaluation::Evaluation,
+) -> miette::Result<Silicon> {
+    let inference = experiment.chip.inference;
+    let samples = inference.time(experiment.time).steps as f64;
+    let load = ImageLoad {
+        input_events: evaluation.input_spikes_per_image - evaluation.unsent_inputs_per_image,
+        hidden_spikes: evaluation.hidden_spikes_per_image,
+        samples,
+        interval: inference.interval,
+    };
+    let (power, energy): (_, Joules) = power_report::inference(chip, &load).into_diagnostic()?;
+    Ok(Silicon {
+        power_mw: power.total().as_milli(),
+        energy_uj: energy.as_micro(),
+        images_per_s: 1.0 / inference.interval.get(),
+        latency_us: samples * experiment.time.dt.as_micro(),
+    })
+}
+
+/// Passes the steps of a training on as shares of the whole.
+struct Steps<'a> {
+    epochs: f64,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Observer for Steps<'_> {
+    fn step(&mut self, report: &StepReport) {
+        let epochs = f64::from(report.epoch) + f64::from(report.step) / f64::from(report.steps);
+        self.watcher.at(epochs / self.epochs);
+    }
+    fn epoch(&mut self, metrics: &EpochMetrics, _: f64) {
+        self.watcher.at(f64::from(metrics.epoch) / self.epochs);
+    }
+    fn warning(&mut self, text: &str) {
+        self.watcher.warning(text);
+    }
+    fn stop_requested(&self) -> bool {
+        self.watcher.stop_requested()
+    }
+}

@@ -1,0 +1,239 @@
+//! The engine on generated digits, with networks that learn in no time.
+
+use std::path::Path;
+
+use super::declaration::Declaration;
+use super::engine::{self, Results, Watcher};
+use super::library::Library;
+use super::plan::{Job, Plan, Work};
+use super::report::Report;
+use super::{Asked, declaration};
+
+const TINY: &str = r#"
+    id = "tiny"
+    title = "Tiny"
+    about = "A test."
+    columns = ["test_accuracy", "throughput"]
+
+    [[series]]
+    id = "plain"
+    name = "plain"
+
+    [[series]]
+    id = "again"
+    name = "the same by other words"
+    set = { "train.dropout" = 0.0 }
+
+    [[series]]
+    id = "silenced"
+    name = "silenced"
+    deploy = {}
+    sweep = { key = "silence", of = "deployment", values = [0.0, 1.0] }
+
+    [[series]]
+    id = "fashion"
+    name = "of missing files"
+    set = { "data.set" = "fashion-mnist", "data.folder" = "none" }
+
+    [figure]
+    x = "sweep"
+    x_label = "silenced"
+    [[figure.panels]]
+    title = "t"
+    y = "test_error"
+    series = ["silenced"]
+    marks = [{ y = 3.0, text = "paper" }]
+
+    [[claims]]
+    id = "learns"
+    text = "it learns"
+    series = "plain"
+    measure = "test_accuracy"
+    paper = 50.0
+    band = [20.0, 99.0]
+    better = "higher"
+
+    [[claims]]
+    id = "silence-hurts"
+    text = "nothing is heard of silenced neurons"
+    series = "silenced"
+    measure = "test_accuracy"
+    at = 1.0
+    paper = 10.0
+    band = [0.0, 20.0]
+    better = "higher"
+
+    [[claims]]
+    id = "impossible"
+    text = "no network reaches this"
+    series = "plain"
+    measure = "test_accuracy"
+    paper = 150.0
+    band = [149.0, 151.0]
+    better = "higher"
+
+    [[claims]]
+    id = "missing"
+    text = "cannot be run"
+    series = "fashion"
+    measure = "test_accuracy"
+    paper = 84.0
+    band = [83.0, 85.0]
+    better = "higher"
+"#;
+
+fn asked() -> Asked {
+    let set = [
+        "substrate=software",
+        "data.set=generated",
+        "data.train_images=400",
+        "data.test_images=100",
+        "epochs=2",
+        "batch=20",
+        "network.hidden=32",
+    ];
+    Asked {
+        seeds: Some(2),
+        set: set.map(str::to_owned).to_vec(),
+        ..Asked::default()
+    }
+}
+
+fn plan(library: &mut Library) -> Plan {
+    let declarations = vec![Declaration::parse(TINY).unwrap()];
+    Plan::new(declarations, &asked().request().unwrap(), library).unwrap()
+}
+
+/// Stops after so many steps.
+struct Steps {
+    left: u32,
+    known: Vec<bool>,
+}
+
+impl Watcher for Steps {
+    fn begin(&mut self, _: usize, _: &Job) {}
+    fn at(&mut self, _: f64) {
+        self.left = self.left.saturating_sub(1);
+    }
+    fn end(&mut self, known: bool) {
+        self.known.push(known);
+    }
+    fn warning(&mut self, _: &str) {}
+    fn stop_requested(&self) -> bool {
+        self.left == 0
+    }
+}
+
+fn run(out: &Path, steps: u32) -> (miette::Result<Results>, Plan, Vec<bool>) {
+    let mut library = Library::default();
+    let plan = plan(&mut library);
+    let mut watcher = Steps {
+        left: steps,
+        known: Vec::new(),
+    };
+    let results = engine::run(&plan, &mut library, out, &mut watcher);
+    (results, plan, watcher.known)
+}
+
+fn json(results: &Results, plan: &Plan) -> String {
+    Report::new(plan, results, &asked()).json().unwrap()
+}
+
+#[test]
+fn equal_runs_are_one_and_tests_come_after_their_training() {
+    let plan = plan(&mut Library::default());
+    let trainings = plan.jobs.iter().filter(|job| job.work == Work::Training);
+    assert_eq!((trainings.count(), plan.jobs.len()), (2, 2 + 4));
+    for (place, job) in plan.jobs.iter().enumerate() {
+        if let Work::Test { training, .. } = job.work {
+            assert!(training < place);
+            assert_eq!(plan.jobs[training].work, Work::Training);
+        }
+    }
+    let runs = |series: usize| {
+        let points = plan.experiments[0].series[series].as_ref().unwrap();
+        points[0].runs.clone()
+    };
+    assert_eq!(runs(0), runs(1));
+    assert!(plan.experiments[0].series[3].is_err());
+}
+
+#[test]
+fn every_run_of_the_paper_resolves() {
+    let all = declaration::load(&declaration::folder(), &[]).unwrap();
+    for quick in [true, false] {
+        let asked = Asked {
+            quick,
+            set: asked().set.split_off(1),
+            ..Asked::default()
+        };
+        let request = asked.request().unwrap();
+        let plan = Plan::new(all.clone(), &request, &mut Library::default()).unwrap();
+        assert!(plan.jobs.len() > 10);
+    }
+}
+
+#[test]
+fn interrupted_again_and_again_the_report_is_the_same() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (results, plan, known) = run(folders[0].path(), u32::MAX);
+    let whole = json(&results.unwrap(), &plan);
+    assert_eq!(known, [false; 6]);
+    let mut attempts = 0;
+    let (results, plan, _) = loop {
+        attempts += 1;
+        let (results, plan, known) = run(folders[1].path(), 9);
+        if let Ok(results) = results {
+            break (results, plan, known);
+        }
+    };
+    assert!(attempts > 5, "{attempts}");
+    assert_eq!(json(&results, &plan), whole);
+    let (results, plan, known) = run(folders[0].path(), u32::MAX);
+    assert_eq!(known, [true; 6]);
+    assert_eq!(json(&results.unwrap(), &plan), whole);
+}
+
+#[test]
+fn claims_end_with_numbers_and_all_files_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let (results, plan, _) = run(out, u32::MAX);
+    let report = Report::new(&plan, &results.unwrap(), &asked());
+    let verdicts: Vec<(&str, &str)> = report
+        .claims()
+        .map(|claim| (claim.id.as_str(), claim.verdict.label()))
+        .collect();
+    let expected = [
+        ("learns", "reproduced"),
+        ("silence-hurts", "reproduced"),
+        ("impossible", "not reproduced"),
+        ("missing", "not run"),
+    ];
+    assert_eq!(verdicts, expected, "{}", report.summary());
+    report.write(out).unwrap();
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    let claim = &json["claims"][0];
+    for key in ["id", "paper", "band", "value", "sd", "verdict", "command"] {
+        assert!(!claim[key].is_null(), "{key}: {claim}");
+    }
+    assert!(json["claims"][3]["value"].is_null());
+    assert!(!read("report.json").contains("throughput"));
+    assert!(read("figures/tiny-1.svg").contains("paper"));
+    for name in ["report.md", "report.html"] {
+        let text = read(name);
+        assert!(text.contains("bss2 data fetch fashion-mnist"), "{text}");
+        assert!(text.contains("not reproduced"), "{text}");
+    }
+    assert!(!read("report.html").contains("http-equiv"));
+    let mut arrays = bss2::npz::Npz::open(&out.join("results.npz")).unwrap();
+    assert_eq!(arrays.pickled(), [""; 0]);
+    for name in [
+        "tiny.silenced.x",
+        "tiny.plain.epochs.loss",
+        "tiny.plain.test_error",
+    ] {
+        assert!(arrays.names().iter().any(|n| n == name), "{name}");
+    }
+}
