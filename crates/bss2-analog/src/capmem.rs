@@ -1,6 +1,6 @@
 //! Analog parameter memory: a 10-bit code per cell and neuron circuit.
 
-use bss2_event::{CapMemCode, Site};
+use bss2_event::{Amperes, CapMemCode, Site};
 use serde::{Deserialize, Serialize};
 
 /// A cell of the analog parameter memory that belongs to one neuron circuit.
@@ -243,6 +243,15 @@ impl CapMem {
 /// # Source
 /// Hardware fact sheet, section 7.
 const CURRENT_FULL_SCALE: f64 = 1e-6;
+
+/// Current of a cell without deviations: linear in the code, 1 uA at 1022.
+///
+/// # Source
+/// Hardware fact sheet, section 7.
+#[must_use]
+pub fn nominal_current(code: CapMemCode) -> Amperes {
+    Amperes::new(current(code.get().into()))
+}
 
 /// Current of a cell in amperes: linear in the code.
 #[must_use]

@@ -215,6 +215,13 @@ impl AnalogCore {
     pub fn profile(&self) -> &MismatchProfile {
         &self.profile
     }
+    /// Switches everything off that differs from run to run.
+    pub(crate) fn silence(&mut self) {
+        let quiet = MismatchProfile::ideal();
+        self.profile.noise = quiet.noise;
+        self.profile.capmem.refresh_voltage = quiet.capmem.refresh_voltage;
+        self.profile.capmem.refresh_current = quiet.capmem.refresh_current;
+    }
     /// Codes of all cells.
     #[must_use]
     pub fn capmem(&self) -> &CapMem {

@@ -1,6 +1,6 @@
 //! What can go wrong in the analog core.
 
-use bss2_event::RangeError;
+use bss2_event::{EventError, RangeError};
 use thiserror::Error;
 
 /// Errors of this crate.
@@ -10,6 +10,9 @@ pub enum AnalogError {
     /// A setting is outside its range.
     #[error(transparent)]
     Range(#[from] RangeError),
+    /// Synapses that do not exist.
+    #[error(transparent)]
+    Sites(#[from] EventError),
     /// A circuit belongs to two logical neurons.
     #[error("neuron circuit {circuit} is part of two neurons; every circuit serves one")]
     CircuitTaken {

@@ -10,36 +10,30 @@
 //! compiles it, with the circuits and sites of a network, into a
 //! [`LoweredCore`] of flat arrays; [`LoweredCore::run`] integrates one sample.
 //!
-//! ```
-//! use bss2_analog::{AnalogCore, Integration, Network, Observation, RunAddress, Workspace};
-//! use bss2_analog::{MismatchProfile, SYNAPSES};
-//! use bss2_event::{NeuronCircuits, RowMode, Seed, Site, SiteTable};
+//! Experiments without a network need less: a [`Stimulus`] lowers, runs and records.
 //!
-//! let chip = AnalogCore::new(MismatchProfile::cube66(), Seed(66))?;
-//! // One input on row 0 of circuit 5, which is a neuron of its own.
-//! let sites = SiteTable::new(1, vec![vec![Site { circuit: 5, row: 0 }], vec![]]).unwrap();
-//! let network = Network {
-//!     neurons: &[NeuronCircuits { membrane: 5, partner: None }],
-//!     sites: &sites,
-//!     row_modes: &[RowMode::Excitatory; 512],
+//! ```
+//! use bss2_analog::{AnalogCore, Cell, LeakScale, MismatchProfile, Row, Stimulus};
+//! use bss2_event::{CapMemCode, NeuronCircuits, RowMode, Seconds, Seed};
+//!
+//! let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(66))?;
+//! chip.capmem_mut().set(Cell::VThreshold, 5, CapMemCode::new(450)?); // every cell
+//! chip.circuits_mut()[5].leak_scale = LeakScale::Eighth; // and every switch
+//! let stimulus = Stimulus {
+//!     neurons: vec![NeuronCircuits::single(5)],
+//!     rows: vec![Row { mode: RowMode::Excitatory, weight: 40 }],
+//!     events: vec![(Seconds::micro(5.0), 0)], // on that row
+//!     ..Stimulus::default()
 //! };
-//! let mut lowered = chip.lower(&network, &Integration::default())?;
-//! lowered.write_weights(&[40; SYNAPSES])?;
-//! let mut observation = Observation::default();
-//! lowered.run(
-//!     RunAddress::default(),
-//!     &[5e-6], // an event 5 us after the beginning,
-//!     &[0],    // from input 0
-//!     |_, _| None, // and no recurrence
-//!     &mut Workspace::default(),
-//!     &mut observation,
-//! );
-//! assert_eq!(observation.codes().len(), 20); // one neuron, 20 CADC samples
-//! # Ok::<(), bss2_analog::AnalogError>(())
+//! let recording = &stimulus.record(&chip, Seed(0), 1)?[0];
+//! assert_eq!(recording.codes().len(), 20); // one neuron, 20 samples of the CADC
+//! assert!(recording.codes_at(10)[0] > recording.codes_at(0)[0]);
+//! assert!(recording.spikes().is_empty());
+//! assert_eq!(chip.capmem().get(Cell::VThreshold, 5).get(), 450); // read back
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#[cfg(test)]
-mod accuracy;
+pub mod accuracy;
 mod cadc;
 pub mod calib;
 mod capmem;
@@ -60,14 +54,16 @@ mod observation;
 mod power;
 mod profile;
 mod readout;
+mod reference;
 mod reset;
 mod step;
+mod stimulus;
 mod synapse;
 mod terms;
 mod trial;
 
 pub use cadc::{Cadc, CadcSchedule, Ramp, VOLTS_PER_LSB};
-pub use capmem::{CapMem, Cell};
+pub use capmem::{CapMem, Cell, nominal_current};
 pub use circuit::{CircuitConfig, LeakScale, OffsetCurrent, RefractoryCounter};
 pub use core::{AnalogCore, Grid, Integration, Network};
 pub use error::AnalogError;
@@ -82,5 +78,6 @@ pub use profile::{
 };
 pub use reset::ArtificialReset;
 pub use step::Workspace;
+pub use stimulus::{Row, Stimulus};
 pub use synapse::SYNAPSES;
 pub use terms::AdaptationConfig;

@@ -58,6 +58,8 @@ pub enum Domain {
     MadcNoise = 24,
     /// Background sources of the event fabric.
     Background = 32,
+    /// Random input of neurons whose spike times are measured.
+    Stimulus = 33,
     /// Initial weights.
     WeightInit = 48,
     /// Dropout masks.
@@ -80,7 +82,7 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -99,6 +101,7 @@ impl Domain {
         Self::Drift,
         Self::MadcNoise,
         Self::Background,
+        Self::Stimulus,
         Self::WeightInit,
         Self::Dropout,
         Self::Shuffle,

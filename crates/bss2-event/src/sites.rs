@@ -46,6 +46,17 @@ pub struct NeuronCircuits {
     pub partner: Option<u16>,
 }
 
+impl NeuronCircuits {
+    /// A neuron of one circuit.
+    #[must_use]
+    pub const fn single(membrane: u16) -> Self {
+        Self {
+            membrane,
+            partner: None,
+        }
+    }
+}
+
 /// For every source of a network the synapses that conduct when it fires.
 ///
 /// Sources are counted as the network counts them: first its external inputs,

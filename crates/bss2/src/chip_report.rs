@@ -2,7 +2,7 @@
 
 mod spread;
 
-pub use spread::{Spread, spread};
+pub use spread::{Spread, robust_spread, spread};
 
 use std::fmt::Write;
 use std::path::Path;
@@ -81,12 +81,14 @@ pub fn network(experiment: &Experiment) -> NetworkShape {
     }
 }
 
-struct Bench {
-    chip: Chip,
+/// The chip of an experiment as it comes, with its neurons joined and their
+/// switches set.
+pub(crate) struct Bench {
+    pub(crate) chip: Chip,
 }
 
 impl Bench {
-    fn new(experiment: &Experiment) -> Result<Self, ChipError> {
+    pub(crate) fn new(experiment: &Experiment) -> Result<Self, ChipError> {
         let config = ChipConfig {
             calibrated: false,
             calibration_file: None,
@@ -96,24 +98,29 @@ impl Bench {
         Ok(Self { chip })
     }
 
-    fn neurons(&self) -> &[NeuronCircuits] {
+    pub(crate) fn neurons(&self) -> &[NeuronCircuits] {
         self.chip.placement().circuits()
     }
 
-    fn measure(&self, core: &AnalogCore) -> Result<CalibrationReport, ChipError> {
+    pub(crate) fn measure(&self, core: &AnalogCore) -> Result<CalibrationReport, ChipError> {
         let settings = &self.chip.config().calibration;
         let targets = &self.chip.targets().of;
-        // Comparators of the readout are off on the chip; here all are looked at.
-        let mut core = core.clone();
-        for neuron in self.neurons() {
-            core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = true;
-        }
+        let core = self.with_comparators(core);
         Ok(calib::characterise(
             &core,
             self.neurons(),
             targets,
             settings,
         )?)
+    }
+
+    /// Comparators of the readout are off on the chip; here all are looked at.
+    pub(crate) fn with_comparators(&self, core: &AnalogCore) -> AnalogCore {
+        let mut core = core.clone();
+        for neuron in self.neurons() {
+            core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = true;
+        }
+        core
     }
 
     fn report(

@@ -31,6 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod characterisation;
 pub mod chip;
 pub mod chip_report;
 pub mod cli;

@@ -2,11 +2,9 @@
 
 use std::fmt::Write;
 
-use bss2_analog::{Activity, PowerModel, PowerReport};
+use bss2_analog::{Activity, AnalogCore, PowerConfig, PowerModel, PowerReport};
 use bss2_event::{Joules, RangeError, Seconds};
 use bss2_learn::NetworkShape;
-
-use crate::chip::Chip;
 
 /// What one image asks of the chip.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,7 +61,12 @@ impl ImageLoad {
 ///
 /// # Errors
 /// A setting outside its range.
-pub fn inference(chip: &Chip, load: &ImageLoad) -> Result<(PowerReport, Joules), RangeError> {
+pub fn inference(
+    config: PowerConfig,
+    core: &AnalogCore,
+    shape: NetworkShape,
+    load: &ImageLoad,
+) -> Result<(PowerReport, Joules), RangeError> {
     const IMAGES: u64 = 1000;
     for (field, value) in [
         ("input events", load.input_events),
@@ -73,8 +76,8 @@ pub fn inference(chip: &Chip, load: &ImageLoad) -> Result<(PowerReport, Joules),
         RangeError::check(field, value, 0.0, 1e6, "")?;
     }
     RangeError::check("interval", load.interval.as_micro(), 0.1, 1e9, "us")?;
-    let model = PowerModel::new(chip.config().power, chip.core())?;
-    let report = model.report(&load.activity(chip.network(), IMAGES))?;
+    let model = PowerModel::new(config, core)?;
+    let report = model.report(&load.activity(shape, IMAGES))?;
     let energy = report.energy() / IMAGES as f64;
     Ok((report, energy))
 }

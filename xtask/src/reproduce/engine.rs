@@ -197,7 +197,8 @@ fn silicon(
         samples,
         interval: inference.interval,
     };
-    let (power, energy): (_, Joules) = power_report::inference(chip, &load).into_diagnostic()?;
+    let power = power_report::inference(chip.config().power, chip.core(), chip.network(), &load);
+    let (power, energy): (_, Joules) = power.into_diagnostic()?;
     Ok(Silicon {
         power_mw: power.total().as_milli(),
         energy_uj: energy.as_micro(),

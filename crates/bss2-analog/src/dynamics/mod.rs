@@ -4,13 +4,13 @@ mod closed_forms;
 mod invariants;
 mod order;
 mod patterns;
-mod reference;
 
 use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, SiteTable};
 
 use crate::mismatch::FixedPattern;
 use crate::neuron::lif::LaneParameters;
 use crate::neuron::terms::Terms;
+use crate::reference::{self, Event, Span};
 use crate::synapse::SynapseTable;
 use crate::{
     CadcSchedule, Integration, LoweredCore, MismatchProfile, NoiseProfile, Observation, RunAddress,
@@ -63,6 +63,20 @@ impl Setting {
                 until: Seconds::new(0.0),
             },
         }
+    }
+
+    /// Spikes of one of the neurons as they should be, in microseconds.
+    fn reference(&self, p: &LaneParameters) -> Vec<f64> {
+        let event = |&(time, weight): &(f64, f64)| Event {
+            time,
+            slew: [weight.max(0.0), (-weight).max(0.0)].map(|w| w * self.slew),
+        };
+        let events: Vec<Event<2>> = self.events.iter().map(event).collect();
+        let span = Span {
+            duration: self.duration,
+            step: 2e-3,
+        };
+        reference::spikes(p, self.start, &events, span)
     }
 
     /// Spikes of each neuron in microseconds, and `[sample][neuron]` in volts.
@@ -145,4 +159,19 @@ impl Setting {
         let traces = observation.codes().chunks(self.neurons.len());
         (spikes, traces.map(<[f32]>::to_vec).collect())
     }
+}
+
+/// Median error in ns of the spikes found, of neurons that fire as often as they
+/// should, and how many are missed or extra.
+fn compare_all(found: &[Vec<f64>], reference: &[Vec<f64>]) -> (f64, usize) {
+    let (mut errors, mut mismatched) = (Vec::new(), 0);
+    for (found, reference) in found.iter().zip(reference) {
+        mismatched += found.len().abs_diff(reference.len());
+        if found.len() == reference.len() {
+            let pairs = found.iter().zip(reference);
+            errors.extend(pairs.map(|(a, b)| 1e3 * (a - b).abs()));
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    (errors[errors.len() / 2], mismatched)
 }

@@ -3,8 +3,7 @@
 use bss2_event::Seed;
 use bss2_event::random::{Address, Domain};
 
-use super::reference::{compare_all, spikes};
-use super::{LEAKY, Setting, VAIN};
+use super::{LEAKY, Setting, VAIN, compare_all};
 use crate::neuron::lif::LaneParameters;
 use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 
@@ -68,7 +67,7 @@ fn spike_times_with_all_terms_converge_to_the_reference() {
         let neurons = (0..64).map(|n| anyone(draw.element(n), conductance));
         let mut setting = driven(neurons.collect(), 1);
         let neurons = setting.neurons.iter();
-        let reference: Vec<_> = neurons.map(|p| spikes(&setting, p)).collect();
+        let reference: Vec<_> = neurons.map(|p| setting.reference(p)).collect();
         let total: usize = reference.iter().map(Vec::len).sum();
         assert!(total > 300, "the neurons fire");
         let mut medians = Vec::new();

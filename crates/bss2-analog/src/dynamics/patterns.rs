@@ -1,7 +1,6 @@
 //! The firing patterns that the exponential and adaptation terms make, against
 //! the reference.
 
-use super::reference::spikes;
 use super::{LEAKY, Setting};
 use crate::Start;
 use crate::neuron::lif::LaneParameters;
@@ -44,7 +43,7 @@ fn pattern(name: &str, lift: f64, p: LaneParameters) -> (f64, Vec<f64>) {
         ..Setting::new(vec![p], 400.0)
     };
     let found = &setting.run().0[0];
-    let reference = spikes(&setting, &p);
+    let reference = setting.reference(&p);
     assert_eq!(found.len(), reference.len(), "{name}");
     for (spike, (a, b)) in found.iter().zip(&reference).enumerate() {
         // Errors add up over the intervals.

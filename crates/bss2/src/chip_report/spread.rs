@@ -127,20 +127,24 @@ impl Spread {
 /// 5 % on either side.
 const TRIMMED_NORMAL: f64 = 0.789;
 
-/// Standard deviation, in codes or relative to the mean in per cent. The outer 5 %
-/// on either side are left out, as in the tests of the calibration library, and
-/// made up for as if the distribution were normal.
-fn robust_sd(measured: &Measured) -> f64 {
-    let mut seen = measured.reached.clone();
-    seen.retain(|value| value.is_finite());
+/// Mean and standard deviation of what could be measured. The outer 5 % on either
+/// side are left out, as in the tests of the calibration library, and made up for
+/// as if the distribution were normal.
+#[must_use]
+pub fn robust_spread(values: &[f64]) -> (f64, f64) {
+    let mut seen: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     seen.sort_by(f64::total_cmp);
     let cut = seen.len() / 20;
-    let middle = Measured {
-        reached: seen[cut..seen.len() - cut].to_vec(),
-        ..measured.clone()
-    };
-    let (mean, sd) = middle.mean_and_sd();
-    let sd = sd / TRIMMED_NORMAL;
+    let middle = &seen[cut..seen.len() - cut];
+    let n = middle.len() as f64;
+    let mean = middle.iter().sum::<f64>() / n;
+    let variance = middle.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+    (mean, variance.sqrt() / TRIMMED_NORMAL)
+}
+
+/// The same standard deviation in codes, or relative to the mean in per cent.
+fn robust_sd(measured: &Measured) -> f64 {
+    let (mean, sd) = robust_spread(&measured.reached);
     if measured.quantity.label().1 == "LSB" {
         sd
     } else {

@@ -7,6 +7,7 @@ use bss2_event::Seconds;
 use clap::{Args, Subcommand};
 use miette::IntoDiagnostic;
 
+use crate::characterisation;
 use crate::chip::Chip;
 use crate::chip_report::{self, ChipReport};
 use crate::config::{self, Assignment, Experiment};
@@ -20,6 +21,8 @@ use super::{CalibrationFlag, ChipFlags};
 pub(super) enum Task {
     /// Measure a chip as it is: uncalibrated, or as a saved calibration sets it.
     Info(InfoArguments),
+    /// Measure everything of a chip, before and after its calibration, on one page.
+    Characterise(CharacteriseArguments),
     /// Calibrate a chip and show how close it comes to its targets.
     Calibrate(CalibrateArguments),
     /// Spread of many chips before and after calibration, beside published numbers.
@@ -46,6 +49,20 @@ pub(super) struct InfoArguments {
     setting: Setting,
     #[command(flatten)]
     calibration: CalibrationFlag,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CharacteriseArguments {
+    #[command(flatten)]
+    setting: Setting,
+    #[command(flatten)]
+    calibration: CalibrationFlag,
+    /// Folder for characterise.svg, the figures, and characterise.json, the numbers.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// How many random neurons and inputs are compared with a slow reference.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    reference_neurons: u32,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +121,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
             introduce(&report);
             print!("{}", report.table());
         }
+        Task::Characterise(arguments) => characterise(&arguments)?,
         Task::Calibrate(arguments) => calibrate(&arguments)?,
         Task::Spread(arguments) => {
             let experiment = arguments.setting.experiment(None)?;
@@ -133,6 +151,19 @@ fn introduce(report: &ChipReport) {
             report.repeated
         );
     }
+}
+
+fn characterise(arguments: &CharacteriseArguments) -> miette::Result<()> {
+    let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
+    let measured = characterisation::measure(&experiment, arguments.reference_neurons, |stage| {
+        eprintln!("measuring: {stage}");
+    })?;
+    print!("{}", measured.table());
+    measured.write(&arguments.out)?;
+    for name in ["characterise.svg", "characterise.json"] {
+        println!("written: {}", arguments.out.join(name).display());
+    }
+    Ok(())
 }
 
 fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
@@ -182,7 +213,9 @@ fn power(arguments: &PowerArguments) -> miette::Result<()> {
     let shape = chip_report::network(&experiment);
     let chip = Chip::new(experiment.chip.clone(), shape, experiment.time);
     let chip = chip.into_diagnostic()?;
-    let (report, energy) = power_report::inference(&chip, &load).into_diagnostic()?;
+    let power = chip.config().power;
+    let (report, energy) =
+        power_report::inference(power, chip.core(), shape, &load).into_diagnostic()?;
     print!("{}", power_report::table(&report));
     println!(
         "{:.2} uJ per image, {:.0} images/s",

@@ -19,7 +19,7 @@ pub fn calibration(
     let panels = after.quantities.iter().map(|after| {
         let none = Vec::new();
         let before = before.get(after.quantity).map_or(&none, |m| &m.reached);
-        panel(before, after)
+        distribution(before, after)
     });
     Figure {
         title: title.into(),
@@ -28,7 +28,8 @@ pub fn calibration(
     .to_svg()
 }
 
-fn panel(before: &[f64], after: &Measured) -> Panel {
+/// How one quantity is distributed.
+pub(crate) fn distribution(before: &[f64], after: &Measured) -> Panel {
     let mut seen: Vec<f64> = before.iter().chain(&after.reached).copied().collect();
     seen.retain(|value| value.is_finite());
     seen.sort_by(f64::total_cmp);
@@ -43,9 +44,9 @@ fn panel(before: &[f64], after: &Measured) -> Panel {
     let (name, unit) = after.quantity.label();
     let mut series = Vec::new();
     if !before.is_empty() {
-        series.push(histogram("uncalibrated", 4, before, x_range));
+        series.push(outline("uncalibrated", 4, before, x_range));
     }
-    series.push(histogram("calibrated", 0, &after.reached, x_range));
+    series.push(outline("calibrated", 0, &after.reached, x_range));
     let tallest = series.iter().flat_map(|s| &s.points).map(|p| p.1);
     let top = 1.15 * tallest.fold(1.0, f64::max);
     series.push(target(&after.target, x_range, top));
@@ -59,24 +60,22 @@ fn panel(before: &[f64], after: &Measured) -> Panel {
         x_range,
         y_range: (0.0, top),
         series,
+        ..Panel::default()
     }
 }
 
 /// One target is a line, scattered ones are a distribution.
 fn target(targets: &[f64], x_range: (f64, f64), top: f64) -> Series {
     let first = targets.first().copied().unwrap_or(x_range.0);
-    let mut series = histogram("target", 1, targets, x_range);
+    let mut series = outline("target", 1, targets, x_range);
     if targets.iter().all(|target| *target == first) {
         series.points = vec![(first, 0.0), (first, top)];
     }
-    Series {
-        reference: true,
-        ..series
-    }
+    series.dashed()
 }
 
 /// An outline of the number of values per bin.
-fn histogram(name: &str, color: usize, values: &[f64], (low, high): (f64, f64)) -> Series {
+pub(crate) fn outline(name: &str, color: usize, values: &[f64], (low, high): (f64, f64)) -> Series {
     let width = (high - low) / BINS as f64;
     let mut counts = [0_u32; BINS];
     for value in values {
@@ -89,12 +88,7 @@ fn histogram(name: &str, color: usize, values: &[f64], (low, high): (f64, f64)) 
         let (x, y) = (low + width * bin as f64, f64::from(count));
         [(x, y), (x + width, y)]
     });
-    Series {
-        name: name.into(),
-        points: edges.collect(),
-        color,
-        reference: false,
-    }
+    Series::line(name, color, edges.collect())
 }
 
 #[cfg(test)]
@@ -105,7 +99,7 @@ mod tests {
     #[test]
     fn bins_hold_every_value_in_their_range() {
         let values = [0.0, 0.99, 1.0, 39.5, 40.0, -1.0, f64::NAN];
-        let series = histogram("h", 0, &values, (0.0, 40.0));
+        let series = outline("h", 0, &values, (0.0, 40.0));
         assert_eq!(series.points.len(), 2 * BINS);
         assert_eq!(series.points[0], (0.0, 2.0));
         assert_eq!(series.points[2], (1.0, 1.0));

@@ -37,6 +37,7 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<String, Pl
         x_range,
         y_range,
         series,
+        ..Panel::default()
     };
     Figure {
         title: title.into(),

@@ -106,6 +106,86 @@ fn chip(at: &std::path::Path, more: &[&str]) -> std::process::Command {
 }
 
 #[test]
+fn a_chip_is_characterised_before_and_after_its_calibration() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let quick = [
+        "--reference-neurons",
+        "30",
+        "--set",
+        "chip.calibration.trials=8",
+    ];
+    let characterise = |more: &[&str]| {
+        let mut command = chip(at, &["characterise", "--chip-seed", "3"]);
+        command.args(quick).args(more);
+        command
+    };
+    let said = stdout(&succeed(characterise(&["--out", "chip3"])));
+    assert!(said.contains("chip 3 (cube66): 256 neurons"), "{said}");
+    let read = |name| std::fs::read_to_string(at.join("chip3").join(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&read("characterise.json")).unwrap();
+    let number = |key: &str| {
+        json[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key} in {json}"))
+    };
+    for (key, low, high) in [
+        ("spike_time_error_median_ns", 0.1, 20.0),
+        ("spike_mismatch_fraction", 0.0, 0.05),
+        ("tau_mem_cv_before", 0.05, 0.4),
+        ("tau_mem_cv_after", 0.001, 0.05),
+        ("tau_syn_exc_cv_before", 0.1, 0.8),
+        ("tau_syn_exc_cv_after", 0.001, 0.05),
+        ("tau_syn_inh_cv_after", 0.001, 0.05),
+        ("threshold_sd_after_lsb", 0.05, 2.6),
+        ("leak_sd_after_lsb", 0.05, 2.0),
+        ("trace_noise_lsb", 0.5, 5.0),
+        ("calibration_failures", 0.0, 20.0),
+        ("power_mw", 150.0, 250.0),
+    ] {
+        assert!(
+            (low..=high).contains(&number(key)),
+            "{key}: {}",
+            number(key)
+        );
+    }
+    let amplitude =
+        |sign: &str, weight: usize| json[sign]["amplitude_lsb"][weight].as_f64().unwrap();
+    for (sign, direction) in [("response_exc", 1.0), ("response_inh", -1.0)] {
+        assert_eq!(amplitude(sign, 0), 0.0);
+        let (half, full) = (amplitude(sign, 31), amplitude(sign, 63));
+        assert!(full * direction > 5.0 && (full / half - 2.0).abs() < 0.3);
+    }
+    let rates = |key: &str| json["rate"][key].as_array().unwrap().clone();
+    let pairs = rates("median_khz").into_iter().zip(rates("expected_khz"));
+    for (found, expected) in pairs.skip(8) {
+        let (found, expected) = (found.as_f64().unwrap(), expected.as_f64().unwrap());
+        assert!(
+            (found / expected - 1.0).abs() < 0.1,
+            "{found} for {expected}"
+        );
+    }
+    let page = read("characterise.svg");
+    for text in [
+        "weight",
+        "tau_mem / us",
+        "firing rate / kHz",
+        "error / ns",
+        "<text",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    fail(
+        characterise(&["--calibration", "none.toml"]),
+        &["none.toml"],
+    );
+    fail(
+        characterise(&["--out", "chip3/characterise.json/x"]),
+        &["characterise.json"],
+    );
+}
+
+#[test]
 fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

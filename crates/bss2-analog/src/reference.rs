@@ -1,26 +1,41 @@
-//! The equations in float64 by the classical Runge-Kutta method at 2 ns.
+//! The equations in float64 by the classical Runge-Kutta method in steps of some
+//! nanoseconds: slow, plain, and independent of the kernels that it judges.
 
-use super::Setting;
-use crate::Start;
+use crate::lowered::Start;
 use crate::neuron::lif::LaneParameters;
 use crate::neuron::terms::{CEILING, Terms};
 
-const STEP: f64 = 2e-3;
-
-#[derive(Clone, Copy)]
-struct State {
-    v: f64,
-    w: f64,
-    /// Excitatory and inhibitory, not negative.
-    current: [f64; 2],
+/// An event that opens currents, volts per microsecond, not negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Event<const G: usize> {
+    /// Microseconds.
+    pub(crate) time: f64,
+    /// Excitatory and inhibitory input of the membrane's circuit, then of its
+    /// partner.
+    pub(crate) slew: [f64; G],
 }
 
-impl State {
+/// How long a neuron is followed, and in which steps, microseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) duration: f64,
+    pub(crate) step: f64,
+}
+
+#[derive(Clone, Copy)]
+struct State<const G: usize> {
+    v: f64,
+    w: f64,
+    /// Not negative.
+    current: [f64; G],
+}
+
+impl<const G: usize> State<G> {
     fn plus(self, d: Self, s: f64) -> Self {
         Self {
             v: self.v + s * d.v,
             w: self.w + s * d.w,
-            current: [0, 1].map(|g| self.current[g] + s * d.current[g]),
+            current: std::array::from_fn(|g| self.current[g] + s * d.current[g]),
         }
     }
 }
@@ -30,7 +45,7 @@ fn saturate(x: f64) -> f64 {
     (size - size.powi(3) / 4.0 + size.powi(4) / 16.0).copysign(x)
 }
 
-fn slope(p: &LaneParameters, s: State, held: bool) -> State {
+fn slope<const G: usize>(p: &LaneParameters, s: State<G>, held: bool) -> State<G> {
     let Terms {
         exponential,
         adaptation,
@@ -41,9 +56,9 @@ fn slope(p: &LaneParameters, s: State, held: bool) -> State {
     if leak_range.is_infinite() {
         v = (p.v_rest - s.v) / p.tau_mem;
     }
-    for g in 0..2 {
+    for g in 0..G {
         let current = p.saturation[g] * saturate(s.current[g] / p.saturation[g]);
-        let sign = [1.0, -1.0][g];
+        let sign = [1.0, -1.0][g % 2];
         v += match reversal[g] {
             None => sign * current,
             Some(r) => current * (r.potential - s.v) / r.scale,
@@ -58,36 +73,43 @@ fn slope(p: &LaneParameters, s: State, held: bool) -> State {
     State {
         v: if held { 0.0 } else { v - s.w },
         w,
-        current: [0, 1].map(|g| -s.current[g] / p.tau_syn[g]),
+        current: std::array::from_fn(|g| -s.current[g] / p.tau_syn[g]),
     }
 }
 
-/// Spikes of a neuron in microseconds.
-pub(super) fn spikes(setting: &Setting, p: &LaneParameters) -> Vec<f64> {
+/// Spikes of a neuron in microseconds. It must not fire without input where it
+/// starts at rest.
+pub(crate) fn spikes<const G: usize>(
+    p: &LaneParameters,
+    start: Start,
+    events: &[Event<G>],
+    span: Span,
+) -> Vec<f64> {
     let (mut spikes, mut next, mut t, mut until) = (Vec::new(), 0, 0.0, 0.0);
     let mut s = State {
-        v: match setting.start {
+        v: match start {
             Start::Held { .. } => p.v_reset,
-            Start::Rest => p.terms.rest(p).expect("it does not fire by itself"),
+            Start::Rest => p.terms.rest(p).unwrap_or(p.v_rest),
         },
         w: p.terms.at_rest(p),
-        current: [0.0; 2],
+        current: [0.0; G],
     };
     let (low, high) = p.terms.adaptation.map_or((0.0, 0.0), |a| a.range);
-    while t < setting.duration {
-        while next < setting.events.len() && setting.events[next].0 <= t {
-            let weight = setting.events[next].1;
-            s.current[usize::from(weight < 0.0)] += weight.abs() * setting.slew;
+    while t < span.duration {
+        while next < events.len() && events[next].time <= t {
+            for g in 0..G {
+                s.current[g] += events[next].slew[g];
+            }
             next += 1;
         }
         let held = t < until;
-        let mut h = STEP;
+        let mut h = span.step;
         if held {
             s.v = p.v_reset;
             h = h.min(until - t);
         }
-        if next < setting.events.len() {
-            h = h.min(setting.events[next].0 - t);
+        if next < events.len() {
+            h = h.min(events[next].time - t);
         }
         let k1 = slope(p, s, held);
         let k2 = slope(p, s.plus(k1, 0.5 * h), held);
@@ -113,19 +135,4 @@ pub(super) fn spikes(setting: &Setting, p: &LaneParameters) -> Vec<f64> {
         t += h;
     }
     spikes
-}
-
-/// Median error in ns of the spikes found, of neurons that fire as often as they
-/// should, and how many are missed or extra.
-pub(super) fn compare_all(found: &[Vec<f64>], reference: &[Vec<f64>]) -> (f64, usize) {
-    let (mut errors, mut mismatched) = (Vec::new(), 0);
-    for (found, reference) in found.iter().zip(reference) {
-        mismatched += found.len().abs_diff(reference.len());
-        if found.len() == reference.len() {
-            let pairs = found.iter().zip(reference);
-            errors.extend(pairs.map(|(a, b)| 1e3 * (a - b).abs()));
-        }
-    }
-    errors.sort_by(f64::total_cmp);
-    (errors[errors.len() / 2], mismatched)
 }

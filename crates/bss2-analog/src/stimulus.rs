@@ -1,0 +1,173 @@
+//! Experiments on neurons without a network: events on synapse rows.
+
+use bss2_event::{NeuronCircuits, RangeError, RowMode, Seconds, Seed, Site, SiteTable};
+use rayon::prelude::*;
+
+use crate::core::{AnalogCore, Integration, Network};
+use crate::error::AnalogError;
+use crate::lowered::{RunAddress, Start};
+use crate::observation::Observation;
+use crate::step::Workspace;
+use crate::synapse::SYNAPSES;
+
+/// A synapse row of both halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// What it adds.
+    pub mode: RowMode,
+    /// Weight of its synapses, 0..=63.
+    pub weight: u8,
+}
+
+/// What neurons are given while they are recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stimulus {
+    /// Circuits of each neuron.
+    pub neurons: Vec<NeuronCircuits>,
+    /// The first rows of both halves; all others are silent. An event on a row
+    /// reaches the membrane's circuit of every neuron.
+    pub rows: Vec<Row>,
+    /// When an event arrives, and on which of the rows; in any order.
+    pub events: Vec<(Seconds, u16)>,
+    /// State at the beginning.
+    pub start: Start,
+    /// What is sampled, and how time is advanced.
+    pub integration: Integration,
+}
+
+impl Default for Stimulus {
+    /// No events, and each of the 512 circuits a neuron of its own.
+    fn default() -> Self {
+        Self {
+            neurons: (0..Site::CIRCUITS as u16)
+                .map(NeuronCircuits::single)
+                .collect(),
+            rows: Vec::new(),
+            events: Vec::new(),
+            start: Start::default(),
+            integration: Integration::default(),
+        }
+    }
+}
+
+impl Stimulus {
+    /// Records a number of trials on a chip as it is set. Every trial of every
+    /// `run` meets its own noise.
+    ///
+    /// # Errors
+    /// More than 256 rows, weights above 63, events on rows that do not exist;
+    /// as [`AnalogCore::lower`].
+    pub fn record(
+        &self,
+        core: &AnalogCore,
+        run: Seed,
+        trials: u64,
+    ) -> Result<Vec<Observation>, AnalogError> {
+        let rows = self.rows.len();
+        RangeError::check("rows", rows as f64, 0.0, Site::ROWS as f64, "")?;
+        let mut row_modes = [RowMode::Disabled; 2 * Site::ROWS];
+        let mut weights = vec![0; SYNAPSES];
+        for (row, Row { mode, weight }) in self.rows.iter().enumerate() {
+            RangeError::check("weight", (*weight).into(), 0.0, 63.0, "")?;
+            for row in [row, Site::ROWS + row] {
+                row_modes[row] = *mode;
+                weights[row * COLUMNS..][..COLUMNS].fill(*weight);
+            }
+        }
+        let mut events = self.events.clone();
+        events.sort_by(|a, b| a.0.get().total_cmp(&b.0.get()));
+        for (time, row) in &events {
+            let last = rows as f64 - 1.0;
+            RangeError::check("row of an event", (*row).into(), 0.0, last, "")?;
+            RangeError::check("time of an event", time.as_micro(), 0.0, 1e9, "us")?;
+        }
+        let (times, sources): (Vec<f64>, Vec<u16>) =
+            events.iter().map(|(time, row)| (time.get(), *row)).unzip();
+        let sites = self.sites()?;
+        let network = Network {
+            neurons: &self.neurons,
+            sites: &sites,
+            row_modes: &row_modes,
+        };
+        let mut lowered = core.lower(&network, &self.integration)?;
+        lowered.write_weights(&weights)?;
+        lowered.set_start(self.start);
+        let record = |workspace: &mut Workspace, trial| {
+            let address = RunAddress::new(core.chip(), run, trial, 0);
+            let mut observation = Observation::default();
+            lowered.run(
+                address,
+                &times,
+                &sources,
+                |_, _| None,
+                workspace,
+                &mut observation,
+            );
+            observation
+        };
+        let trials = (0..trials).into_par_iter();
+        Ok(trials.map_init(Workspace::default, record).collect())
+    }
+
+    /// Source `r` reaches row `r` of the neurons' own circuits.
+    fn sites(&self) -> Result<SiteTable, AnalogError> {
+        let reached = |row| {
+            let circuits = self.neurons.iter().map(|neuron| neuron.membrane);
+            circuits.map(|circuit| Site { circuit, row }).collect()
+        };
+        let rows = 0..self.rows.len() as u16;
+        let silent = self.neurons.iter().map(|_| Vec::new());
+        let per_source = rows.map(reached).chain(silent).collect();
+        Ok(SiteTable::new(self.rows.len(), per_source)?)
+    }
+}
+
+/// Columns of a half.
+const COLUMNS: usize = Site::CIRCUITS / 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MismatchProfile;
+
+    fn codes(weight: u8, events: &[(Seconds, u16)]) -> Result<Vec<f32>, AnalogError> {
+        let core = AnalogCore::new(MismatchProfile::ideal(), Seed(1))?;
+        let row = |mode| Row { mode, weight };
+        let stimulus = Stimulus {
+            neurons: vec![NeuronCircuits::single(300), NeuronCircuits::single(7)],
+            rows: vec![row(RowMode::Excitatory), row(RowMode::Inhibitory)],
+            events: events.to_vec(),
+            ..Stimulus::default()
+        };
+        Ok(stimulus.record(&core, Seed(0), 1)?[0].codes().to_vec())
+    }
+
+    #[test]
+    fn rows_act_on_both_halves_by_their_sign_and_in_any_order() {
+        let at = |time, row| (Seconds::micro(time), row);
+        let rest = codes(63, &[]).unwrap();
+        let [up, down] = [0, 1].map(|row| codes(63, &[at(5.0, row)]).unwrap());
+        let last = rest.len() - 10;
+        for n in last..last + 2 {
+            assert!(up[n] > rest[n] + 1.0 && down[n] < rest[n] - 1.0);
+        }
+        let both = codes(63, &[at(9.0, 1), at(5.0, 0)]).unwrap();
+        assert_eq!(both, codes(63, &[at(5.0, 0), at(9.0, 1)]).unwrap());
+        assert_ne!(both, up);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let error = |result: Result<Vec<f32>, AnalogError>| result.unwrap_err().to_string();
+        assert!(error(codes(64, &[])).contains("weight is 64"));
+        let event = error(codes(1, &[(Seconds::micro(1.0), 2)]));
+        assert!(event.contains("row of an event is 2"), "{event}");
+        let event = error(codes(1, &[(Seconds::micro(f64::NAN), 0)]));
+        assert!(event.contains("time of an event"), "{event}");
+        let mut stimulus = Stimulus::default();
+        stimulus.neurons[0].membrane = 512;
+        let core = AnalogCore::new(MismatchProfile::ideal(), Seed(1)).unwrap();
+        let circuit = stimulus.record(&core, Seed(0), 1).unwrap_err().to_string();
+        assert!(circuit.contains("512"), "{circuit}");
+    }
+}

@@ -1,0 +1,164 @@
+//! The standard measurements of a chip, through what its user can observe, and
+//! the accuracy of its spike times.
+//!
+//! - `response`: responses to single synaptic inputs of each weight and sign;
+//! - `rate`: firing rate against current;
+//! - `readout`: noise of traces, transfer of the CADC;
+//! - `figure`: all of it on one page;
+//! - `summary`: as numbers, and as a table.
+
+mod figure;
+mod rate;
+mod readout;
+mod response;
+mod summary;
+
+use std::path::Path;
+
+use bss2_analog::accuracy::{self, SpikeTimes};
+use bss2_analog::calib::CalibrationReport;
+use bss2_event::{Joules, Watts};
+
+use crate::chip::ChipError;
+use crate::chip::calibration::set_up;
+use crate::chip_report::{self, Bench};
+use crate::config::Experiment;
+use crate::error::Error;
+use crate::files::write_atomically;
+use crate::power_report::{self, ImageLoad};
+
+pub use rate::Rates;
+pub use readout::Transfer;
+pub use response::Responses;
+
+/// Everything that was measured of a chip.
+#[derive(Debug, Clone)]
+pub struct Characterisation {
+    /// The chip, for titles.
+    pub label: String,
+    /// Every quantity as the chip comes.
+    pub before: CalibrationReport,
+    /// Every quantity as the experiment sets the chip: calibrated anew, by a saved
+    /// calibration, or not at all. What follows was measured then.
+    pub after: CalibrationReport,
+    /// Excitatory and inhibitory responses to single inputs.
+    pub responses: [Responses; 2],
+    /// Firing rates.
+    pub rates: Rates,
+    /// `[neuron]`: standard deviation of the codes of a membrane at rest.
+    pub trace_noise: Vec<f64>,
+    /// What the channels of the CADC read.
+    pub transfer: Transfer,
+    /// Spike times against a float64 reference at 1 ns, from coarse to fine grids.
+    pub spike_times: Vec<SpikeTimes>,
+    /// Steps per CADC sample of the experiment.
+    pub steps_per_sample: usize,
+    /// Power while images follow each other as fast as in the paper's inference.
+    pub power: Watts,
+    /// Energy of one image then.
+    pub energy_per_image: Joules,
+}
+
+/// Grids on which spike times are compared, in steps per CADC sample.
+const GRIDS: [usize; 6] = [1, 2, 4, 8, 16, 32];
+
+/// Measures the chip of an experiment; tells `progress` the name of each stage.
+/// Spike times of at least `reference_neurons` neurons are compared with the
+/// reference, each with an input of its own.
+///
+/// # Errors
+/// [`Error::Chip`] or [`Error::Range`]: settings outside their range.
+pub fn measure(
+    experiment: &Experiment,
+    reference_neurons: u32,
+    mut progress: impl FnMut(&'static str),
+) -> Result<Characterisation, Error> {
+    let bench = Bench::new(experiment)?;
+    let (neurons, targets) = (bench.neurons(), &bench.chip.targets().of);
+    let config = &experiment.chip;
+    let mut core = bench.chip.core().clone();
+    progress("the chip as it comes");
+    let before = bench.measure(&core)?;
+    progress("calibration");
+    set_up(&mut core, neurons, targets, config, |_| ())?;
+    let after = bench.measure(&core)?;
+    let (power, energy_per_image) = power_report::inference(
+        config.power,
+        &core,
+        chip_report::network(experiment),
+        &ImageLoad::default(),
+    )?;
+    let core = bench.with_comparators(&core);
+    progress("responses to single inputs");
+    let responses = response::measure(&core, neurons, targets, config.noise_seed)?;
+    progress("firing rates");
+    let rates = rate::measure(&core, neurons, &after, config.noise_seed)?;
+    progress("readout");
+    let trace_noise = readout::noise(&core, neurons, config.noise_seed)?;
+    let transfer = Transfer::measure(&core, config.noise_seed);
+    progress("spike times");
+    let mut grids = GRIDS.to_vec();
+    grids.push(config.steps_per_sample);
+    grids.sort_unstable();
+    grids.dedup();
+    let compared = &neurons[..neurons.len().min(reference_neurons as usize)];
+    let draws = reference_neurons.div_ceil(compared.len().max(1) as u32);
+    let spike_times = accuracy::spike_times(&core, compared, config.seed, draws, &grids);
+    Ok(Characterisation {
+        label: config.label(),
+        before,
+        after,
+        responses,
+        rates,
+        trace_noise,
+        transfer,
+        spike_times: spike_times.map_err(ChipError::from)?,
+        steps_per_sample: config.steps_per_sample,
+        power: power.total(),
+        energy_per_image,
+    })
+}
+
+impl Characterisation {
+    /// Spike times on the experiment's own grid.
+    fn on_default_grid(&self) -> Option<&SpikeTimes> {
+        let mut grids = self.spike_times.iter();
+        grids.find(|grid| grid.steps_per_sample == self.steps_per_sample)
+    }
+
+    /// Writes `characterise.svg` and `characterise.json` into a folder.
+    ///
+    /// # Errors
+    /// [`Error`] when a file cannot be written or the figure not be drawn.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        let failed = |path: &Path, reason: String| ChipError::File {
+            path: path.to_owned(),
+            reason,
+        };
+        let figure = self.figure().to_svg()?;
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
+        let path = folder.join("characterise.json");
+        let numbers = serde_json::to_string_pretty(&self.summary());
+        let numbers = numbers.map_err(|error| failed(&path, error.to_string()))?;
+        for (name, text) in [
+            ("characterise.svg", figure),
+            ("characterise.json", numbers + "\n"),
+        ] {
+            let path = folder.join(name);
+            let written = write_atomically(&path, text.as_bytes());
+            written.map_err(|error| failed(&path, error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Median, and the values that 5 % lie below and above, of what is finite.
+pub(crate) fn quantiles(values: &[f64]) -> [f64; 3] {
+    let mut seen: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    seen.sort_by(f64::total_cmp);
+    let last = seen.len().saturating_sub(1) as f64;
+    [0.5, 0.05, 0.95].map(|share| {
+        let index = (share * last).round() as usize;
+        seen.get(index).copied().unwrap_or(f64::NAN)
+    })
+}
