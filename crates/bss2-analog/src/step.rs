@@ -245,6 +245,7 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     let mut attention = 0_u32;
     for l in 0..L {
         let mut dv = kick[l];
+        let mut lift = 0.0;
         for g in 0..G {
             let current = old.current[g][l];
             let mut x = t.kappa[g][l] * current;
@@ -252,6 +253,9 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
             if DRIVEN {
                 x += drive.x[g][l];
                 end += drive.current[g][l];
+                if g % 2 == 1 && !SNAP {
+                    lift -= t.saturation[g][l] * drive.x[g][l];
+                }
             }
             new.current[g][l] = end;
             dv += t.saturation[g][l] * saturate(x);
@@ -262,7 +266,9 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
         let held = held_until[l] >= inputs.hold_from;
         new.v[l] = if held { v_reset[l] } else { v };
         let released = (held_until[l] > inputs.t_start) & !held & !SNAP;
-        attention |= u32::from(released | ((v > t.v_attention[l]) & !held));
+        // It may have been above before the inhibition of this step came.
+        let highest = v + lift;
+        attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
     }
     attention != 0
 }
@@ -444,6 +450,16 @@ impl<const G: usize> Buffers<G> {
         }
     }
 
+    /// By how much the events of this step may pull a membrane down at most.
+    #[inline(always)]
+    fn inhibition(&self, block: usize, l: usize) -> f32 {
+        let saturation = &self.trials[block].saturation;
+        let inhibitory = (0..G).filter(|g| g % 2 == 1);
+        inhibitory
+            .map(|g| -saturation[g][l] * self.drive.x[g][l])
+            .sum()
+    }
+
     /// Looks closely at the neurons of a block that cross, or are released.
     #[inline(always)]
     fn attend<const SNAP: bool>(
@@ -465,7 +481,12 @@ impl<const G: usize> Buffers<G> {
             let until = self.held_until[block][l];
             let v = self.after[block].v[l];
             let released = until > t_start && !SNAP;
-            if until >= hold_from::<SNAP>(pass.step) || !(released || v > t.v_attention[l]) {
+            let highest = if pass.driven && !SNAP {
+                v + self.inhibition(block, l)
+            } else {
+                v
+            };
+            if until >= hold_from::<SNAP>(pass.step) || !(released || highest > t.v_attention[l]) {
                 continue;
             }
             let lane = (block * L + l) as u16;
