@@ -149,6 +149,20 @@ impl WavFile {
             let found = spec.channels.to_string();
             return Err(unsupported("number of channels", found, "1 to 64"));
         }
+        // The decoder takes the bits that an extensible header calls valid as they are.
+        let bytes = parts.frame() / spec.channels;
+        let known = match spec.sample_format {
+            SampleFormat::Float => (bytes, spec.bits_per_sample) == (4, 32),
+            SampleFormat::Int => {
+                let known = [(1, 8), (2, 16), (3, 24), (4, 24), (4, 32)];
+                known.contains(&(bytes, spec.bits_per_sample))
+            }
+        };
+        if !known {
+            let found = format!("{} in {bytes} bytes", spec.bits_per_sample);
+            let allowed = "8, 16, 24 or 32, and 32 of floats";
+            return Err(unsupported("number of bits", found, allowed));
+        }
         let frame = u64::from(parts.frame());
         if frame == 0 || (!parts.streamed && !parts.data_len.is_multiple_of(frame)) {
             return Err(AudioFault::Truncated {

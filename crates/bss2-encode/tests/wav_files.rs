@@ -157,6 +157,59 @@ fn damaged_files_are_refused_with_the_reason() {
     }
 }
 
+/// A file of one channel whose extensible format says how many bits of each sample
+/// are valid, and the sub-format of integers (1) or floats (3).
+fn extensible(container: u16, valid: u16, kind: u8) -> Vec<u8> {
+    let bytes = container / 8;
+    let mut file = b"RIFF\x4c\0\0\0WAVEfmt \x28\0\0\0\xfe\xff\x01\0".to_vec();
+    file.extend(8_000_u32.to_le_bytes());
+    file.extend((8_000 * u32::from(bytes)).to_le_bytes());
+    file.extend(bytes.to_le_bytes());
+    file.extend(container.to_le_bytes());
+    file.extend(22_u16.to_le_bytes());
+    file.extend(valid.to_le_bytes());
+    file.extend(4_u32.to_le_bytes());
+    file.extend([kind, 0, 0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113]);
+    file.extend(b"data");
+    file.extend((4 * u32::from(bytes)).to_le_bytes());
+    file.extend(vec![0; 4 * usize::from(bytes)]);
+    file
+}
+
+#[test]
+fn valid_bits_that_do_not_fit_their_bytes_are_refused() {
+    let (_folder, path) = folder_and_file();
+    // No valid bits at all is an error that is found in the wild: all are.
+    for (container, valid, kind) in [
+        (16, 16, 1),
+        (24, 24, 1),
+        (32, 24, 1),
+        (32, 0, 1),
+        (32, 32, 3),
+    ] {
+        std::fs::write(&path, extensible(container, valid, kind)).unwrap();
+        assert_eq!(read(&path).unwrap().1, [0.0; 4], "{valid} of {container}");
+    }
+    for (container, valid, kind) in [
+        (24, 20, 1),
+        (32, 20, 1),
+        (32, 33, 1),
+        (32, 64, 1),
+        (16, 24, 1),
+        (32, 64, 3),
+    ] {
+        std::fs::write(&path, extensible(container, valid, kind)).unwrap();
+        let fault = fault(&path);
+        assert!(
+            matches!(
+                fault,
+                AudioFault::Unsupported { .. } | AudioFault::Decoder(_)
+            ),
+            "{valid} of {container}: {fault:?}"
+        );
+    }
+}
+
 #[test]
 fn samples_that_are_no_numbers_are_refused() {
     let (_folder, path) = folder_and_file();
