@@ -62,9 +62,9 @@ pub fn read(path: &Path, name: &str) -> Result<Imported, NpzError> {
     let mut codes = BTreeMap::new();
     for (cell, names) in ARRAYS {
         let found = npz.integers(&names, &[512])?;
-        let found = found.ok_or_else(|| npz.missing(&names))?;
+        let (name, found) = found.ok_or_else(|| npz.missing(&names))?;
         let max = CapMemCode::MAX.get().into();
-        let found = within(&npz, names[0], found, 0, max)?;
+        let found = within(&npz, &name, found, 0, max)?;
         codes.insert(
             cell,
             found.into_iter().map(CapMemCode::saturating).collect(),
@@ -72,7 +72,7 @@ pub fn read(path: &Path, name: &str) -> Result<Imported, NpzError> {
     }
     let mut assumed = Vec::new();
     let membrane_capacitance = match npz.integers(&[CAPACITANCE], &[512])? {
-        Some(found) => within(&npz, CAPACITANCE, found, 0, 63)?
+        Some((_, found)) => within(&npz, CAPACITANCE, found, 0, 63)?
             .into_iter()
             .map(|setting| setting as u8)
             .collect(),
@@ -82,7 +82,7 @@ pub fn read(path: &Path, name: &str) -> Result<Imported, NpzError> {
         }
     };
     let cadc_offset = match npz.integers(&[CADC_OFFSET], &[2, 2, 256])? {
-        Some(found) => {
+        Some((_, found)) => {
             let found = within(&npz, CADC_OFFSET, found, -128, 127)?;
             // Of each half the causal channels.
             let causal = found.chunks(256).step_by(2).flatten();

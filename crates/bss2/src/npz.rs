@@ -123,8 +123,8 @@ impl Npz {
         names
     }
 
-    /// Whole numbers of an array of the given shape, in C order; under the first of
-    /// several names that exists, or nothing.
+    /// Whole numbers of an array of the given shape, in C order, and its name: the
+    /// first of several that exists, or nothing.
     ///
     /// # Errors
     /// [`NpzError`]: a pickled or damaged array, another shape, other numbers.
@@ -132,7 +132,7 @@ impl Npz {
         &mut self,
         names: &[&str],
         shape: &[u64],
-    ) -> Result<Option<Vec<i64>>, NpzError> {
+    ) -> Result<Option<(String, Vec<i64>)>, NpzError> {
         let Some(name) = self.first_of(names) else {
             return Ok(None);
         };
@@ -142,7 +142,7 @@ impl Npz {
             return Err(self.unfit(&name, &found, &format!("{shape:?}")));
         }
         match array.values {
-            Values::Integers(values) => Ok(Some(values)),
+            Values::Integers(values) => Ok(Some((name, values))),
             Values::Floats(_) => Err(self.unfit(
                 &name,
                 &format!("holds numbers of type {}", array.dtype),
@@ -237,11 +237,23 @@ fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
     }
     let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let header = bytes.get(10..10 + length).ok_or("its header is cut off")?;
-    // Every number of the header: those of the shape, and the bytes of the type.
-    let product = String::from_utf8_lossy(header)
+    if header.len() > 1024 {
+        return Err("its header is longer than any of numbers");
+    }
+    let header = String::from_utf8_lossy(header);
+    // Such as 0x10 and 1_000, which Python can read and numpy does not write.
+    let odd = |pair: &[u8]| {
+        pair[0].is_ascii_digit() && (pair[1] == b'_' || pair[1].is_ascii_alphabetic())
+    };
+    if header.as_bytes().windows(2).any(odd) {
+        return Err("its header writes numbers as numpy does not");
+    }
+    // Every number of the header: those of the shape, and the bytes of the type. None
+    // counts as less than one, so that no zero hides another.
+    let product = header
         .split(|c: char| !c.is_ascii_digit())
         .filter(|digits| !digits.is_empty())
-        .map(|digits| digits.parse().unwrap_or(u64::MAX))
+        .map(|digits| digits.parse().unwrap_or(u64::MAX).max(1))
         .fold(1, u64::saturating_mul);
     if product > LIMIT {
         return Err("more than a million bytes");
