@@ -305,7 +305,14 @@ impl<const G: usize> AdexBlock<G> {
             let v = new.v[l];
             let held = inputs.held_until[l] >= inputs.hold_from;
             let released = (inputs.held_until[l] > inputs.t_start) & !held;
-            attention |= u32::from(released | ((v > t.v_attention[l]) & !held));
+            // It may have been above before the inhibition of this step came.
+            let mut highest = v;
+            if DRIVEN {
+                for g in (1..G).step_by(2) {
+                    highest -= t.saturation[g][l] * inputs.drive.x[g][l];
+                }
+            }
+            attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
             let clipped = if v > inputs.low { v } else { inputs.low };
             let clipped = if clipped < inputs.high {
                 clipped
