@@ -1,5 +1,7 @@
 //! Every setting of the analog core of one chip.
 
+use std::sync::Arc;
+
 use bss2_event::random::{Address, Domain};
 use bss2_event::{NeuronCircuits, RangeError, RowMode, Seconds, Seed, Site, SiteTable, Volts};
 use serde::{Deserialize, Serialize};
@@ -157,8 +159,8 @@ pub struct AnalogCore {
     cadc: Cadc,
     circuits: Vec<CircuitConfig>,
     age: Seconds,
-    /// Name of the measured chip whose neurons these are.
-    measured: Option<String>,
+    /// The measured chip whose neurons these are.
+    measured: Option<Arc<MeasuredChip>>,
 }
 
 /// Steps that the shortest time constant lasts at least, for the expansion about
@@ -201,7 +203,7 @@ impl AnalogCore {
         measured.validate()?;
         let mut core = Self::new(profile, chip)?;
         measured.impose(&mut core);
-        core.measured = Some(measured.name.clone());
+        core.measured = Some(Arc::new(measured.clone()));
         Ok(core)
     }
 
@@ -250,9 +252,9 @@ impl AnalogCore {
         &mut self.circuits
     }
 
-    /// Name of the measured chip whose neurons these are, if they were not drawn.
+    /// The measured chip whose neurons these are, if they were not drawn.
     #[must_use]
-    pub fn measured_chip(&self) -> Option<&str> {
+    pub fn measured_chip(&self) -> Option<&MeasuredChip> {
         self.measured.as_deref()
     }
     /// How long ago the potentials of the circuits were what their curves say.

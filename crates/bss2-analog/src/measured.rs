@@ -93,6 +93,10 @@ impl MeasuredChip {
             };
             core.cadc_mut().set_digital_offset(channel as u16, offset);
         }
+        let settings = self.membrane_capacitance.iter();
+        for (circuit, &setting) in core.circuits_mut().iter_mut().zip(settings) {
+            circuit.capacitance = setting;
+        }
         for (&cell, codes) in &self.codes {
             for (circuit, &code) in codes.iter().enumerate() {
                 let transfer = core.cadc().transfer(&core.pattern, circuit as u16);
@@ -225,6 +229,18 @@ mod tests {
                     "{neuron:?} {found} {wanted}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn capacitors_are_those_of_the_measured_chip() {
+        let chip = MeasuredChip {
+            membrane_capacitance: (0..512).map(|n| (n % 64) as u8).collect(),
+            ..measured()
+        };
+        let core = AnalogCore::measured(MismatchProfile::cube66(), Seed(1), &chip).unwrap();
+        for (circuit, &setting) in core.circuits().iter().zip(&chip.membrane_capacitance) {
+            assert_eq!(circuit.capacitance, setting);
         }
     }
 

@@ -78,9 +78,12 @@ impl Chip {
             circuits_per_neuron: config.circuits_per_neuron,
             signed: true,
         })?;
+        if time.steps == 0 {
+            return Err(ChipError::NoSample);
+        }
         let mut core = config.core()?;
         let neurons = placement.circuits();
-        let targets = ChipTargets::new(&config, neurons.len())?;
+        let targets = ChipTargets::new(&config, neurons)?;
         let calibration = calibration::set_up(&mut core, neurons, &targets.of, &config, |_| ())?;
         core.set_age(config.age);
         // The readout integrates only.

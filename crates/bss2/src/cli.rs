@@ -70,7 +70,7 @@ struct ChipFlags {
     /// Mismatch of the chip: ideal, cube66, or a TOML file.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// A measured chip: a TOML file that `bss2 chip import` wrote.
+    /// A measured chip: a TOML file that `bss2 chip import` wrote; none: a drawn one.
     #[arg(long, value_name = "FILE")]
     chip: Option<PathBuf>,
     /// TOML file with targets neuron by neuron: lists such as threshold = [...].

@@ -10,6 +10,7 @@ use crate::capmem::Cell;
 use crate::circuit::CircuitConfig;
 use crate::core::AnalogCore;
 use crate::error::AnalogError;
+use crate::measured::MeasuredChip;
 use crate::profile::MismatchProfile;
 
 /// Everything that a calibration set on a chip, what it was calibrated to and
@@ -21,9 +22,6 @@ pub struct SavedCalibration {
     format: u32,
     /// The chip.
     chip: Seed,
-    /// Name of the measured chip whose neurons it has, if they were not drawn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    measured: Option<String>,
     /// `[neuron]`: circuit with the membrane.
     membranes: Vec<u16>,
     /// `[neuron]`: joined circuit; empty if there are none.
@@ -33,6 +31,9 @@ pub struct SavedCalibration {
     /// `[circuit]`: codes of all cells, by name.
     codes: BTreeMap<Cell, Vec<CapMemCode>>,
     profile: MismatchProfile,
+    /// The measured chip whose neurons it has, if they were not drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    measured: Option<MeasuredChip>,
     /// `[neuron]`
     targets: Vec<NeuronTargets>,
     /// `[circuit]`: digital settings.
@@ -42,7 +43,7 @@ pub struct SavedCalibration {
 
 impl SavedCalibration {
     /// Version of what is saved. Another version is refused.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
     /// What a calibration has just set on a chip.
     #[must_use]
@@ -56,7 +57,6 @@ impl SavedCalibration {
         Self {
             format: Self::FORMAT,
             chip: core.chip(),
-            measured: core.measured_chip().map(str::to_owned),
             membranes: neurons.iter().map(|n| n.membrane).collect(),
             partners: neurons.iter().filter_map(|n| n.partner).collect(),
             cadc_offsets: (0..Site::CIRCUITS as u16)
@@ -64,6 +64,7 @@ impl SavedCalibration {
                 .collect(),
             codes: Cell::ALL.iter().map(codes).collect(),
             profile: core.profile().clone(),
+            measured: core.measured_chip().cloned(),
             targets: targets.to_vec(),
             circuits: core.circuits().to_vec(),
             report,
@@ -117,19 +118,14 @@ impl SavedCalibration {
             let (was, asked) = (self.chip.0.to_string(), core.chip().0.to_string());
             return foreign("chip", was, asked);
         }
-        if self.measured.as_deref() != core.measured_chip() {
-            let name = |chip: Option<&str>| chip.unwrap_or("none").to_owned();
-            let (was, asked) = (self.measured.as_deref(), core.measured_chip());
-            return foreign("measured chip", name(was), name(asked));
-        }
         if self.profile != *core.profile() {
             let (was, asked) = (&self.profile.name, &core.profile().name);
-            let detail = if was == asked {
-                " with other values"
-            } else {
-                ""
-            };
-            return foreign("profile", format!("{was}{detail}"), asked.clone());
+            return foreign("profile", or_other_values(was, asked), asked.clone());
+        }
+        if self.measured.as_ref() != core.measured_chip() {
+            let name = |chip: Option<&MeasuredChip>| chip.map_or("none".into(), |c| c.name.clone());
+            let (was, asked) = (name(self.measured.as_ref()), name(core.measured_chip()));
+            return foreign("measured chip", or_other_values(&was, &asked), asked);
         }
         let membranes = neurons.iter().map(|n| n.membrane);
         let partners = neurons.iter().filter_map(|n| n.partner);
@@ -163,4 +159,14 @@ impl SavedCalibration {
         }
         Ok(())
     }
+}
+
+/// A name that tells the two apart even where they share it.
+fn or_other_values(was: &str, asked: &str) -> String {
+    let detail = if was == asked {
+        " with other values"
+    } else {
+        ""
+    };
+    format!("{was}{detail}")
 }

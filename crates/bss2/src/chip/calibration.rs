@@ -21,18 +21,26 @@ pub struct ChipTargets {
 }
 
 impl ChipTargets {
-    /// Those of a configuration: the common ones, those of the file in their
-    /// place, then scattered.
+    /// Those of a configuration: the common ones, on a measured chip with the
+    /// capacitors that it was measured with; those of the file in their place; then
+    /// scattered.
     ///
     /// # Errors
     /// [`ChipError::File`] for a file that cannot be read or does not fit;
     /// [`ChipError::Analog`] for a decalibration that finds no target.
-    pub fn new(config: &ChipConfig, neurons: usize) -> Result<Self, ChipError> {
+    pub fn new(config: &ChipConfig, neurons: &[NeuronCircuits]) -> Result<Self, ChipError> {
+        let own = |neuron: &NeuronCircuits| {
+            let mut targets = config.targets;
+            if let Some(chip) = &config.measured {
+                targets.capacitance = chip.membrane_capacitance[usize::from(neuron.membrane)];
+            }
+            targets
+        };
         let mut of = match &config.targets_file {
-            None => vec![config.targets; neurons],
+            None => neurons.iter().map(own).collect(),
             Some(path) => {
                 let table: TargetTable = read(path)?;
-                let targets = table.targets(&config.targets, neurons);
+                let targets = table.targets(&config.targets, neurons.len());
                 targets.map_err(|error| file_error(path, &error))?
             }
         };
@@ -117,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_calibration_is_loaded_bit_for_bit() {
+    fn a_saved_calibration_is_loaded_as_it_was_and_for_its_targets_alone() {
         // Infinite limits and unmet targets must survive a file as well.
         for profile in [MismatchProfile::cube66(), MismatchProfile::ideal()] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("calibration.toml");
             let mut config = config();
-            let targets = ChipTargets::new(&config, 6).unwrap().of;
+            let targets = ChipTargets::new(&config, &neurons()).unwrap().of;
             let (mut core, neurons) = (fresh(&profile), neurons());
             let report = set_up(&mut core, &neurons, &targets, &config, |_| ()).unwrap();
             let mut report = report.unwrap();
@@ -143,7 +151,7 @@ mod tests {
             assert!(again.quantities[0].reached[3].is_nan());
 
             config.decalibration.seed = Seed(1);
-            let targets = ChipTargets::new(&config, 6).unwrap().of;
+            let targets = ChipTargets::new(&config, &neurons).unwrap().of;
             let error = set_up(&mut loaded, &neurons, &targets, &config, |_| ()).unwrap_err();
             let error = error.to_string();
             assert!(
@@ -169,13 +177,18 @@ mod tests {
             targets_file: Some(path.clone()),
             ..ChipConfig::default()
         };
-        let targets = ChipTargets::new(&config, 2).unwrap();
+        let targets = ChipTargets::new(&config, &neurons()[..2]).unwrap();
         assert_eq!(targets.repeated, 0);
         assert_eq!(targets.of.iter().map(|t| t.threshold).sum::<f64>(), 210.0);
         assert_eq!(targets.of[1].leak, 80.0);
         config.decalibration.sigma = 0.1;
-        assert_ne!(ChipTargets::new(&config, 2).unwrap().of, targets.of);
-        let error = ChipTargets::new(&config, 3).unwrap_err().to_string();
+        assert_ne!(
+            ChipTargets::new(&config, &neurons()[..2]).unwrap().of,
+            targets.of
+        );
+        let error = ChipTargets::new(&config, &neurons()[..3])
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("targets.toml: threshold has targets for 2"),
             "{error}"

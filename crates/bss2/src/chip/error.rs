@@ -24,6 +24,12 @@ pub enum ChipError {
         /// Why not.
         reason: String,
     },
+    /// The membranes would never be read.
+    #[error("no sample of the CADC fits: there are 0 steps before the end of an image")]
+    NoSample,
+    /// Chips are to be drawn by their seeds, but one was measured.
+    #[error("{0} is one measured chip: there is no spread of it; --chip none draws chips")]
+    OneChip(String),
     /// A source takes several ways through the fabric.
     #[error("a source of the network takes several ways through the fabric; placed ones take one")]
     SplitSource,

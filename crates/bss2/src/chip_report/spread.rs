@@ -22,16 +22,21 @@ pub struct Spread {
     chips: Vec<Chip>,
 }
 
-/// Measures and calibrates chips of seeds 0, 1, ...; tells `progress` each seed.
+/// Measures and calibrates chips, whose seeds count up from that of the experiment;
+/// tells `progress` each seed.
 ///
 /// # Errors
-/// [`ChipError`].
+/// [`ChipError`], among others [`ChipError::OneChip`] for a measured chip.
 pub fn spread(
     experiment: &Experiment,
     chips: u64,
     mut progress: impl FnMut(u64),
 ) -> Result<Spread, ChipError> {
+    if let Some(chip) = &experiment.chip.measured {
+        return Err(ChipError::OneChip(chip.name.clone()));
+    }
     let mut experiment = experiment.clone();
+    let first = experiment.chip.seed.0;
     let measure = |seed| {
         progress(seed);
         experiment.chip.seed = Seed(seed);
@@ -41,7 +46,9 @@ pub fn spread(
             before: report.before,
         })
     };
-    let chips = (0..chips).map(measure).collect::<Result<_, ChipError>>()?;
+    let chips = (first..first + chips)
+        .map(measure)
+        .collect::<Result<_, ChipError>>()?;
     Ok(Spread { chips })
 }
 

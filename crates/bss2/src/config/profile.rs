@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Replaces the name of a profile and the paths of files that hold a profile or a
-/// measured chip by what they stand for. Whether there was any.
+/// measured chip by what they stand for; `none` is a drawn chip. Whether there was any.
 ///
 /// # Errors
 /// What is wrong with a name or a file.
@@ -24,6 +24,10 @@ pub(super) fn expand(table: &mut toml::Table) -> Result<bool, String> {
             MismatchProfile::named(name).map_err(|error| error.to_string())
         }
     })?;
+    if chip.get("measured").and_then(toml::Value::as_str) == Some("none") {
+        chip.remove("measured");
+        return Ok(true);
+    }
     let measured = replace(chip, "measured", |path| read(path, MeasuredChip::validate))?;
     Ok(profile || measured)
 }
@@ -68,6 +72,13 @@ mod tests {
             let profile: MismatchProfile = toml::from_str(&text).unwrap();
             assert_eq!(profile, MismatchProfile::named(name).unwrap());
         }
+    }
+
+    #[test]
+    fn a_measured_chip_gives_way_to_a_drawn_one() {
+        let mut table: toml::Table = "[chip]\nmeasured = \"none\"".parse().unwrap();
+        assert!(expand(&mut table).unwrap());
+        assert!(table["chip"].as_table().unwrap().is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bss2::analog::{Cell, MeasuredChip};
+use bss2::event::CapMemCode;
 use npyz::npz::NpzWriter;
 
 use crate::support::{bss2, fail, stdout, succeed};
@@ -95,10 +96,24 @@ fn an_imported_chip_is_calibrated_trained_on_and_kept_in_its_run() {
     assert!((mean - 80.0).abs() < 0.5 && sd < 1.0, "{leak}");
     let calibrated = chip(&[&["chip", "calibrate", "--out", "cal"], &trials[..]].concat());
     assert!(calibrated.contains("chip w7 (cube66)"), "{calibrated}");
+    let mut spread = bss2(at);
+    spread.args(["chip", "spread", "--chip", "chips/w7.toml"]);
+    fail(spread, &["w7", "one measured chip"]);
     // What was found for this chip is not for a drawn one.
     let mut drawn = bss2(at);
     drawn.args(["chip", "info", "--calibration", "cal/calibration.toml"]);
     fail(drawn, &["measured chip", "w7"]);
+    // Nor for another of the same name.
+    let file = at.join("chips/w7.toml");
+    let whole = fs::read_to_string(&file).unwrap();
+    let mut chip_7: MeasuredChip = toml::from_str(&whole).unwrap();
+    chip_7.codes.get_mut(&Cell::VLeak).unwrap()[9] = CapMemCode::saturating(600);
+    fs::write(&file, toml::to_string(&chip_7).unwrap()).unwrap();
+    let mut other = bss2(at);
+    other.args(["chip", "info", "--chip", "chips/w7.toml"]);
+    other.args(["--calibration", "cal/calibration.toml"]);
+    fail(other, &["measured chip w7 with other values"]);
+    fs::write(&file, whole).unwrap();
 
     let small = [
         "train",
@@ -124,6 +139,11 @@ fn an_imported_chip_is_calibrated_trained_on_and_kept_in_its_run() {
     eval.args(["eval", "run"]);
     let said = stdout(&succeed(eval));
     assert!(said.contains("chip w7 (cube66)"), "{said}");
+    // Moved to a drawn chip.
+    let mut moved = bss2(at);
+    moved.args(["eval", "run", "--chip", "none", "--chip-seed", "3"]);
+    let said = stdout(&succeed(moved));
+    assert!(said.contains("chip 3 (cube66)"), "{said}");
 }
 
 /// Mean and spread of the first `mean +- sd` of a line.
@@ -173,6 +193,14 @@ fn a_malformed_calibration_is_refused_with_its_fault() {
     refused(&["targets.leak", "50 to 160"]);
     with(&|arrays| arrays.push(array("membrane_capacitance", &[64; 512])));
     refused(&["membrane_capacitance, entry 0", "64", "0 to 63"]);
+    // Numbers that Python reads and numpy does not write, a zero that hides a large
+    // one, and a header that is too long for any list of numbers.
+    for shape in ["(5_12,)", "(0x200,)", "(0, 4294967296, 4294967296)"] {
+        with(&|arrays| arrays[0].2 = shape.into());
+        refused(&["leak_v", "damaged"]);
+    }
+    with(&|arrays| arrays[0].2 = format!("({}512,)", " ".repeat(2000)));
+    refused(&["leak_v", "damaged"]);
     // Shapes that no memory holds, and bytes that are not there.
     with(&|arrays| arrays[0].2 = "(4294967296, 4294967296, 2)".into());
     refused(&["leak_v", "million"]);
