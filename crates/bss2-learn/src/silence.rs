@@ -1,7 +1,7 @@
 //! Hidden neurons that fail after training.
 
-use bss2_event::Seed;
 use bss2_event::random::{Address, Domain};
+use bss2_event::{RangeError, Seed};
 
 use crate::network::Weights;
 
@@ -13,14 +13,18 @@ use crate::network::Weights;
 /// # Source
 /// Cramer et al. 2022, Figure 4C: neurons are silenced after training. Which ones
 /// is a random choice, ours.
-pub fn silence(weights: &mut Weights, seed: Seed, share: f64) {
+///
+/// # Errors
+/// A share outside 0 to 1; the weights then are as before.
+pub fn silence(weights: &mut Weights, seed: Seed, share: f64) -> Result<(), RangeError> {
+    RangeError::check("share of silenced neurons", share, 0.0, 1.0, "")?;
     let hidden = weights.hidden.nrows();
     let address = Address::new(seed, Domain::Silence);
     let mut order: Vec<(f64, usize)> = (0..hidden)
         .map(|neuron| (address.element(neuron as u32).uniform(0), neuron))
         .collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let count = (share.clamp(0.0, 1.0) * hidden as f64).round() as usize;
+    let count = (share * hidden as f64).round() as usize;
     for &(_, neuron) in &order[..count] {
         weights.hidden.row_mut(neuron).fill(0.0);
         if let Some(recurrent) = &mut weights.recurrent {
@@ -29,6 +33,7 @@ pub fn silence(weights: &mut Weights, seed: Seed, share: f64) {
         }
         weights.output.column_mut(neuron).fill(0.0);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -47,7 +52,7 @@ mod tests {
         for (_, matrix) in weights.layers_mut() {
             matrix.fill(1.0);
         }
-        silence(&mut weights, Seed(4), share);
+        silence(&mut weights, Seed(4), share).unwrap();
         let recurrent = weights.recurrent.as_ref().unwrap();
         let silent = |i: &usize| weights.hidden.row(*i).sum() == 0.0;
         let neurons: Vec<usize> = (0..40).filter(silent).collect();

@@ -81,6 +81,7 @@ pub fn measure(
     let before = bench.measure(&core)?;
     progress("calibration");
     set_up(&mut core, neurons, targets, config, |_| ())?;
+    core.set_age(config.age);
     let after = bench.measure(&core)?;
     let (power, energy_per_image) = power_report::inference(
         config.power,
@@ -88,13 +89,16 @@ pub fn measure(
         chip_report::network(experiment),
         &ImageLoad::default(),
     )?;
-    let core = bench.with_comparators(&core);
+    let (core, quiet) = (
+        bench.with_comparators(&core, true),
+        bench.with_comparators(&core, false),
+    );
     progress("responses to single inputs");
-    let responses = response::measure(&core, neurons, targets, config.noise_seed)?;
+    let responses = response::measure(&quiet, neurons, targets, config.noise_seed)?;
     progress("firing rates");
     let rates = rate::measure(&core, neurons, &after, config.noise_seed)?;
     progress("readout");
-    let trace_noise = readout::noise(&core, neurons, config.noise_seed)?;
+    let trace_noise = readout::noise(&quiet, neurons, config.noise_seed)?;
     let transfer = Transfer::measure(&core, config.noise_seed);
     progress("spike times");
     let mut grids = GRIDS.to_vec();

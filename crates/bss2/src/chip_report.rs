@@ -9,7 +9,7 @@ use std::path::Path;
 
 use bss2_analog::AnalogCore;
 use bss2_analog::calib::{self, CalibrationReport, Measured, SavedCalibration};
-use bss2_event::NeuronCircuits;
+use bss2_event::{NeuronCircuits, Seconds};
 use bss2_learn::NetworkShape;
 
 use crate::chip::calibration::{save, set_up};
@@ -92,6 +92,8 @@ impl Bench {
         let config = ChipConfig {
             calibrated: false,
             calibration_file: None,
+            // A chip is calibrated first and ages afterwards.
+            age: Seconds::new(0.0),
             ..experiment.chip.clone()
         };
         let chip = Chip::new(config, network(experiment), experiment.time)?;
@@ -105,7 +107,7 @@ impl Bench {
     pub(crate) fn measure(&self, core: &AnalogCore) -> Result<CalibrationReport, ChipError> {
         let settings = &self.chip.config().calibration;
         let targets = &self.chip.targets().of;
-        let core = self.with_comparators(core);
+        let core = self.with_comparators(core, true);
         Ok(calib::characterise(
             &core,
             self.neurons(),
@@ -114,11 +116,11 @@ impl Bench {
         )?)
     }
 
-    /// Comparators of the readout are off on the chip; here all are looked at.
-    pub(crate) fn with_comparators(&self, core: &AnalogCore) -> AnalogCore {
+    /// The chip with all comparators on, those of the readout as well, or all off.
+    pub(crate) fn with_comparators(&self, core: &AnalogCore, on: bool) -> AnalogCore {
         let mut core = core.clone();
         for neuron in self.neurons() {
-            core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = true;
+            core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = on;
         }
         core
     }

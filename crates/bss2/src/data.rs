@@ -17,7 +17,6 @@ pub struct Data {
     pub train: ImageSet,
     /// Images to test on.
     pub test: ImageSet,
-    set: DataSet,
     folder: Option<PathBuf>,
     /// Why digits were generated although MNIST was asked for first.
     missing: Option<String>,
@@ -60,7 +59,6 @@ impl Data {
         Ok(Self {
             train,
             test: reduction.reduce(&split.test)?,
-            set,
             folder,
             missing,
         })
@@ -70,12 +68,6 @@ impl Data {
     #[must_use]
     pub fn name(&self) -> &str {
         self.train.name()
-    }
-
-    /// Whether these are the published MNIST images.
-    #[must_use]
-    pub fn is_mnist(&self) -> bool {
-        self.set == DataSet::Mnist
     }
 
     /// Checksum of all images and labels, to tell whether a resumed run has

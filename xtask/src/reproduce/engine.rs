@@ -159,7 +159,7 @@ fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Res
     let evaluate = |substrate: &mut dyn Substrate| {
         let seed = experiment.train.seed;
         evaluation::evaluate_changed(&experiment, &data, substrate, &checkpoint, |weights| {
-            silence(weights, seed, share);
+            silence(weights, seed, share).expect("the plan checks shares");
         })
     };
     let inference =

@@ -5,6 +5,7 @@ use bss2_event::Fault;
 use bss2_learn::LearnError;
 
 use super::{Experiment, SubstrateKind};
+use crate::chip::RunMode;
 
 impl Experiment {
     /// Every value that lies outside its range, as far as the sections know
@@ -37,6 +38,15 @@ impl Experiment {
             Err(error) => unreachable!("an encoder is refused for its settings only: {error}"),
         }
         check.section("chip", self.chip.faults());
+        let inference = &self.chip.inference;
+        if self.chip.mode == RunMode::Inference && inference.time(self.time).steps == 0 {
+            let least = inference.reset.duration + self.time.dt;
+            check.0.push(Fault::new(
+                "chip.inference.interval",
+                inference.interval,
+                format!("{least} and more: the reset and one period of the CADC"),
+            ));
+        }
         let limit = self.chip.quantise.hidden_limit();
         if self.substrate == SubstrateKind::Chip {
             // A learned weight beyond it could not be written.

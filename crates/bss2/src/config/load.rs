@@ -259,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn an_inference_without_a_sample_is_refused() {
+        let text = "[time]\ndt = \"10 us\"\n[chip]\nmode = \"inference\"\n";
+        let error = load_text(text, &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("chip.inference.interval is 11.8 us"),
+            "{error}"
+        );
+        assert!(load_text("[time]\ndt = \"10 us\"\n", &[]).is_ok());
+    }
+
+    #[test]
     fn a_bad_assignment_names_itself() {
         for text in ["train.no_such=1", "epochs=many", "epochs.x=1"] {
             let error = load_text("", &[text]).unwrap_err().to_string();

@@ -232,6 +232,19 @@ fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
         "threshold",
     ]));
     let codes = std::fs::read(at.join("cal/calibration.toml")).unwrap();
+    // It is calibrated when it is new and ages afterwards.
+    succeed(calibrate(&[
+        "--chip-seed",
+        "3",
+        "--decalibration",
+        "0.5",
+        "--detune",
+        "threshold",
+        "--set",
+        "chip.age=4 Ms",
+    ]));
+    let aged = std::fs::read(at.join("cal/calibration.toml")).unwrap();
+    assert!(aged == codes, "the age of a chip moved its codes");
     succeed(calibrate(&[
         "--chip-seed",
         "3",
