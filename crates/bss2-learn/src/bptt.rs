@@ -153,8 +153,9 @@ impl<T: Real> Bptt<T> {
                             .read(config, traces, neurons, shape.hidden, ties);
                     },
                 );
-                let scaling = objective.loss.scaling;
-                sample.loss.weigh(scaling, label, share, score_slope);
+                sample
+                    .loss
+                    .weigh(&objective.loss, label, share, score_slope);
             });
         Ok(self.terms(objective, pass.weights, share))
     }

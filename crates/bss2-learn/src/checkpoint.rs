@@ -21,7 +21,7 @@ const MAGIC: [u8; 8] = *b"BSS2CKPT";
 const HEADER: usize = 24;
 
 /// The version of the format that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What can be wrong with a checkpoint. Every message names the file.
 #[derive(Debug, Error)]

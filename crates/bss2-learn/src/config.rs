@@ -45,6 +45,10 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Initial weights.
     pub init: InitConfig,
+    /// Memory in steps of the averaged weights, which tests then use in place of
+    /// those of the last step: the mean of all steps so far, and from this many on one
+    /// that forgets earlier steps exponentially. 0 for no average.
+    pub average_steps: f64,
 }
 
 impl Default for TrainConfig {
@@ -61,6 +65,7 @@ impl Default for TrainConfig {
             optimiser: OptimiserConfig::default(),
             schedule: Schedule::default(),
             init: InitConfig::default(),
+            average_steps: 0.0,
         }
     }
 }
@@ -80,6 +85,7 @@ impl TrainConfig {
             ("weight_limit", self.weight_limit, f64::INFINITY),
             ("loss.scaling", self.loss.scaling, f64::INFINITY),
             ("init.gain", self.init.gain, f64::INFINITY),
+            ("loss.label_smoothing", self.loss.label_smoothing, 1.0),
             (surrogate, steepness, f64::INFINITY),
         ];
         let regularisers = self
@@ -108,6 +114,10 @@ impl TrainConfig {
                 faults.push(Fault::new(name, value, "finite numbers"));
             }
         }
+        let steps = self.average_steps;
+        if steps != 0.0 && !(1.0..f64::INFINITY).contains(&steps) {
+            faults.push(Fault::new("average_steps", steps, "0, or 1 and more"));
+        }
         LearnError::from_faults(faults)
     }
 
@@ -133,7 +143,11 @@ mod tests {
         let mut config = TrainConfig {
             dropout: 1.0,
             learning_rate: f64::NAN,
-            schedule: Schedule::Cosine { epochs: 0 },
+            schedule: Schedule::Cosine {
+                epochs: 0,
+                warm_up: 0,
+            },
+            average_steps: 0.5,
             ..TrainConfig::default()
         };
         config.model.tau_mem = Seconds::new(0.0);
@@ -144,6 +158,7 @@ mod tests {
             "dropout is 1, allowed are 0 to below 1",
             "learning_rate is NaN",
             "schedule.epochs",
+            "average_steps is 0.5, allowed are 0, or 1 and more",
             "regularisers.bursts is -1",
         ] {
             assert!(text.contains(field), "{field}: {text}");

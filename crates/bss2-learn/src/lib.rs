@@ -45,6 +45,7 @@
 //! ```
 
 mod adjoint;
+mod average;
 pub mod bptt;
 pub mod checkpoint;
 pub mod config;

@@ -1,7 +1,9 @@
 //! What training makes small, but for the regularisers.
 //!
 //! `z = scaling r`, with the readout `r = max_t V` or `r = sum_t V` of each
-//! output; loss = mean over the batch of `-ln softmax(z)[label]`.
+//! output; loss = mean over the batch of `-sum_c q_c ln softmax(z)_c`. The target
+//! `q` is 1 for the label, or with label smoothing `e`: `q_c = (1 - e) [c = label]
+//! + e / C` for C classes.
 
 use bss2_event::random::Address;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,11 @@ pub struct LossConfig {
     /// first. Outputs of a silent network are equal at all times: the first
     /// bin, which no weight reaches, would get their whole gradient.
     pub random_ties: bool,
+    /// e: share of the target that is spread over all classes, 0 to below 1.
+    ///
+    /// # Source
+    /// Szegedy et al., CVPR 2016. DEFAULT 0, as in Cramer et al. 2022.
+    pub label_smoothing: f64,
 }
 
 impl Default for LossConfig {
@@ -43,6 +50,7 @@ impl Default for LossConfig {
             readout: Readout::MaxOverTime,
             scaling: 10.0,
             random_ties: true,
+            label_smoothing: 0.0,
         }
     }
 }
@@ -56,7 +64,7 @@ pub struct SampleLoss<T> {
     pub argmax: Vec<u32>,
     /// The output with the largest readout, the first of equals.
     pub prediction: usize,
-    /// `-ln softmax(z)[label]`.
+    /// `-sum_c q_c ln softmax(z)_c`.
     pub nll: f64,
     /// `sum_c z_c^2`.
     pub squared_scores: f64,
@@ -121,7 +129,22 @@ impl<T: Real> SampleLoss<T> {
     ///
     /// The largest score is subtracted before exponentials are taken, so any
     /// finite readout gives finite numbers.
-    pub(crate) fn weigh(&mut self, scaling: f64, label: usize, share: f64, score_slope: f64) {
+    pub(crate) fn weigh(
+        &mut self,
+        config: &LossConfig,
+        label: usize,
+        share: f64,
+        score_slope: f64,
+    ) {
+        let scaling = config.scaling;
+        let rest = config.label_smoothing / self.readout.len().max(1) as f64;
+        let target = |o| {
+            if o == label {
+                1.0 - config.label_smoothing + rest
+            } else {
+                rest
+            }
+        };
         self.scores.clear();
         let scaled = self.readout.iter().map(|r| scaling * r.to_f64());
         self.scores.extend(scaled);
@@ -129,12 +152,13 @@ impl<T: Real> SampleLoss<T> {
         let largest = self.scores[self.prediction];
         let total: f64 = self.scores.iter().map(|z| libm::exp(z - largest)).sum();
         let log_total = libm::log(total);
-        self.nll = largest - self.scores[label] + log_total;
+        let aimed = self.scores.iter().enumerate();
+        let aimed: f64 = aimed.map(|(o, z)| target(o) * (z - largest)).sum();
+        self.nll = log_total - aimed;
         self.slope.clear();
         for (o, &z) in self.scores.iter().enumerate() {
             let probability = libm::exp(z - largest - log_total);
-            let target = if o == label { 1.0 } else { 0.0 };
-            let by_score = share * (probability - target) + score_slope * z;
+            let by_score = share * (probability - target(o)) + score_slope * z;
             self.slope.push(T::from_f64(scaling * by_score));
         }
     }
@@ -196,10 +220,39 @@ mod tests {
         for scale in [0.0, 1e6, -1e6] {
             let traces = TRACES.map(|v| v * scale);
             let mut loss = read(&traces, None);
-            loss.weigh(10.0, 1, 1.0, 0.0);
+            loss.weigh(&LossConfig::default(), 1, 1.0, 0.0);
             assert!(loss.nll.is_finite() && loss.nll >= 0.0, "{}", loss.nll);
             assert!(loss.slope.iter().all(|s| s.is_finite()));
             assert!(loss.slope.iter().sum::<f64>().abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn smoothed_labels_cost_the_cross_entropy_and_slope_is_its_derivative() {
+        let config = LossConfig {
+            label_smoothing: 0.2,
+            ..LossConfig::default()
+        };
+        let cost = |readout: [f64; 3]| {
+            let mut loss = SampleLoss::default();
+            loss.read(&config, &readout, 3, 0, None);
+            loss.weigh(&config, 2, 1.0, 0.0);
+            loss
+        };
+        let readout = [0.05, -0.1, 0.2_f64];
+        let total: f64 = readout.iter().map(|r| (10.0 * r).exp()).sum();
+        let nll = |r: f64| total.ln() - 10.0 * r;
+        let q = 0.2 / 3.0;
+        let expected = q * (nll(0.05) + nll(-0.1)) + (0.8 + q) * nll(0.2);
+        assert!((cost(readout).nll - expected).abs() < 1e-12);
+        for o in 0..3 {
+            let moved = |by: f64| {
+                let mut readout = readout;
+                readout[o] += by;
+                cost(readout).nll
+            };
+            let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+            assert!((cost(readout).slope[o] - difference).abs() < 1e-7, "{o}");
         }
     }
 }

@@ -15,10 +15,18 @@ pub enum Schedule {
         /// Factor per epoch.
         factor: f64,
     },
-    /// `rate (1 + cos(pi epoch / epochs)) / 2`; zero from `epochs` on.
+    /// `rate (1 + cos(pi epoch / epochs)) / 2`; zero from `epochs` on. During
+    /// the first `warm_up` epochs times `(epoch + 1) / (warm_up + 1)`.
+    ///
+    /// # Source
+    /// Loshchilov & Hutter, ICLR 2017 (one period); Goyal et al.,
+    /// arXiv 1706.02677 (2017), for the warm-up.
     Cosine {
         /// Epochs until the rate is zero.
         epochs: u32,
+        /// Epochs over which the rate rises; 0 for none, the DEFAULT.
+        #[serde(default)]
+        warm_up: u32,
     },
     /// The same rate always. (Braces, so that a stray key is refused.)
     Constant {},
@@ -36,9 +44,10 @@ impl Schedule {
     pub fn factor(&self, epoch: u32) -> f64 {
         match *self {
             Self::Exponential { factor } => libm::pow(factor, epoch.into()),
-            Self::Cosine { epochs } => {
+            Self::Cosine { epochs, warm_up } => {
                 let part = f64::from(epoch.min(epochs)) / f64::from(epochs);
-                f64::midpoint(1.0, libm::cos(std::f64::consts::PI * part))
+                let rise = f64::from(epoch.min(warm_up) + 1) / f64::from(warm_up + 1);
+                rise * f64::midpoint(1.0, libm::cos(std::f64::consts::PI * part))
             }
             Self::Constant {} => 1.0,
         }
@@ -49,7 +58,7 @@ impl Schedule {
             Self::Exponential { factor } if !(0.0..=1.0).contains(&factor) => {
                 Some(Fault::new("schedule.factor", factor, "0 to 1"))
             }
-            Self::Cosine { epochs: 0 } => Some(Fault::new("schedule.epochs", 0, "1 and more")),
+            Self::Cosine { epochs: 0, .. } => Some(Fault::new("schedule.epochs", 0, "1 and more")),
             _ => None,
         }
     }
@@ -64,11 +73,29 @@ mod tests {
         let exponential = Schedule::default();
         assert_eq!(exponential.factor(0), 1.0);
         assert!((exponential.factor(2) - 0.9409).abs() < 1e-12);
-        let cosine = Schedule::Cosine { epochs: 10 };
+        let cosine = Schedule::Cosine {
+            epochs: 10,
+            warm_up: 0,
+        };
         assert_eq!(cosine.factor(0), 1.0);
         assert!((cosine.factor(5) - 0.5).abs() < 1e-12);
         assert_eq!(cosine.factor(10), 0.0);
         assert_eq!(cosine.factor(99), 0.0);
         assert_eq!(Schedule::Constant {}.factor(99), 1.0);
+    }
+
+    #[test]
+    fn a_warm_up_rises_to_the_plain_schedule() {
+        let plain = Schedule::Cosine {
+            epochs: 10,
+            warm_up: 0,
+        };
+        let warmed = Schedule::Cosine {
+            epochs: 10,
+            warm_up: 3,
+        };
+        for (epoch, rise) in [(0, 0.25), (1, 0.5), (2, 0.75), (3, 1.0), (9, 1.0)] {
+            assert_eq!(warmed.factor(epoch), rise * plain.factor(epoch), "{epoch}");
+        }
     }
 }

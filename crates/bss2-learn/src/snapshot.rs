@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub(crate) epoch: u32,
     pub(crate) step: u64,
     pub(crate) weights: Weights,
+    /// Averaged weights, of a training that keeps them.
+    pub(crate) average: Option<Weights>,
     pub(crate) optimiser: OptimiserState,
 }
 
@@ -34,6 +36,11 @@ impl Snapshot {
     #[must_use]
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+    /// Weights that tests use: averaged ones where there are any.
+    #[must_use]
+    pub fn tested_weights(&self) -> &Weights {
+        self.average.as_ref().unwrap_or(&self.weights)
     }
 
     /// A number that tells configurations apart.

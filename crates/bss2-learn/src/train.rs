@@ -3,6 +3,7 @@
 use bss2_event::random::{Address, Domain};
 use bss2_event::{Recording, SimdPath, SpikeBatch, TimeGrid};
 
+use crate::average;
 use crate::bptt::{Bptt, Objective, PassWeights, RecordedBatch};
 use crate::config::TrainConfig;
 use crate::dropout::DropoutMask;
@@ -59,6 +60,8 @@ pub struct Trainer {
     grid: TimeGrid,
     objective: Objective,
     weights: Weights,
+    /// Averaged weights, if the configuration asks for them.
+    average: Option<Weights>,
     optimiser: Optimiser,
     epoch: u32,
     step: u64,
@@ -85,6 +88,7 @@ impl Trainer {
         let mut trainer = Self {
             objective: config.objective(),
             weights: config.init.draw(config.seed, shape, &config.model, grid.dt),
+            average: None,
             optimiser: Optimiser::new(config.optimiser, shape),
             epoch: 0,
             step: 0,
@@ -97,7 +101,7 @@ impl Trainer {
             shape,
             grid,
         };
-        trainer.clamp();
+        trainer.begin();
         Ok(trainer)
     }
 
@@ -119,6 +123,12 @@ impl Trainer {
     #[must_use]
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+    /// Weights that tests use: averaged ones where the configuration asks for
+    /// them.
+    #[must_use]
+    pub fn tested_weights(&self) -> &Weights {
+        self.average.as_ref().unwrap_or(&self.weights)
     }
     /// Epochs that are over.
     #[must_use]
@@ -150,14 +160,15 @@ impl Trainer {
         self.epoch += 1;
     }
 
-    /// Goes on from other weights; the optimiser's state stays.
+    /// Goes on from other weights, also as their average; the optimiser's state
+    /// stays.
     ///
     /// # Errors
     /// [`LearnError::WeightShape`].
     pub fn set_weights(&mut self, weights: &Weights) -> Result<(), LearnError> {
         weights.check(self.shape)?;
         self.weights.clone_from(weights);
-        self.clamp();
+        self.begin();
         Ok(())
     }
 
@@ -209,6 +220,9 @@ impl Trainer {
             .update(learning_rate, &mut self.weights, &self.gradient);
         self.clamp();
         self.step += 1;
+        if let Some(mean) = &mut self.average {
+            average::follow(mean, &self.weights, self.step, self.config.average_steps);
+        }
         Ok(StepReport {
             loss,
             correct: self.correct(labels),
@@ -220,13 +234,14 @@ impl Trainer {
         })
     }
 
-    /// Writes the weights as they are, without dropout: what a test begins with.
+    /// Writes the weights that tests use, without dropout: what a test begins
+    /// with.
     ///
     /// # Errors
     /// When the substrate fails or is of another shape.
     pub fn write_weights(&self, substrate: &mut dyn Substrate) -> Result<WriteReport, LearnError> {
         self.check(substrate)?;
-        Ok(substrate.write_weights(&self.weights)?)
+        Ok(substrate.write_weights(self.tested_weights())?)
     }
 
     /// Runs a batch on the weights that the substrate holds and counts what is
@@ -250,7 +265,7 @@ impl Trainer {
         let loss = self.bptt.loss(
             &self.objective,
             PassWeights {
-                weights: &self.weights,
+                weights: self.average.as_ref().unwrap_or(&self.weights),
                 keep: None,
             },
             RecordedBatch {
@@ -278,6 +293,7 @@ impl Trainer {
             epoch: self.epoch,
             step: self.step,
             weights: self.weights.clone(),
+            average: self.average.clone(),
             optimiser: self.optimiser.state().clone(),
         }
     }
@@ -294,20 +310,24 @@ impl Trainer {
             });
         }
         snapshot.weights.check(self.shape)?;
+        if let Some(average) = &snapshot.average {
+            average.check(self.shape)?;
+        }
         self.optimiser.restore(snapshot.optimiser)?;
         self.weights = snapshot.weights;
+        self.average = snapshot.average;
         self.epoch = snapshot.epoch;
         self.step = snapshot.step;
         Ok(())
     }
 
-    /// Takes weights and epoch of a snapshot to test them, whatever settings and
-    /// time grid they were trained with.
+    /// Takes the tested weights and the epoch of a snapshot to test them,
+    /// whatever settings and time grid they were trained with.
     ///
     /// # Errors
     /// [`LearnError::WeightShape`]; nothing is changed then.
     pub fn take_weights(&mut self, snapshot: &Snapshot) -> Result<(), LearnError> {
-        self.set_weights(&snapshot.weights)?;
+        self.set_weights(snapshot.tested_weights())?;
         self.epoch = snapshot.epoch;
         Ok(())
     }
@@ -329,6 +349,13 @@ impl Trainer {
     fn correct(&self, labels: &[u8]) -> usize {
         let right = self.predictions().zip(labels);
         right.filter(|(p, l)| *p == usize::from(**l)).count()
+    }
+
+    /// Makes the weights fit to begin with, and their average begin with them.
+    fn begin(&mut self) {
+        self.clamp();
+        let averaged = self.config.average_steps > 0.0;
+        self.average = averaged.then(|| self.weights.clone());
     }
 
     /// Keeps hidden and recurrent weights within what the hardware can hold.

@@ -63,6 +63,7 @@ impl Case {
                 },
                 scaling: golden.scalar("readout_scaling"),
                 random_ties: false,
+                label_smoothing: 0.0,
             },
             regularisers: Regularisers {
                 bursts: golden.scalar("reg_bursts"),

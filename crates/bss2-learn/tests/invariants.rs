@@ -42,6 +42,7 @@ fn objectives() -> impl Strategy<Value = Objective> {
             readout,
             scaling: 0.7,
             random_ties: false,
+            label_smoothing: 0.0,
         },
         regularisers: Regularisers {
             bursts: 0.01,

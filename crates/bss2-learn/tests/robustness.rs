@@ -58,6 +58,7 @@ fn extreme_membranes_give_finite_numbers() {
             readout,
             scaling: 10.0,
             random_ties: false,
+            label_smoothing: 0.0,
         },
         regularisers: Regularisers {
             readout: 0.02,

@@ -64,6 +64,7 @@ fn config(optimiser: OptimiserConfig) -> TrainConfig {
     TrainConfig {
         optimiser,
         dropout: 0.3,
+        average_steps: 4.0,
         ..TrainConfig::default()
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod difference;
 mod load;
 mod profile;
+mod recipe;
 mod sections;
 
 pub use difference::{Difference, obstacles};

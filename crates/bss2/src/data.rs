@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use bss2_encode::{
     EncodeError, Encoder, GeneratedDigits, ImageSet, Split, Verify, find_mnist, load_mnist,
 };
+use bss2_event::Seed;
 
 use crate::config::{DataConfig, DataSet, Experiment};
 use crate::error::Error;
+
+/// Draws the held-out images: always the same ones, so that runs of any seed can
+/// be compared.
+const HOLD_OUT: Seed = Seed(0);
 
 /// Images to train and to test on, reduced to the inputs of the network where
 /// that can be done once.
@@ -15,8 +20,9 @@ use crate::error::Error;
 pub struct Data {
     /// Images to train on.
     pub train: ImageSet,
-    /// Images to test on.
+    /// Images to test on, or those held out in their place.
     pub test: ImageSet,
+    name: String,
     folder: Option<PathBuf>,
     /// Why digits were generated although MNIST was asked for first.
     missing: Option<String>,
@@ -43,7 +49,12 @@ impl Data {
             (Some(files), Some(folder)) => load_mnist(folder, files, verify)?,
             _ => generate(config),
         };
-        let split = cut(split, config)?;
+        let mut split = cut(split, config)?;
+        let mut name = split.train.name().to_owned();
+        if config.hold_out > 0 {
+            split = split.hold_out(config.hold_out, HOLD_OUT)?;
+            name = format!("{name}, validated on {} held-out images", config.hold_out);
+        }
         config.set = set;
         config.folder.clone_from(&folder);
         let encoder = &mut experiment.encoder;
@@ -59,15 +70,17 @@ impl Data {
         Ok(Self {
             train,
             test: reduction.reduce(&split.test)?,
+            name,
             folder,
             missing,
         })
     }
 
-    /// Name of the data set, for every output.
+    /// Name of the data set, for every output. It says so where accuracies are
+    /// those of held-out images.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.train.name()
+        &self.name
     }
 
     /// Checksum of all images and labels, to tell whether a resumed run has

@@ -10,11 +10,12 @@ pub(super) const MOMENTS: usize = 2;
 /// Settings of Adam.
 ///
 /// `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
-/// `w -= rate m' / (sqrt(v') + epsilon)` with `m' = m / (1 - beta1^t)`,
-/// `v' = v / (1 - beta2^t)`.
+/// `w = (1 - rate weight_decay) w - rate m' / (sqrt(v') + epsilon)` with
+/// `m' = m / (1 - beta1^t)`, `v' = v / (1 - beta2^t)`.
 ///
 /// # Source
-/// Kingma & Ba, ICLR 2015, and their values.
+/// Kingma & Ba, ICLR 2015, and their values; Loshchilov & Hutter, ICLR 2019, for
+/// the decay beside the gradient ("AdamW"), DEFAULT 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamConfig {
@@ -24,6 +25,8 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Keeps the quotient finite.
     pub epsilon: f64,
+    /// Decay of all weights per step, at a rate of 1.
+    pub weight_decay: f64,
 }
 
 impl Default for AdamConfig {
@@ -32,6 +35,7 @@ impl Default for AdamConfig {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            weight_decay: 0.0,
         }
     }
 }
@@ -44,6 +48,7 @@ pub(super) struct Adam<T> {
     beta2: T,
     one_less_beta2: T,
     epsilon: T,
+    stay: T,
     rate: T,
     second_correction: T,
 }
@@ -57,6 +62,7 @@ impl<T: Real> Adam<T> {
             beta2: T::from_f64(config.beta2),
             one_less_beta2: T::from_f64(1.0 - config.beta2),
             epsilon: T::from_f64(config.epsilon),
+            stay: T::from_f64(1.0 - rate * config.weight_decay),
             rate: T::from_f64(rate / correction(config.beta1)),
             second_correction: T::from_f64(1.0 / libm::sqrt(correction(config.beta2))),
         }
@@ -69,7 +75,7 @@ impl<T: Real> Rule<T, MOMENTS> for Adam<T> {
         let m = self.beta1 * m + self.one_less_beta1 * gradient;
         let v = self.beta2 * v + self.one_less_beta2 * (gradient * gradient);
         let scale = v.sqrt() * self.second_correction + self.epsilon;
-        (weight - self.rate * m / scale, [m, v])
+        (self.stay * weight - self.rate * m / scale, [m, v])
     }
 }
 
@@ -93,5 +99,21 @@ mod tests {
             (0.001 * 0.999 + 0.004) / (1.0 - 0.999_f64.powi(2)),
         );
         assert!((w + 0.01 + 0.01 * m / v.sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn weights_decay_beside_the_gradient() {
+        let config = AdamConfig {
+            weight_decay: 0.5,
+            ..AdamConfig::default()
+        };
+        let [plain, decaying] =
+            [AdamConfig::default(), config].map(|config| Adam::new(&config, 0.01, 1));
+        for weight in [-2.0_f64, 3.0] {
+            let (w, moments) = plain.step(weight, 0.7, [0.0; 2]);
+            let (decayed, same) = decaying.step(weight, 0.7, [0.0; 2]);
+            assert!((w - decayed - 0.005 * weight).abs() < 1e-12);
+            assert_eq!(moments, same);
+        }
     }
 }

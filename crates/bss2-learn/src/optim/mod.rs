@@ -51,6 +51,7 @@ impl OptimiserConfig {
                 ("optimiser.beta1", c.beta1, 1.0),
                 ("optimiser.beta2", c.beta2, 1.0),
                 ("optimiser.epsilon", c.epsilon, f64::INFINITY),
+                ("optimiser.weight_decay", c.weight_decay, f64::INFINITY),
             ],
             Self::Smorms3(c) => vec![("optimiser.epsilon", c.epsilon, f64::INFINITY)],
             Self::Sgd(c) => vec![("optimiser.momentum", c.momentum, 1.0)],

@@ -27,6 +27,10 @@ pub(super) struct Arguments {
     substrate: SubstrateFlags,
     #[command(flatten)]
     place: PlaceFlags,
+    /// Settings by name, beneath those of file and flags: `paper`, or `tuned` for
+    /// the highest accuracy.
+    #[arg(long, value_name = "NAME")]
+    recipe: Option<String>,
     /// Passes over the training images.
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
@@ -60,6 +64,9 @@ impl Arguments {
     fn assignments(&self) -> Vec<Assignment> {
         let mut list = self.substrate.assignments();
         list.extend(self.place.assignments());
+        if let Some(name) = self.recipe.clone() {
+            list.push(Assignment::of_flag("--recipe", "recipe", name));
+        }
         if let Some(epochs) = self.epochs {
             list.push(Assignment::of_flag("--epochs", "epochs", i64::from(epochs)));
         }

@@ -1,6 +1,7 @@
 //! A configuration file and flags become a checked experiment.
 //!
-//! Precedence: defaults, then the file, then assignments in their order.
+//! Precedence: defaults, then the recipe that file or assignments name, then the
+//! file, then assignments in their order.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::de::{DeTable, DeValue};
 
-use super::{Experiment, profile};
+use super::{Experiment, profile, recipe};
 
 /// One value set from outside the file: `epochs = 3`.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,19 +136,42 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
         place: error.span().map(SourceSpan::from),
         file: named(),
     };
-    let bad_profile = |message| ConfigError::Parse {
-        message,
-        place: place(&text, "chip.profile"),
-        file: named(),
+    let bad_name = |key: &'static str| {
+        let named = &named;
+        let text = &text;
+        move |message| ConfigError::Parse {
+            message,
+            place: place(text, key),
+            file: named(),
+        }
     };
     let mut table: toml::Table = text.parse().map_err(file_error)?;
-    let named_profile = profile::expand(&mut table).map_err(bad_profile)?;
+    let named_profile = profile::expand(&mut table).map_err(bad_name("chip.profile"))?;
+    let recipe = table.remove(recipe::KEY);
+    let mut base = match &recipe {
+        Some(name) => recipe::named(name).map_err(bad_name(recipe::KEY))?,
+        None => toml::Table::new(),
+    };
+    let (recipes, assignments): (Vec<_>, Vec<_>) =
+        (assignments.iter()).partition(|assignment| assignment.key == recipe::KEY);
+    if let Some(assignment) = recipes.last() {
+        base = recipe::named(&assignment.value).map_err(|message| ConfigError::Assignment {
+            origin: assignment.origin.clone(),
+            message,
+        })?;
+    }
+    recipe::overlay(&mut base, table);
+    let mut table = base;
     let mut experiment = Experiment::deserialize(table.clone()).map_err(|error| {
-        // The text knows places, but not what a profile's name stands for.
+        // The text knows places, but not what a name stands for.
         let placed = toml::from_str::<Experiment>(&text).err();
-        file_error(placed.filter(|_| !named_profile).unwrap_or(error))
+        file_error(
+            placed
+                .filter(|_| !named_profile && recipe.is_none())
+                .unwrap_or(error),
+        )
     })?;
-    for assignment in assignments {
+    for assignment in &assignments {
         let fail = |message| ConfigError::Assignment {
             origin: assignment.origin.clone(),
             message,
@@ -228,6 +252,38 @@ mod tests {
         assert_eq!(experiment.epochs, 3);
         assert_eq!(experiment.batch, 50);
         assert_eq!(experiment.network, Experiment::default().network);
+    }
+
+    #[test]
+    fn a_recipe_lies_beneath_the_file_and_a_flag_names_another() {
+        let tuned = load_text("", &["recipe=tuned"]).unwrap();
+        assert_ne!(tuned, Experiment::default());
+        assert_eq!(load_text("recipe = \"tuned\"", &[]).unwrap(), tuned);
+        let text = "recipe = \"tuned\"\nepochs = 7\n[train]\nlearning_rate = 0.5";
+        let changed = load_text(text, &["train.dropout=0.25"]).unwrap();
+        let mut expected = tuned.clone();
+        expected.epochs = 7;
+        expected.train.learning_rate = 0.5;
+        expected.train.dropout = 0.25;
+        assert_eq!(changed, expected);
+        let paper = load_text("recipe = \"tuned\"", &["recipe=paper"]).unwrap();
+        assert_eq!(paper, Experiment::default());
+        let whole = crate::config::to_toml(&paper);
+        assert_eq!(load_text(&whole, &["recipe=tuned"]).unwrap(), paper);
+    }
+
+    #[test]
+    fn an_unknown_recipe_is_pointed_at() {
+        let error = load_text("recipe = \"no\"\n", &[]).unwrap_err();
+        let ConfigError::Parse { place, .. } = &error else {
+            panic!("a parse error is due: {error}");
+        };
+        assert!(
+            place.is_some() && error.to_string().contains("tuned"),
+            "{error}"
+        );
+        let error = load_text("", &["recipe=no"]).unwrap_err().to_string();
+        assert!(error.contains("--set recipe=no"), "{error}");
     }
 
     #[test]

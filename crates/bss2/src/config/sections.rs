@@ -72,6 +72,10 @@ pub struct DataConfig {
     pub train_images: usize,
     /// How many test images are used, from the first; 0 for all.
     pub test_images: usize,
+    /// How many of the training images are held out, to make choices on: they
+    /// take the place of the test images, which such choices must not see.
+    /// Which ones is the same for every seed of a run. 0 for none.
+    pub hold_out: usize,
 }
 
 impl Default for DataConfig {
@@ -82,6 +86,7 @@ impl Default for DataConfig {
             verify: true,
             train_images: 0,
             test_images: 0,
+            hold_out: 0,
         }
     }
 }

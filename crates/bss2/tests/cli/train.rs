@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{bss2, metrics, stderr, stdout, succeed, timeless, train};
+use crate::support::{bss2, fail, metrics, stderr, stdout, succeed, timeless, train};
 
 #[test]
 fn a_run_folder_is_complete_and_its_configuration_repeats_it() {
@@ -107,6 +107,48 @@ fn dropout_and_rotation_are_flags_and_make_another_run() {
     assert_ne!(timeless(&at.join("plain")), timeless(&at.join("augmented")));
     succeed(train(at, "again", &flags));
     assert_eq!(timeless(&at.join("again")), timeless(&at.join("augmented")));
+}
+
+#[test]
+fn held_out_images_take_the_place_of_the_test_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let run = |out: &str, more: &[&str]| {
+        let mut flags = vec!["--epochs", "1", "--set", "data.hold_out=100"];
+        flags.extend(more);
+        stderr(&succeed(train(at, out, &flags)))
+    };
+    let said = run("some", &[]);
+    let name = "validated on 100 held-out images";
+    assert!(said.contains(name), "{said}");
+    assert!(said.contains("500 training and 100 test"), "{said}");
+    assert!(timeless(&at.join("some")).contains(name));
+    // The test images bear on nothing.
+    run("others", &["--set", "data.test_images=50"]);
+    assert_eq!(timeless(&at.join("some")), timeless(&at.join("others")));
+    fail(
+        train(at, "all", &["--set", "data.hold_out=600"]),
+        &["held-out images is 600"],
+    );
+    assert!(!at.join("all").exists());
+}
+
+#[test]
+fn averaged_weights_are_those_that_are_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    succeed(train(at, "last", &["--epochs", "2"]));
+    let flags = ["--epochs", "2", "--set", "train.average_steps=20"];
+    succeed(train(at, "mean", &flags));
+    let [last, mean] = ["last", "mean"].map(|run| metrics(&at.join(run)).remove(1));
+    // Training itself is the same; the test is not.
+    assert_eq!(last["loss"], mean["loss"]);
+    assert_ne!(last["test_accuracy"], mean["test_accuracy"]);
+    let mut eval = bss2(at);
+    eval.args(["eval", "mean"]);
+    let said = stdout(&succeed(eval));
+    let accuracy = 100.0 * mean["test_accuracy"].as_f64().unwrap();
+    assert!(said.contains(&format!("{accuracy:.2} %")), "{said}");
 }
 
 #[test]
