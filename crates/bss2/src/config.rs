@@ -33,6 +33,9 @@ pub struct Experiment {
     pub substrate: SubstrateKind,
     /// Passes over the training images.
     pub epochs: u32,
+    /// How many of them, from the first, train in software before the loop is
+    /// closed over the chip. Tests are on the chip all along.
+    pub software_epochs: u32,
     /// Images per step.
     pub batch: usize,
     /// Which images are learned.
@@ -56,6 +59,7 @@ impl Default for Experiment {
         Self {
             substrate: SubstrateKind::default(),
             epochs: 50,
+            software_epochs: 0,
             batch: 100,
             data: DataConfig::default(),
             encoder: EncoderConfig::default(),

@@ -1,6 +1,7 @@
 //! What an experiment's network runs on.
 
-use bss2_learn::{Ideal, NetworkShape, Reset, Substrate};
+use bss2_event::{Seconds, TimeGrid};
+use bss2_learn::{Ideal, LearnError, NetworkShape, Reset, Substrate};
 
 use crate::chip::Chip;
 use crate::config::{Experiment, SubstrateKind};
@@ -18,6 +19,23 @@ pub fn network_shape(experiment: &Experiment, data: &Data) -> NetworkShape {
         outputs: data.train.classes(),
         recurrent: false,
     }
+}
+
+/// The learner's model of a chip: ideal neurons that are reset to leak and held
+/// there as long as the published chip holds them, 2 us, in whole steps.
+///
+/// # Errors
+/// [`LearnError`] for settings outside their range.
+pub fn ideal_chip(
+    experiment: &Experiment,
+    shape: NetworkShape,
+    grid: TimeGrid,
+) -> Result<Ideal, LearnError> {
+    let held = Seconds::micro(2.0) / grid.dt;
+    let reset = Reset::ToLeak {
+        refractory_steps: (held.round() as u32).max(1),
+    };
+    Ideal::new(shape, grid, &experiment.train.model, reset)
 }
 
 /// Builds the substrate; a chip is drawn, placed on and calibrated.

@@ -11,17 +11,17 @@ use std::time::Instant;
 use bss2_encode::{Encoder, EpochOrder};
 use bss2_event::SpikeBatch;
 use bss2_learn::checkpoint::{read_checkpoint, write_checkpoint};
-use bss2_learn::{Layer, LearnError, Snapshot, Substrate, Trainer};
+use bss2_learn::{Ideal, Layer, LearnError, Snapshot, Substrate, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Experiment;
+use crate::config::{Experiment, SubstrateKind};
 use crate::data::Data;
 use crate::error::Error;
 use crate::evaluation;
 use crate::metrics::{self, EpochMetrics};
 use crate::plot;
 use crate::run_folder::RunFolder;
-use crate::substrates::network_shape;
+use crate::substrates::{self, network_shape};
 
 /// Who watches a training.
 pub trait Observer {
@@ -101,6 +101,8 @@ pub struct Training<'a> {
     experiment: &'a Experiment,
     data: &'a Data,
     substrate: &'a mut dyn Substrate,
+    /// What the first epochs of a chip train on, if they do so in software.
+    software: Option<Ideal>,
     folder: &'a RunFolder,
     trainer: Trainer,
     encoder: Encoder,
@@ -153,7 +155,13 @@ impl<'a> Training<'a> {
             }
             epochs.truncate(trainer.epoch() as usize);
         }
+        let begins_in_software =
+            experiment.software_epochs > 0 && experiment.substrate == SubstrateKind::Chip;
+        let software = begins_in_software
+            .then(|| substrates::ideal_chip(experiment, shape, substrate.time_grid()))
+            .transpose()?;
         Ok(Self {
+            software,
             encoder: Encoder::new(&experiment.encoder, experiment.train.seed)?,
             earlier: epochs.last().map_or(0.0, |epoch| epoch.wall_s),
             begin: Instant::now(),
@@ -207,7 +215,11 @@ impl<'a> Training<'a> {
             self.encoder.encode(train, indices, epoch, &mut batch)?;
             labels.clear();
             labels.extend(indices.iter().map(|&i| train.labels()[i as usize]));
-            let report = self.trainer.step(self.substrate, &batch, &labels)?;
+            let substrate = match &mut self.software {
+                Some(software) if epoch < self.experiment.software_epochs => software,
+                _ => &mut *self.substrate,
+            };
+            let report = self.trainer.step(substrate, &batch, &labels)?;
             self.warn_of_silence(&report.write.silent_layers, observer);
             let totals = &mut self.totals;
             totals.images += report.samples as u64;

@@ -1,6 +1,6 @@
 //! Training in the loop, and what a chip refuses.
 
-use crate::support::{bss2, fail, metrics, stderr, stdout, succeed};
+use crate::support::{bss2, fail, metrics, stderr, stdout, succeed, timeless};
 
 fn train_on_chip(at: &std::path::Path, more: &[&str]) -> std::process::Command {
     let mut command = bss2(at);
@@ -34,6 +34,33 @@ fn a_network_is_trained_in_the_loop_and_moved_to_another_chip() {
     let other = eval(&["--chip-seed", "4"]);
     assert!(other.contains("chip 4") && other != own, "{other}");
     assert!(eval(&["--substrate", "software"]).contains("software"));
+}
+
+#[test]
+fn the_first_epochs_may_train_in_software_and_stopping_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, epochs: &str, more: &[&str]| {
+        let at = folder.path().join(name);
+        std::fs::create_dir_all(&at).unwrap();
+        let mut command = train_on_chip(&at, &["--chip-seed", "3"]);
+        command.args(["--set", "data.train_images=100", "--set", epochs]);
+        command.args(more);
+        succeed(command);
+        timeless(&at.join("run"))
+    };
+    let software = ["--set", "software_epochs=1"];
+    let whole = run("whole", "epochs=2", &software);
+    run("parts", "epochs=1", &software);
+    let parts = run(
+        "parts",
+        "epochs=2",
+        &["--resume", "--set", "software_epochs=1"],
+    );
+    assert_eq!(parts, whole);
+    let chip = run("chip", "epochs=2", &[]);
+    for (mixed, chip) in whole.lines().zip(chip.lines()) {
+        assert_ne!(mixed, chip);
+    }
 }
 
 #[test]
