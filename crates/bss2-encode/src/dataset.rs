@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use bss2_event::random::{Address, Domain};
 use bss2_event::{RangeError, Seed};
 
 use crate::error::EncodeError;
@@ -164,19 +163,10 @@ impl Split {
     /// # Errors
     /// [`EncodeError::Range`] unless at least one image stays on either side.
     pub fn hold_out(self, count: usize, seed: Seed) -> Result<Self, EncodeError> {
-        let len = self.train.len();
-        let most = len.saturating_sub(1) as f64;
-        RangeError::check("held-out images", count as f64, 1.0, most, "")?;
-        // Epochs use element 0 of this domain.
-        let address = Address::new(seed, Domain::Shuffle).element(1);
-        let mut indices: Vec<u32> = (0..len as u32).collect();
-        order::shuffle(&mut indices, address);
-        let (train, test) = indices.split_at_mut(len - count);
-        train.sort_unstable();
-        test.sort_unstable();
+        let (train, test) = order::hold_out(self.train.len(), count, seed)?;
         Ok(Self {
-            test: self.train.select(test)?,
-            train: self.train.select(train)?,
+            test: self.train.select(&test)?,
+            train: self.train.select(&train)?,
             reduction: self.reduction,
         })
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bss2_event::{EventError, RangeError};
 use thiserror::Error;
 
+use crate::shd::SpikeFileFault;
 use crate::wav::AudioFault;
 
 /// Why data cannot be read or encoded. Every message about a file names it.
@@ -147,14 +148,48 @@ pub enum EncodeError {
         need: String,
     },
     /// An index points past the end of a set.
-    #[error("{name} has {len} images, there is no image {index}")]
+    #[error("{name} has {len} samples, there is no sample {index}")]
     Index {
-        /// Name of the image set.
+        /// Name of the set.
         name: String,
         /// The index as given.
         index: u64,
-        /// Number of images.
+        /// Number of samples.
         len: usize,
+    },
+    /// A sample of spikes cannot be used.
+    #[error("{set}, sample {sample}: {fault}")]
+    Sample {
+        /// File or set.
+        set: String,
+        /// Which sample, from 0.
+        sample: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A folder of recordings cannot be used.
+    #[error("{folder} cannot be used:\n{}", .faults.join("\n"))]
+    Recordings {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong, file by file.
+        faults: Vec<String>,
+    },
+    /// A set cannot be split as asked for.
+    #[error("{name} cannot be split: {fault}")]
+    Split {
+        /// Name of the set.
+        name: String,
+        /// What is wrong.
+        fault: String,
+    },
+    /// A spike file cannot be used.
+    #[error("{path} cannot be used: {fault}")]
+    SpikeFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: SpikeFileFault,
     },
     /// A recording cannot be used.
     #[error("{path} cannot be used: {fault}")]

@@ -48,21 +48,86 @@ pub struct Found {
 /// [`EncodeError::NotFound`] with every folder that was searched;
 /// [`EncodeError::MissingFile`] for a folder that holds some of the files.
 pub fn find_mnist(set: DataSet, explicit: Option<&Path>) -> Result<Found, EncodeError> {
-    let candidates = match explicit {
-        Some(folder) => vec![(Origin::Explicit, folder.to_owned())],
-        None => {
-            let variable = env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
-            variable
-                .map(|value| (Origin::Environment, PathBuf::from(value)))
-                .into_iter()
-                .chain([
-                    (Origin::Cache, PathBuf::from(CACHE)),
-                    (Origin::Shared, PathBuf::from(SHARED)),
-                ])
-                .collect()
-        }
+    search(set, &candidates(explicit))
+}
+
+/// Files of the Spiking Heidelberg Digits, unzipped: to train and to test on.
+pub const SHD_FILES: [&str; 2] = ["shd_train.h5", "shd_test.h5"];
+
+/// Finds the folder of the Spiking Heidelberg Digits, where [`find_mnist`]
+/// would look; its name may be `shd`.
+///
+/// # Errors
+/// [`EncodeError::NotFound`] with every folder that was searched.
+pub fn find_shd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
+    let has_files = |folder: &Path| SHD_FILES.iter().all(|name| folder.join(name).is_file());
+    find("Spiking Heidelberg Digits", &["shd"], explicit, has_files)
+}
+
+/// Finds the recordings of the Free Spoken Digit Dataset, where [`find_mnist`]
+/// would look: any folder `recordings`, `fsdd` or `fsdd/recordings`, or the
+/// named one itself, with files that end in `.wav`.
+///
+/// # Errors
+/// [`EncodeError::NotFound`] with every folder that was searched.
+pub fn find_fsdd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
+    let names = [
+        "fsdd/recordings",
+        "free-spoken-digit-dataset/recordings",
+        "recordings",
+        "fsdd",
+    ];
+    let has_recordings = |folder: &Path| {
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+            files.any(|path| path.extension().is_some_and(|ending| ending == "wav"))
+        })
     };
-    search(set, &candidates)
+    find(
+        "Free Spoken Digit Dataset",
+        &names,
+        explicit,
+        has_recordings,
+    )
+}
+
+fn find(
+    data_set: &'static str,
+    subfolders: &[&str],
+    explicit: Option<&Path>,
+    is_it: impl Fn(&Path) -> bool,
+) -> Result<Found, EncodeError> {
+    let candidates = candidates(explicit);
+    for (origin, folder) in &candidates {
+        let within = subfolders.iter().map(|name| folder.join(name));
+        let mut places = std::iter::once(folder.clone()).chain(within);
+        if let Some(folder) = places.find(|place| is_it(place)) {
+            return Ok(Found {
+                folder,
+                origin: *origin,
+            });
+        }
+    }
+    Err(EncodeError::NotFound {
+        data_set,
+        searched: candidates.into_iter().map(|(_, folder)| folder).collect(),
+    })
+}
+
+/// Folders to search, in their order.
+fn candidates(explicit: Option<&Path>) -> Vec<(Origin, PathBuf)> {
+    if let Some(folder) = explicit {
+        return vec![(Origin::Explicit, folder.to_owned())];
+    }
+    let variable = env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty());
+    variable
+        .map(|value| (Origin::Environment, PathBuf::from(value)))
+        .into_iter()
+        .chain([
+            (Origin::Cache, PathBuf::from(CACHE)),
+            (Origin::Shared, PathBuf::from(SHARED)),
+        ])
+        .collect()
 }
 
 fn search(set: DataSet, candidates: &[(Origin, PathBuf)]) -> Result<Found, EncodeError> {
@@ -144,5 +209,31 @@ mod tests {
             fashion.is_err(),
             "MNIST's folder is not taken for Fashion-MNIST's"
         );
+    }
+
+    #[test]
+    fn speech_is_found_by_its_files() {
+        let root = tempfile::tempdir().unwrap();
+        let at = root.path();
+        let error = find_shd(Some(at)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("Spiking Heidelberg Digits was not found"),
+            "{error}"
+        );
+        assert!(find_fsdd(Some(at)).is_err());
+        for name in [
+            "shd/shd_train.h5",
+            "fsdd/recordings/0_a_0.wav",
+            "shd/shd_test.h5",
+        ] {
+            assert!(find_shd(Some(at)).is_err());
+            let path = at.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"x").unwrap();
+        }
+        assert_eq!(find_shd(Some(at)).unwrap().folder, at.join("shd"));
+        let found = find_fsdd(Some(at)).unwrap();
+        assert_eq!(found.folder, at.join("fsdd/recordings"));
+        assert_eq!(found.origin, Origin::Explicit);
     }
 }

@@ -1,7 +1,7 @@
 //! The order in which an epoch shows the samples.
 
-use bss2_event::Seed;
 use bss2_event::random::{Address, Domain};
+use bss2_event::{RangeError, Seed};
 
 /// A permutation of the samples, drawn for one epoch.
 ///
@@ -57,6 +57,28 @@ impl EpochOrder {
     pub fn batches(&self, size: usize) -> impl ExactSizeIterator<Item = &[u32]> {
         self.indices.chunks(size)
     }
+}
+
+/// Of `len` samples the places of those that stay and of `count` others, both in
+/// order; which ones depends on seed and numbers alone.
+///
+/// # Errors
+/// Unless at least one is on either side.
+pub(crate) fn hold_out(
+    len: usize,
+    count: usize,
+    seed: Seed,
+) -> Result<(Vec<u32>, Vec<u32>), RangeError> {
+    let most = len.saturating_sub(1) as f64;
+    RangeError::check("held-out samples", count as f64, 1.0, most, "")?;
+    // Epochs use element 0 of this domain.
+    let address = Address::new(seed, Domain::Shuffle).element(1);
+    let mut stay: Vec<u32> = (0..len as u32).collect();
+    shuffle(&mut stay, address);
+    let mut held = stay.split_off(len - count);
+    stay.sort_unstable();
+    held.sort_unstable();
+    Ok((stay, held))
 }
 
 pub(crate) fn shuffle(indices: &mut [u32], address: Address) {

@@ -258,7 +258,7 @@ fn epochs_are_augmented_differently_and_misuse_is_named() {
     );
     let message = fails(&split.train, 80, 0, &mut batch);
     assert!(
-        message.contains("80 images, there is no image 80"),
+        message.contains("80 samples, there is no sample 80"),
         "{message}"
     );
     assert!(fails(&split.train, 0, 1 << 24, &mut batch).contains("epoch is"));

@@ -76,13 +76,17 @@ pub enum Domain {
     GeneratedData = 65,
     /// Fibres of the auditory nerve.
     AuditoryNerve = 66,
+    /// Augmentation of spikes.
+    SpikeAugmentation = 67,
+    /// Generated speech.
+    GeneratedSpeech = 68,
     /// Reserved for tests.
     Test = 255,
 }
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -110,6 +114,8 @@ impl Domain {
         Self::Augmentation,
         Self::GeneratedData,
         Self::AuditoryNerve,
+        Self::SpikeAugmentation,
+        Self::GeneratedSpeech,
         Self::Test,
     ];
 }

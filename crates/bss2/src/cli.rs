@@ -2,6 +2,7 @@
 
 mod chip;
 mod data;
+mod encode;
 mod eval;
 mod import;
 mod progress;
@@ -33,6 +34,9 @@ enum Command {
     /// Look at an emulated chip.
     #[command(subcommand)]
     Chip(chip::Task),
+    /// Turn recordings into spikes.
+    #[command(subcommand)]
+    Encode(encode::Task),
     /// Find, verify or download data sets.
     #[command(subcommand)]
     Data(data::Task),
@@ -183,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::Train(task) => train::run(task),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Chip(task) => chip::run(task),
+        Command::Encode(task) => encode::run(task),
         Command::Data(task) => data::run(task),
     };
     result.unwrap_or_else(|report| {

@@ -15,7 +15,7 @@ pub use difference::{Difference, obstacles};
 pub use load::{Assignment, ConfigError, load};
 pub use sections::{DataConfig, DataSet, NetworkConfig, RunConfig, SubstrateKind, TimeConfig};
 
-use bss2_encode::EncoderConfig;
+use bss2_encode::{EncoderConfig, SpeechConfig};
 use bss2_learn::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +38,12 @@ pub struct Experiment {
     pub software_epochs: u32,
     /// Images per step.
     pub batch: usize,
-    /// Which images are learned.
+    /// Which images or recordings are learned.
     pub data: DataConfig,
     /// From images to spikes.
     pub encoder: EncoderConfig,
+    /// From recordings to spikes.
+    pub speech: SpeechConfig,
     /// When membranes are read.
     pub time: TimeConfig,
     /// Size of the network.
@@ -63,6 +65,7 @@ impl Default for Experiment {
             batch: 100,
             data: DataConfig::default(),
             encoder: EncoderConfig::default(),
+            speech: SpeechConfig::default(),
             time: TimeConfig::default(),
             network: NetworkConfig::default(),
             train: TrainConfig::default(),

@@ -1,31 +1,52 @@
-//! The images of an experiment: found, or drawn by the program itself.
+//! The data of an experiment: images or speech, to train and to test on, and
+//! how they come into batches.
 
-use std::path::PathBuf;
+mod images;
+mod speech;
 
 use bss2_encode::{
-    EncodeError, Encoder, GeneratedDigits, ImageSet, Split, Verify, find_mnist, load_mnist,
+    AugmentationConfig, EncodeError, Encoder, EncoderConfig, ImageSet, SpeechConfig,
+    SpikeAugmentation, SpikeEncoder, SpikeSet, Transcribed,
 };
-use bss2_event::Seed;
+use bss2_event::{Seed, SpikeBatch};
 
-use crate::config::{DataConfig, DataSet, Experiment};
+use crate::config::Experiment;
 use crate::error::Error;
 
-/// Draws the held-out images: always the same ones, so that runs of any seed can
+/// Draws the held-out samples: always the same ones, so that runs of any seed can
 /// be compared.
 const HOLD_OUT: Seed = Seed(0);
 
-/// Images to train and to test on, reduced to the inputs of the network where
+/// Samples to train and to test on, reduced to the inputs of the network where
 /// that can be done once.
 #[derive(Debug, Clone)]
 pub struct Data {
-    /// Images to train on.
-    pub train: ImageSet,
-    /// Images to test on, or those held out in their place.
-    pub test: ImageSet,
+    /// Samples to train on.
+    pub train: Samples,
+    /// Samples to test on, or those held out in their place.
+    pub test: Samples,
     name: String,
-    folder: Option<PathBuf>,
-    /// Why digits were generated although MNIST was asked for first.
-    missing: Option<String>,
+    inputs: usize,
+    announcement: Vec<String>,
+}
+
+/// One part of the data.
+#[derive(Debug, Clone)]
+pub enum Samples {
+    /// Images, which an encoder turns into spikes.
+    Images(ImageSet),
+    /// Spikes already.
+    Spikes(SpikeSet),
+}
+
+/// Puts samples of one part into batches.
+#[derive(Debug)]
+pub struct Feed<'a>(Kind<'a>);
+
+#[derive(Debug)]
+enum Kind<'a> {
+    Images(&'a ImageSet, Box<Encoder>),
+    Spikes(&'a SpikeSet, SpikeEncoder),
 }
 
 impl Data {
@@ -38,137 +59,198 @@ impl Data {
     /// their images too small to be reduced or augmented. A
     /// missing MNIST is no error under `auto` unless a folder was named.
     pub fn load(experiment: &mut Experiment) -> Result<Self, Error> {
-        let config = &mut experiment.data;
-        let (set, folder, missing) = locate(config)?;
-        let verify = if config.verify {
-            Verify::Manifest
+        Self::load_watched(experiment, &|_| ())
+    }
+
+    /// As [`Data::load`], and tells how far recordings are on their way through
+    /// the cochlea. Their spikes are kept in `datasets/cache`, where the next
+    /// experiment finds them.
+    ///
+    /// # Errors
+    /// As [`Data::load`], and where the cache cannot be written.
+    pub fn load_watched(
+        experiment: &mut Experiment,
+        progress: &(dyn Fn(Transcribed) + Sync),
+    ) -> Result<Self, Error> {
+        Ok(if experiment.data.set.is_speech() {
+            speech::load(experiment, progress)?
         } else {
-            Verify::Off
-        };
-        let split = match (set.files(), &folder) {
-            (Some(files), Some(folder)) => load_mnist(folder, files, verify)?,
-            _ => generate(config),
-        };
-        let mut split = cut(split, config)?;
-        let mut name = split.train.name().to_owned();
-        if config.hold_out > 0 {
-            split = split.hold_out(config.hold_out, HOLD_OUT)?;
-            name = format!("{name}, validated on {} held-out images", config.hold_out);
-        }
-        config.set = set;
-        config.folder.clone_from(&folder);
-        let encoder = &mut experiment.encoder;
-        encoder.reduction = encoder.reduction.or_crop_of(split.reduction);
-        let reduction = encoder.reduction;
-        // Images that are augmented keep their size until they are encoded.
-        let train = if encoder.augmentation.is_on() {
-            split.train
-        } else {
-            reduction.reduce(&split.train)?
-        };
-        Encoder::new(encoder, experiment.train.seed)?.check(&train)?;
-        Ok(Self {
-            train,
-            test: reduction.reduce(&split.test)?,
-            name,
-            folder,
-            missing,
+            images::load(experiment)?
         })
     }
 
     /// Name of the data set, for every output. It says so where accuracies are
-    /// those of held-out images.
+    /// those of held-out samples.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Checksum of all images and labels, to tell whether a resumed run has
+    /// Input channels of the network.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Checksum of all samples and labels, to tell whether a resumed run has
     /// the data that it was begun with.
     #[must_use]
     pub fn checksum(&self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
-        for set in [&self.train, &self.test] {
-            hasher.update(&(set.len() as u64).to_le_bytes());
-            hasher.update(set.pixels());
-            hasher.update(set.labels());
+        for samples in [&self.train, &self.test] {
+            samples.hash(&mut hasher);
         }
         hasher.finalize()
     }
 
     /// What the user must know about the data, line by line.
     #[must_use]
-    pub fn announcement(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        if let Some(missing) = &self.missing {
-            lines.push(format!("warning: {missing}"));
-            lines.push(
-                "warning: digits are generated in its place, so accuracies are not MNIST's; \
-                 `bss2 data fetch` downloads MNIST, --data names a folder that has it"
-                    .into(),
-            );
-        }
-        let place = match &self.folder {
-            Some(folder) => format!(" from {}", folder.display()),
-            None => String::new(),
-        };
-        lines.push(format!(
-            "data: {}, {} training and {} test images{place}",
-            self.name(),
-            self.train.len(),
-            self.test.len()
-        ));
-        lines
+    pub fn announcement(&self) -> &[String] {
+        &self.announcement
+    }
+
+    /// Training samples on their way into batches, augmented as asked for.
+    ///
+    /// # Errors
+    /// [`EncodeError::Range`] for settings outside their range.
+    pub fn train_feed(&self, experiment: &Experiment) -> Result<Feed<'_>, EncodeError> {
+        self.train.feed(
+            experiment,
+            experiment.encoder.augmentation,
+            experiment.speech.augmentation,
+        )
+    }
+
+    /// Test samples on their way into batches, never augmented.
+    ///
+    /// # Errors
+    /// As [`Data::train_feed`].
+    pub fn test_feed(&self, experiment: &Experiment) -> Result<Feed<'_>, EncodeError> {
+        let (images, spikes) = (AugmentationConfig::default(), SpikeAugmentation::default());
+        self.test.feed(experiment, images, spikes)
     }
 }
 
-type Located = (DataSet, Option<PathBuf>, Option<String>);
+impl Samples {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels().len()
+    }
 
-fn locate(config: &DataConfig) -> Result<Located, EncodeError> {
-    let explicit = config.folder.as_deref();
-    let Some(files) = config.set.files() else {
-        return Ok((DataSet::Generated, None, None));
-    };
-    match find_mnist(files, explicit) {
-        Ok(found) => {
-            let set = match config.set {
-                DataSet::Auto => DataSet::Mnist,
-                set => set,
-            };
-            Ok((set, Some(found.folder), None))
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels().is_empty()
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Images(set) => set.classes(),
+            Self::Spikes(set) => set.classes(),
         }
-        Err(error @ EncodeError::NotFound { .. })
-            if config.set == DataSet::Auto && explicit.is_none() =>
-        {
-            Ok((DataSet::Generated, None, Some(error.to_string())))
+    }
+
+    /// The class of each sample.
+    #[must_use]
+    pub fn labels(&self) -> &[u8] {
+        match self {
+            Self::Images(set) => set.labels(),
+            Self::Spikes(set) => set.labels(),
         }
-        Err(error) => Err(error),
+    }
+
+    fn hash(&self, hasher: &mut crc32fast::Hasher) {
+        hasher.update(&(self.len() as u64).to_le_bytes());
+        match self {
+            Self::Images(set) => hasher.update(set.pixels()),
+            Self::Spikes(set) => {
+                for sample in 0..set.len() {
+                    let (times, units) = set.spikes(sample);
+                    hasher.update(&(times.len() as u64).to_le_bytes());
+                    times
+                        .iter()
+                        .for_each(|time| hasher.update(&time.to_le_bytes()));
+                    units
+                        .iter()
+                        .for_each(|unit| hasher.update(&unit.to_le_bytes()));
+                }
+            }
+        }
+        hasher.update(self.labels());
+    }
+
+    fn feed(
+        &self,
+        experiment: &Experiment,
+        images: AugmentationConfig,
+        spikes: SpikeAugmentation,
+    ) -> Result<Feed<'_>, EncodeError> {
+        let seed = experiment.train.seed;
+        Ok(Feed(match self {
+            Self::Images(set) => {
+                let config = EncoderConfig {
+                    augmentation: images,
+                    ..experiment.encoder
+                };
+                Kind::Images(set, Box::new(Encoder::new(&config, seed)?))
+            }
+            Self::Spikes(set) => {
+                let config = SpeechConfig {
+                    augmentation: spikes,
+                    reduction: speech::remaining_reduction(&experiment.speech, spikes.is_on()),
+                    ..experiment.speech
+                };
+                let window = experiment.time.window();
+                let encoder = SpikeEncoder::new(&config, set.channels(), window, seed)?;
+                Kind::Spikes(set, encoder)
+            }
+        }))
     }
 }
 
-fn generate(config: &DataConfig) -> Split {
-    let mut digits = GeneratedDigits::default();
-    if config.train_images > 0 {
-        digits.train = config.train_images;
+impl Feed<'_> {
+    /// Input channels of the batches.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        match &self.0 {
+            Kind::Images(_, encoder) => encoder.channels(),
+            Kind::Spikes(_, encoder) => encoder.channels(),
+        }
     }
-    if config.test_images > 0 {
-        digits.test = config.test_images;
+
+    /// Fills a batch with some samples, in the order of `indices`, and returns
+    /// how many of their spikes come past the window and are lost.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`] and [`SpikeEncoder::encode`].
+    pub fn encode(
+        &mut self,
+        indices: &[u32],
+        epoch: u32,
+        batch: &mut SpikeBatch,
+    ) -> Result<u64, EncodeError> {
+        match &mut self.0 {
+            Kind::Images(set, encoder) => {
+                encoder.encode(set, indices, epoch, batch)?;
+                Ok(0)
+            }
+            Kind::Spikes(set, encoder) => encoder.encode(set, indices, epoch, batch),
+        }
     }
-    digits.generate()
 }
 
-/// The first images of either part, as many as the configuration asks for.
-fn cut(split: Split, config: &DataConfig) -> Result<Split, EncodeError> {
-    let first = |set: ImageSet, count: usize| {
-        if count == 0 || count >= set.len() {
-            return Ok(set);
-        }
-        let indices: Vec<u32> = (0..count as u32).collect();
-        set.select(&indices)
-    };
-    Ok(Split {
-        train: first(split.train, config.train_images)?,
-        test: first(split.test, config.test_images)?,
-        ..split
-    })
+/// The name of data of which some training samples take the place of the test.
+fn validated(name: &str, hold_out: usize, what: &str) -> String {
+    match hold_out {
+        0 => name.to_owned(),
+        count => format!("{name}, validated on {count} held-out {what}"),
+    }
+}
+
+/// The first so many of all samples, 0 for all; nothing where all are meant.
+fn first(count: usize, len: usize) -> Option<Vec<u32>> {
+    (count > 0 && count < len).then(|| (0..count as u32).collect())
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Instant;
 
-use bss2_encode::{AugmentationConfig, Encoder, EncoderConfig};
 use bss2_event::SpikeBatch;
 use bss2_learn::{Substrate, Trainer, Weights, checkpoint};
 
@@ -26,6 +25,8 @@ pub struct Evaluation {
     pub input_spikes_per_image: f64,
     /// Mean number of an image's input spikes that came too late to be sent.
     pub unsent_inputs_per_image: f64,
+    /// Mean number of an image's input spikes that come past the window.
+    pub lost_inputs_per_image: f64,
     /// Images per second, their encoding included.
     pub images_per_s: f64,
 }
@@ -46,18 +47,15 @@ pub fn test(
     substrate: &mut dyn Substrate,
 ) -> Result<Evaluation, Error> {
     let start = Instant::now();
-    let config = EncoderConfig {
-        augmentation: AugmentationConfig::default(),
-        ..experiment.encoder
-    };
     trainer.write_weights(substrate)?;
-    let mut encoder = Encoder::new(&config, experiment.train.seed)?;
-    let mut batch = SpikeBatch::new(encoder.channels());
+    let mut feed = data.test_feed(experiment)?;
+    let mut batch = SpikeBatch::new(feed.channels());
     let presentation = TESTS + trainer.epoch();
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
     let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
+    let mut lost = 0;
     for indices in indices.chunks(experiment.batch) {
-        encoder.encode(&data.test, indices, presentation, &mut batch)?;
+        lost += feed.encode(indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];
         let result = trainer.evaluate(substrate, &batch, labels)?;
@@ -74,6 +72,7 @@ pub fn test(
         hidden_spikes_per_image: spikes as f64 / images,
         input_spikes_per_image: inputs as f64 / images,
         unsent_inputs_per_image: unsent as f64 / images,
+        lost_inputs_per_image: lost as f64 / images,
         images_per_s: images / start.elapsed().as_secs_f64(),
     })
 }

@@ -28,6 +28,10 @@ pub struct EpochMetrics {
     /// could not carry.
     #[serde(default)]
     pub lost_events_per_image: f64,
+    /// Mean number of input spikes per training image or recording that come
+    /// past the window.
+    #[serde(default)]
+    pub lost_inputs_per_image: f64,
     /// Training images per second of this epoch, without the test.
     pub images_per_s: f64,
     /// Seconds that the run has taken so far, over all its sessions.
@@ -126,6 +130,7 @@ mod tests {
             test_accuracy: 1.0 / 3.0,
             hidden_spikes_per_image: 12.5,
             lost_events_per_image: 0.0,
+            lost_inputs_per_image: 0.0,
             images_per_s: 1e5,
             wall_s: 2.0,
             data: "generated digits".into(),

@@ -8,13 +8,12 @@ use crate::config::{Experiment, SubstrateKind};
 use crate::data::Data;
 use crate::error::Error;
 
-/// The network of an experiment: an input for each pixel, an output for each
-/// class.
+/// The network of an experiment: an input for each pixel or channel, an output
+/// for each class.
 #[must_use]
 pub fn network_shape(experiment: &Experiment, data: &Data) -> NetworkShape {
-    let side = experiment.encoder.reduction.side;
     NetworkShape {
-        inputs: side * side,
+        inputs: data.inputs(),
         hidden: experiment.network.hidden,
         outputs: data.train.classes(),
         recurrent: false,

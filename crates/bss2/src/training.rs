@@ -8,14 +8,14 @@
 
 use std::time::Instant;
 
-use bss2_encode::{Encoder, EpochOrder};
+use bss2_encode::EpochOrder;
 use bss2_event::SpikeBatch;
 use bss2_learn::checkpoint::{read_checkpoint, write_checkpoint};
 use bss2_learn::{Ideal, Layer, LearnError, Snapshot, Substrate, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Experiment, SubstrateKind};
-use crate::data::Data;
+use crate::data::{Data, Feed};
 use crate::error::Error;
 use crate::evaluation;
 use crate::metrics::{self, EpochMetrics};
@@ -88,6 +88,8 @@ struct Totals {
     correct: u64,
     hidden_spikes: u64,
     lost_events: u64,
+    /// Input spikes past the window.
+    lost_inputs: u64,
 }
 
 impl Totals {
@@ -105,7 +107,7 @@ pub struct Training<'a> {
     software: Option<Ideal>,
     folder: &'a RunFolder,
     trainer: Trainer,
-    encoder: Encoder,
+    feed: Feed<'a>,
     epochs: Vec<EpochMetrics>,
     totals: Totals,
     /// Of the data.
@@ -162,7 +164,7 @@ impl<'a> Training<'a> {
             .transpose()?;
         Ok(Self {
             software,
-            encoder: Encoder::new(&experiment.encoder, experiment.train.seed)?,
+            feed: data.train_feed(experiment)?,
             earlier: epochs.last().map_or(0.0, |epoch| epoch.wall_s),
             begin: Instant::now(),
             silent: Vec::new(),
@@ -206,13 +208,13 @@ impl<'a> Training<'a> {
         let order = EpochOrder::new(seed, epoch, train.len());
         let steps = order.batches(self.experiment.batch).len();
         let done = self.trainer.steps() as usize - epoch as usize * steps;
-        let mut batch = SpikeBatch::new(self.encoder.channels());
+        let mut batch = SpikeBatch::new(self.feed.channels());
         let mut labels = Vec::with_capacity(self.experiment.batch);
         let interval = self.experiment.run.checkpoint_every.get();
         let (begin, mut images, mut saved) = (Instant::now(), 0, Instant::now());
         let mut images_per_s = 0.0;
         for (step, indices) in order.batches(self.experiment.batch).enumerate().skip(done) {
-            self.encoder.encode(train, indices, epoch, &mut batch)?;
+            let lost_inputs = self.feed.encode(indices, epoch, &mut batch)?;
             labels.clear();
             labels.extend(indices.iter().map(|&i| train.labels()[i as usize]));
             let substrate = match &mut self.software {
@@ -227,6 +229,7 @@ impl<'a> Training<'a> {
             totals.correct += report.correct as u64;
             totals.hidden_spikes += report.hidden_spikes;
             totals.lost_events += report.run.lost_events;
+            totals.lost_inputs += lost_inputs;
             images += report.samples;
             images_per_s = images as f64 / begin.elapsed().as_secs_f64();
             observer.step(&StepReport {
@@ -268,6 +271,7 @@ impl<'a> Training<'a> {
             test_accuracy: test.accuracy,
             hidden_spikes_per_image: totals.per_image(totals.hidden_spikes as f64),
             lost_events_per_image: totals.per_image(totals.lost_events as f64),
+            lost_inputs_per_image: totals.per_image(totals.lost_inputs as f64),
             images_per_s,
             wall_s: self.earlier + self.begin.elapsed().as_secs_f64(),
             data: self.data.name().to_owned(),
@@ -281,6 +285,13 @@ impl<'a> Training<'a> {
         if lost > 0.0 && self.epochs.iter().all(|e| e.lost_events_per_image == 0.0) {
             observer.warning(&format!(
                 "{lost:.2} events per image are lost: links and buses of the chip carry no more"
+            ));
+        }
+        let late = metrics.lost_inputs_per_image;
+        if late > 0.0 && self.epochs.iter().all(|e| e.lost_inputs_per_image == 0.0) {
+            observer.warning(&format!(
+                "{late:.1} input spikes per sample come past the window of the run and are lost: \
+                 time.steps makes it longer, speech.compression the input shorter"
             ));
         }
         self.epochs.push(metrics);

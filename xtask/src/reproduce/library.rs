@@ -1,14 +1,35 @@
-//! Images of all runs, each set loaded once.
+//! Data of all runs, each set loaded once.
 
 use std::rc::Rc;
 
 use bss2::Error;
 use bss2::config::{DataConfig, Experiment};
 use bss2::data::Data;
-use bss2::encode::ReductionConfig;
+use bss2::encode::{ReductionConfig, SpeechConfig, SpikeAugmentation};
 
-/// What images depend on.
-type Key = (DataConfig, ReductionConfig, bool);
+/// What data depend on: of augmentation, only whether there is any.
+#[derive(Clone, PartialEq)]
+struct Key {
+    data: DataConfig,
+    reduction: ReductionConfig,
+    speech: SpeechConfig,
+    augmented: bool,
+}
+
+impl Key {
+    fn of(experiment: &Experiment) -> Self {
+        let (encoder, speech) = (&experiment.encoder, &experiment.speech);
+        Self {
+            data: experiment.data.clone(),
+            reduction: encoder.reduction,
+            speech: SpeechConfig {
+                augmentation: SpikeAugmentation::default(),
+                ..*speech
+            },
+            augmented: encoder.augmentation.is_on() || speech.augmentation.is_on(),
+        }
+    }
+}
 
 /// Loaded data sets.
 #[derive(Default)]
@@ -19,33 +40,27 @@ pub(super) struct Library {
 struct Entry {
     asked: Key,
     /// What [`Data::load`] made of it.
-    resolved: (DataConfig, ReductionConfig),
+    resolved: Key,
     data: Rc<Data>,
 }
 
 impl Library {
-    /// The images of an experiment, as [`Data::load`].
+    /// The data of an experiment, as [`Data::load`].
     pub(super) fn load(&mut self, experiment: &mut Experiment) -> Result<Rc<Data>, Error> {
-        let key = |e: &Experiment| -> Key {
-            let augmented = e.encoder.augmentation.is_on();
-            (e.data.clone(), e.encoder.reduction, augmented)
-        };
-        let asked = key(experiment);
-        let known = self.sets.iter().find(|entry| {
-            let (config, reduction) = &entry.resolved;
-            let resolved = (config, reduction, entry.asked.2);
-            entry.asked == asked || resolved == (&asked.0, &asked.1, asked.2)
-        });
+        let asked = Key::of(experiment);
+        let known = self
+            .sets
+            .iter()
+            .find(|entry| entry.asked == asked || entry.resolved == asked);
         if let Some(entry) = known {
-            let (config, reduction) = &entry.resolved;
-            experiment.data.clone_from(config);
-            experiment.encoder.reduction = *reduction;
+            experiment.data.clone_from(&entry.resolved.data);
+            experiment.encoder.reduction = entry.resolved.reduction;
             return Ok(Rc::clone(&entry.data));
         }
         let data = Rc::new(Data::load(experiment)?);
         self.sets.push(Entry {
             asked,
-            resolved: (experiment.data.clone(), experiment.encoder.reduction),
+            resolved: Key::of(experiment),
             data: Rc::clone(&data),
         });
         Ok(data)

@@ -207,8 +207,8 @@ impl Plan {
         match library.load(&mut experiment) {
             Ok(data) => {
                 for line in data.announcement() {
-                    if !self.announcements.contains(&line) {
-                        self.announcements.push(line);
+                    if !self.announcements.contains(line) {
+                        self.announcements.push(line.clone());
                     }
                 }
             }

@@ -63,5 +63,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
             evaluation.unsent_inputs_per_image,
         );
     }
+    if evaluation.lost_inputs_per_image > 0.0 {
+        println!(
+            "{:.1} input spikes/image come past the window and are lost",
+            evaluation.lost_inputs_per_image,
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use bss2_encode::Transcribed;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::IntoDiagnostic;
 
@@ -121,6 +122,49 @@ impl Observer for Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A bar for recordings on their way through the cochlea.
+pub(super) struct TranscriptBar {
+    bar: ProgressBar,
+    begin: Instant,
+}
+
+impl TranscriptBar {
+    pub(super) fn new() -> Self {
+        let style = ProgressStyle::with_template("recordings [{bar:24}] {pos}/{len}  {msg}")
+            .expect("the template is correct")
+            .progress_chars("=> ");
+        Self {
+            bar: ProgressBar::new(0).with_style(style),
+            begin: Instant::now(),
+        }
+    }
+
+    pub(super) fn show(&self, state: &Transcribed) {
+        self.bar.set_length(state.recordings as u64);
+        self.bar.set_position(state.done as u64);
+        let (fresh, seconds) = (state.done - state.found, self.begin.elapsed().as_secs_f64());
+        if fresh == 0 {
+            if state.found > 0 {
+                let (found, all) = (state.found, state.recordings);
+                self.bar
+                    .suspend(|| eprintln!("{found} of {all} recordings are done already"));
+            }
+            return;
+        }
+        let left = seconds * (state.recordings - state.done) as f64 / fresh as f64;
+        let speed = state.seconds / seconds;
+        self.bar.set_message(format!(
+            "{speed:.1} times real time  {:02}:{:02} left",
+            left as u64 / 60,
+            left as u64 % 60
+        ));
+    }
+
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

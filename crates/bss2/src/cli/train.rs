@@ -11,7 +11,7 @@ use crate::run_folder::{self, RunFolder};
 use crate::substrates;
 use crate::training::{Ending, Training};
 
-use super::progress::{self, Terminal};
+use super::progress::{self, Terminal, TranscriptBar};
 use super::{PlaceFlags, SubstrateFlags};
 
 /// What is trained.
@@ -113,7 +113,9 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         RunFolder::check_free(&out)?;
     }
     super::use_threads(experiment.run.threads)?;
-    let data = Data::load(&mut experiment)?;
+    let bar = TranscriptBar::new();
+    let data = Data::load_watched(&mut experiment, &|state| bar.show(&state))?;
+    bar.finish();
     for line in data.announcement() {
         eprintln!("{line}");
     }

@@ -4,7 +4,7 @@ use bss2_encode::{EncodeError, Encoder};
 use bss2_event::Fault;
 use bss2_learn::LearnError;
 
-use super::{Experiment, SubstrateKind};
+use super::{DataSet, Experiment, SubstrateKind};
 use crate::chip::RunMode;
 
 impl Experiment {
@@ -38,6 +38,21 @@ impl Experiment {
             Ok(_) => {}
             Err(EncodeError::Range(error)) => check.section("encoder", [error.into()]),
             Err(error) => unreachable!("an encoder is refused for its settings only: {error}"),
+        }
+        if let Err(error) = self.speech.validate() {
+            check.section("speech", [error.into()]);
+        }
+        // The rate of the recordings is checked when it is known.
+        if let Err(error) = self.speech.cochlea.validate(8_000) {
+            check.section("speech.cochlea", [error.into()]);
+        }
+        if self.data.set == DataSet::Recordings && self.data.file.is_none() {
+            let file = Fault::new(
+                "data.file",
+                "missing",
+                "a spike file for data.set = recordings",
+            );
+            check.0.push(file);
         }
         check.section("chip", self.chip.faults());
         let inference = &self.chip.inference;

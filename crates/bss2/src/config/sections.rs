@@ -42,6 +42,18 @@ pub enum DataSet {
     FashionMnist,
     /// Digits drawn by the program itself.
     Generated,
+    /// The Free Spoken Digit Dataset (FSDD) where it is found, generated speech
+    /// elsewhere.
+    Speech,
+    /// The Free Spoken Digit Dataset, an error where it is not found.
+    Fsdd,
+    /// Digits spoken by the program itself.
+    GeneratedSpeech,
+    /// Spiking Heidelberg Digits, an error where they are not found.
+    Shd,
+    /// Recordings in the spike file that `data.file` names, which
+    /// `bss2 encode audio` has written.
+    Recordings,
 }
 
 impl DataSet {
@@ -51,12 +63,28 @@ impl DataSet {
         match self {
             Self::Auto | Self::Mnist => Some(bss2_encode::DataSet::Mnist),
             Self::FashionMnist => Some(bss2_encode::DataSet::FashionMnist),
-            Self::Generated => None,
+            Self::Generated
+            | Self::Speech
+            | Self::Fsdd
+            | Self::GeneratedSpeech
+            | Self::Shd
+            | Self::Recordings => None,
+        }
+    }
+
+    /// Whether it is speech, and no image.
+    #[must_use]
+    pub fn is_speech(self) -> bool {
+        match self {
+            Self::Auto | Self::Mnist | Self::FashionMnist | Self::Generated => false,
+            Self::Speech | Self::Fsdd | Self::GeneratedSpeech | Self::Shd | Self::Recordings => {
+                true
+            }
         }
     }
 }
 
-/// Which images are learned.
+/// Which images or recordings are learned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
@@ -65,12 +93,18 @@ pub struct DataConfig {
     /// Folder of its files; searched for where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// Spike file of the recordings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// Speakers of recordings that are tested on and not learned from; where
+    /// none is named, takes 0 to 4 of everybody are.
+    pub held_out: Vec<String>,
     /// Whether files must have the published content; `false` lets cut-down and
     /// self-made files pass.
     pub verify: bool,
-    /// How many training images are used, from the first; 0 for all.
+    /// How many training images or recordings are used, from the first; 0 for all.
     pub train_images: usize,
-    /// How many test images are used, from the first; 0 for all.
+    /// How many test images or recordings are used, from the first; 0 for all.
     pub test_images: usize,
     /// How many of the training images are held out, to make choices on: they
     /// take the place of the test images, which such choices must not see.
@@ -83,6 +117,8 @@ impl Default for DataConfig {
         Self {
             set: DataSet::default(),
             folder: None,
+            file: None,
+            held_out: Vec::new(),
             verify: true,
             train_images: 0,
             test_images: 0,
@@ -123,6 +159,12 @@ impl Default for TimeConfig {
 }
 
 impl TimeConfig {
+    /// Length of a run on the chip.
+    #[must_use]
+    pub fn window(&self) -> Seconds {
+        self.dt * self.steps as f64
+    }
+
     /// The grid of the learner, and so of recordings.
     #[must_use]
     pub fn grid(&self) -> TimeGrid {

@@ -66,6 +66,7 @@ mod tests {
             test_accuracy: 0.9,
             hidden_spikes_per_image: 20.0,
             lost_events_per_image: 0.0,
+            lost_inputs_per_image: 0.0,
             images_per_s: 1.0,
             wall_s: 1.0,
             data: "mnist".into(),

@@ -4,5 +4,6 @@ mod bad_input;
 mod chip;
 mod import;
 mod resume;
+mod speech;
 mod support;
 mod train;

@@ -128,7 +128,7 @@ fn held_out_images_take_the_place_of_the_test_images() {
     assert_eq!(timeless(&at.join("some")), timeless(&at.join("others")));
     fail(
         train(at, "all", &["--set", "data.hold_out=600"]),
-        &["held-out images is 600"],
+        &["held-out samples is 600"],
     );
     assert!(!at.join("all").exists());
 }

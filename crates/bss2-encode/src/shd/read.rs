@@ -1,0 +1,326 @@
+//! A spike file becomes a [`SpikeSet`].
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error};
+
+use super::decode::{Floats, Integers};
+use super::{
+    AGE, BODY_HEIGHT, CHANNELS, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, RECORDING, SPEAKER,
+    SPEAKER_NAMES, SpikeFileFault, TIMES, UNITS,
+};
+use crate::error::EncodeError;
+use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
+
+/// Longest list. What a damaged file asks for beyond would be allocated before
+/// anybody can say no.
+const MOST_ROWS: usize = 1 << 20;
+const MOST_PER_CHUNK: usize = 1 << 22;
+const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+/// Reads a spike file; its path is the set's name.
+///
+/// # Errors
+/// [`EncodeError::Io`]; [`EncodeError::SpikeFile`] for a file that is no
+/// spike file, incomplete or inconsistent; [`EncodeError::Sample`] for a sample
+/// that is wrong.
+pub fn read_spikes(path: &Path) -> Result<SpikeSet, EncodeError> {
+    check_header(path)?;
+    let fault = |fault| EncodeError::SpikeFile {
+        path: path.to_owned(),
+        fault,
+    };
+    let file = H5File::options()
+        .best_effort_locking()
+        .open(path)
+        .map_err(|error| fault(hdf5("the file", error)))?;
+    let content = Content::read(&Source(file)).map_err(fault)?;
+    content.into_set(path)
+}
+
+/// Whether the file begins as HDF5 and is as long as it says.
+fn check_header(path: &Path) -> Result<(), EncodeError> {
+    let io = |error| EncodeError::io(path, error);
+    let fault = |fault| EncodeError::SpikeFile {
+        path: path.to_owned(),
+        fault,
+    };
+    let file = File::open(path).map_err(io)?;
+    let found = file.metadata().map_err(io)?.len();
+    let mut head = Vec::new();
+    file.take(64).read_to_end(&mut head).map_err(io)?;
+    if !head.starts_with(SIGNATURE) {
+        return Err(fault(SpikeFileFault::NotHdf5));
+    }
+    // Where the superblock says at which byte the file ends, with addresses of
+    // eight bytes; other versions are left to the library.
+    let end_at = match head.get(8) {
+        Some(0) => 40,
+        Some(1) => 44,
+        Some(2 | 3) => 28,
+        _ => return Ok(()),
+    };
+    let Some(end) = head.get(end_at..end_at + 8) else {
+        return Err(fault(SpikeFileFault::Truncated {
+            expected: 64,
+            found,
+        }));
+    };
+    let expected = u64::from_le_bytes(end.try_into().expect("eight bytes"));
+    if found < expected {
+        return Err(fault(SpikeFileFault::Truncated { expected, found }));
+    }
+    Ok(())
+}
+
+/// The datasets of a file, decoded but not yet brought together.
+struct Content {
+    times: Vec<Vec<f32>>,
+    units: Vec<Vec<u16>>,
+    labels: Vec<u8>,
+    speaker: Vec<u16>,
+    keys: Vec<String>,
+    channels: usize,
+    speakers: Vec<Speaker>,
+    recording: Vec<String>,
+}
+
+impl Content {
+    fn read(file: &Source) -> Result<Self, SpikeFileFault> {
+        let keys = file.strings(KEYS)?;
+        let largest_label = (keys.len() as u64).saturating_sub(1).min(255);
+        let labels = narrow(LABELS, &file.integers(LABELS)?, largest_label)?;
+        let speaker: Vec<u16> = narrow(SPEAKER, &file.integers(SPEAKER)?, 65_535)?;
+        let units = file.rows(UNITS)?;
+        let times = file.rows(TIMES)?;
+        let channels = file.channels()?;
+        let recording = file.optional(RECORDING, Source::strings)?;
+        for (second, other) in [
+            (UNITS, units.len()),
+            (LABELS, labels.len()),
+            (SPEAKER, speaker.len()),
+            (RECORDING, recording.as_ref().map_or(times.len(), Vec::len)),
+        ] {
+            if other != times.len() {
+                return Err(SpikeFileFault::Rows {
+                    first: TIMES,
+                    rows: times.len(),
+                    second,
+                    other,
+                });
+            }
+        }
+        Ok(Self {
+            times: file.decode_times(&times)?,
+            units: file.decode_units(&units)?,
+            speakers: file.speakers(speaker.iter().copied().max())?,
+            recording: recording.unwrap_or_else(|| vec![String::new(); labels.len()]),
+            labels,
+            speaker,
+            keys,
+            channels,
+        })
+    }
+
+    fn into_set(self, path: &Path) -> Result<SpikeSet, EncodeError> {
+        let name = path.display().to_string();
+        let mut set = SpikeSet::new(name, self.channels, self.keys, self.speakers)?;
+        let rows = self.times.iter().zip(&self.units);
+        let infos = self.speaker.iter().zip(self.recording);
+        for (((times, units), label), (&speaker, recording)) in rows.zip(self.labels).zip(infos) {
+            set.push(label, SampleInfo { speaker, recording }, times, units)?;
+        }
+        Ok(set)
+    }
+}
+
+struct Source(H5File);
+
+impl Source {
+    /// A list, once its size is known to be sound.
+    fn list(&self, name: &'static str) -> Result<H5Dataset, SpikeFileFault> {
+        let dataset = self.0.dataset(name).map_err(|e| hdf5(name, e))?;
+        let shape = dataset.shape();
+        let chunk: usize = dataset
+            .chunk_dims()
+            .iter()
+            .flatten()
+            .fold(1, |product, &dim| product.saturating_mul(dim));
+        if shape.len() != 1 || shape[0] > MOST_ROWS || chunk > MOST_PER_CHUNK {
+            let chunks = match dataset.chunk_dims() {
+                Some(dims) if chunk > MOST_PER_CHUNK => format!(" in chunks of {dims:?}"),
+                _ => String::new(),
+            };
+            return Err(SpikeFileFault::Shape {
+                dataset: name,
+                shape,
+                chunks,
+                most: MOST_ROWS,
+            });
+        }
+        Ok(dataset)
+    }
+
+    fn optional<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Self, &'static str) -> Result<T, SpikeFileFault>,
+    ) -> Result<Option<T>, SpikeFileFault> {
+        match self.0.dataset(name) {
+            Err(Hdf5Error::NotFound(_)) => Ok(None),
+            _ => read(self, name).map(Some),
+        }
+    }
+
+    fn integers(&self, name: &'static str) -> Result<Vec<i128>, SpikeFileFault> {
+        let dataset = self.list(name)?;
+        let datatype = dataset.datatype().map_err(|e| hdf5(name, e))?;
+        let integers = Integers::of(&datatype).ok_or_else(|| kind(name, &datatype, "integers"))?;
+        let bytes = dataset.read_raw_bytes().map_err(|e| hdf5(name, e))?;
+        integers.decode(&bytes).ok_or_else(|| ragged(name))
+    }
+
+    fn strings(&self, name: &'static str) -> Result<Vec<String>, SpikeFileFault> {
+        let dataset = self.list(name)?;
+        dataset.read_strings_lossy().map_err(|e| hdf5(name, e))
+    }
+
+    fn rows(&self, name: &'static str) -> Result<Vec<Vec<u8>>, SpikeFileFault> {
+        let dataset = self.list(name)?;
+        self.base(name)?;
+        dataset.read_vlen_bytes().map_err(|e| hdf5(name, e))
+    }
+
+    /// Type of the values in rows of variable length.
+    fn base(&self, name: &'static str) -> Result<DatatypeMessage, SpikeFileFault> {
+        let dataset = self.0.dataset(name).map_err(|e| hdf5(name, e))?;
+        match dataset.datatype().map_err(|e| hdf5(name, e))? {
+            DatatypeMessage::VarLenSequence { base } => Ok(*base),
+            other => Err(kind(name, &other, "rows of variable length")),
+        }
+    }
+
+    fn decode_times(&self, rows: &[Vec<u8>]) -> Result<Vec<Vec<f32>>, SpikeFileFault> {
+        let base = self.base(TIMES)?;
+        let allowed = "floating-point numbers of 2, 4 or 8 bytes";
+        let floats = Floats::of(&base).ok_or_else(|| kind(TIMES, &base, allowed))?;
+        rows.iter()
+            .map(|row| floats.decode(row).ok_or_else(|| ragged(TIMES)))
+            .collect()
+    }
+
+    fn decode_units(&self, rows: &[Vec<u8>]) -> Result<Vec<Vec<u16>>, SpikeFileFault> {
+        let base = self.base(UNITS)?;
+        let integers = Integers::of(&base).ok_or_else(|| kind(UNITS, &base, "integers"))?;
+        rows.iter()
+            .enumerate()
+            .map(|(row, bytes)| {
+                let values = integers.decode(bytes).ok_or_else(|| ragged(UNITS))?;
+                values
+                    .into_iter()
+                    .map(|value| u16::try_from(value).map_err(|_| bad(UNITS, row, value, 65_535)))
+                    .collect()
+            })
+            .collect()
+    }
+
+    fn channels(&self) -> Result<usize, SpikeFileFault> {
+        let dataset = self.0.dataset(UNITS).map_err(|e| hdf5(UNITS, e))?;
+        match dataset.attr(CHANNELS_ATTRIBUTE) {
+            Err(Hdf5Error::NotFound(_)) => Ok(CHANNELS),
+            Err(error) => Err(hdf5(UNITS, error)),
+            Ok(attribute) => {
+                let values = attribute
+                    .read_numeric_as::<i64>()
+                    .map_err(|e| hdf5(UNITS, e))?;
+                let value = values.first().copied().unwrap_or(0);
+                usize::try_from(value)
+                    .ok()
+                    .filter(|&channels| channels > 0 && channels <= 1 << 16)
+                    .ok_or_else(|| bad(UNITS, 0, value.into(), 1 << 16))
+            }
+        }
+    }
+
+    /// Everybody up to the speaker of the highest number, or up to the last one
+    /// with a name.
+    fn speakers(&self, highest: Option<u16>) -> Result<Vec<Speaker>, SpikeFileFault> {
+        let names = self
+            .optional(SPEAKER_NAMES, Self::strings)?
+            .unwrap_or_default();
+        let gender = self.optional(GENDER, Self::strings)?.unwrap_or_default();
+        let age = self.optional(AGE, Self::integers)?.unwrap_or_default();
+        let height = self
+            .optional(BODY_HEIGHT, Self::integers)?
+            .unwrap_or_default();
+        let age: Vec<u16> = narrow(AGE, &age, 65_535)?;
+        let height: Vec<u16> = narrow(BODY_HEIGHT, &height, 65_535)?;
+        let count = highest.map_or(0, |highest| usize::from(highest) + 1);
+        let count = count.max(names.len().min(1 << 16));
+        let speaker = |i: usize| Speaker {
+            name: names.get(i).cloned().unwrap_or_else(|| i.to_string()),
+            gender: gender.get(i).cloned().unwrap_or_default(),
+            age: age.get(i).copied().unwrap_or_default(),
+            body_height: height.get(i).copied().unwrap_or_default(),
+        };
+        Ok((0..count).map(speaker).collect())
+    }
+}
+
+/// Integers in the range 0 to `largest`, which fits their new type.
+fn narrow<T: TryFrom<i128>>(
+    dataset: &'static str,
+    values: &[i128],
+    largest: u64,
+) -> Result<Vec<T>, SpikeFileFault> {
+    let narrow = |(row, &value): (usize, &i128)| {
+        let fault = || bad(dataset, row, value, largest);
+        if value > largest.into() {
+            return Err(fault());
+        }
+        T::try_from(value).map_err(|_| fault())
+    };
+    values.iter().enumerate().map(narrow).collect()
+}
+
+fn bad(dataset: &'static str, row: usize, value: i128, largest: u64) -> SpikeFileFault {
+    SpikeFileFault::Value {
+        dataset,
+        row,
+        value,
+        largest,
+    }
+}
+
+fn kind(dataset: &'static str, found: &DatatypeMessage, allowed: &'static str) -> SpikeFileFault {
+    let found = match found {
+        DatatypeMessage::FixedPoint { size, .. } => format!("integers of {size} bytes"),
+        DatatypeMessage::FloatingPoint { size, .. } => {
+            format!("floating-point numbers of {size} bytes")
+        }
+        DatatypeMessage::FixedString { .. } | DatatypeMessage::VarLenString { .. } => "text".into(),
+        DatatypeMessage::VarLenSequence { .. } => "rows of variable length".into(),
+        _ => "values of another kind".into(),
+    };
+    SpikeFileFault::Type {
+        dataset,
+        found,
+        allowed,
+    }
+}
+
+fn ragged(dataset: &'static str) -> SpikeFileFault {
+    SpikeFileFault::Hdf5 {
+        dataset,
+        reason: "a row ends within a number".into(),
+    }
+}
+
+fn hdf5(dataset: &'static str, error: Hdf5Error) -> SpikeFileFault {
+    SpikeFileFault::Hdf5 {
+        dataset,
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,295 @@
+//! Recordings become spikes: a folder through the cochlea, file by file.
+//!
+//! Which fibres fire in a recording depends on the seed and on the content of
+//! its file alone: its number in the draws is the beginning of the SHA-256 of
+//! its bytes. Order, threads, names and other recordings change nothing.
+
+mod journal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use bss2_event::Seed;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::audio::{Audio, Samples, Track};
+use crate::cochlea::{Cochlea, CochleaConfig, SpikeTrain};
+use crate::error::EncodeError;
+use crate::recordings::{RecordingName, list_recordings, refuse};
+use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
+use crate::wav::WavFile;
+
+use journal::Journal;
+
+/// SHA-256 of a recording.
+type Fingerprint = [u8; 32];
+
+/// A recording with its name.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// Who says what.
+    pub name: RecordingName,
+    /// The sound itself.
+    pub sound: Sound,
+}
+
+/// Sound from a file or from the program itself.
+#[derive(Debug, Clone)]
+pub enum Sound {
+    /// A file.
+    File(WavFile),
+    /// Made by the program.
+    Track(Track),
+}
+
+impl Audio for Sound {
+    fn name(&self) -> &Path {
+        match self {
+            Self::File(file) => file.name(),
+            Self::Track(track) => track.name(),
+        }
+    }
+    fn rate(&self) -> u32 {
+        match self {
+            Self::File(file) => file.rate(),
+            Self::Track(track) => track.rate(),
+        }
+    }
+    fn samples(&self) -> Result<Samples<'_>, EncodeError> {
+        match self {
+            Self::File(file) => Audio::samples(file),
+            Self::Track(track) => Audio::samples(track),
+        }
+    }
+}
+
+impl Sound {
+    fn fingerprint(&self) -> Result<Fingerprint, EncodeError> {
+        let mut hash = Sha256::new();
+        match self {
+            Self::File(file) => {
+                let io = |error| EncodeError::io(file.name(), error);
+                let mut bytes = File::open(file.name()).map_err(io)?;
+                io::copy(&mut bytes, &mut HashWriter(&mut hash)).map_err(io)?;
+            }
+            Self::Track(track) => {
+                hash.update(track.rate.to_le_bytes());
+                for sample in &track.samples {
+                    hash.update(sample.to_le_bytes());
+                }
+            }
+        }
+        Ok(hash.finalize().into())
+    }
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All recordings of a folder, their headers checked.
+///
+/// # Errors
+/// As [`list_recordings`], and [`EncodeError::Recordings`] with all files whose
+/// header is wrong.
+pub fn open_recordings(folder: &Path) -> Result<Vec<Recording>, EncodeError> {
+    let (mut recordings, mut faults) = (Vec::new(), Vec::new());
+    for (name, path) in list_recordings(folder)? {
+        match WavFile::open(&path) {
+            Ok(file) => recordings.push(Recording {
+                name,
+                sound: Sound::File(file),
+            }),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    refuse(folder, faults)?;
+    Ok(recordings)
+}
+
+/// How far a transcription is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transcribed {
+    /// Recordings that are done.
+    pub done: usize,
+    /// Recordings that were done when it began.
+    pub found: usize,
+    /// Recordings in all.
+    pub recordings: usize,
+    /// Seconds of sound that this process has encoded.
+    pub seconds: f64,
+}
+
+/// From recordings to spikes.
+#[derive(Debug, Clone, Copy)]
+pub struct Transcription<'a> {
+    /// The cochlea.
+    pub cochlea: &'a CochleaConfig,
+    /// Seed of the auditory nerve.
+    pub seed: Seed,
+}
+
+impl Transcription<'_> {
+    /// Encodes all recordings, in parallel over files. The set has them in the
+    /// order given; classes are the labels, speakers the names, both sorted.
+    ///
+    /// What is done is kept in the file `journal`, from which a transcription
+    /// that was killed goes on; that of other settings is thrown away. It is
+    /// left to the caller to remove it when the result is safe.
+    ///
+    /// # Errors
+    /// [`EncodeError::Recordings`] with every recording that cannot be encoded,
+    /// once all others are; [`EncodeError::Io`] for the journal, above all when
+    /// another process writes it; [`EncodeError::Range`] for settings.
+    pub fn run(
+        &self,
+        name: &str,
+        recordings: &[Recording],
+        journal: &Path,
+        progress: &(dyn Fn(Transcribed) + Sync),
+    ) -> Result<SpikeSet, EncodeError> {
+        let prints = recordings.par_iter().map(|r| r.sound.fingerprint());
+        let prints: Vec<Fingerprint> = prints.collect::<Result<_, _>>()?;
+        let journal = Journal::open(journal, self.settings())?;
+        let done = |print| journal.contains(print);
+        let mut state = Transcribed {
+            done: prints.iter().filter(|print| done(print)).count(),
+            found: 0,
+            recordings: recordings.len(),
+            seconds: 0.0,
+        };
+        state.found = state.done;
+        progress(state);
+
+        let mut rates: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut planned = BTreeSet::new();
+        for (index, print) in prints.iter().enumerate() {
+            if !done(print) && planned.insert(*print) {
+                let rate = recordings[index].sound.rate();
+                rates.entry(rate).or_default().push(index);
+            }
+        }
+        let (shared, faults) = (Mutex::new((journal, state)), Mutex::new(Vec::new()));
+        for (rate, indices) in rates {
+            let cochlea = Cochlea::new(self.cochlea, rate)?;
+            indices.par_iter().try_for_each(|&index| {
+                let (sound, print) = (&recordings[index].sound, prints[index]);
+                let train = match cochlea.encode(sound, self.seed, draw_number(&print)) {
+                    Ok(train) => train,
+                    Err(error) => {
+                        let mut faults = faults.lock().expect("no thread panicked");
+                        faults.push(error.to_string());
+                        return Ok(());
+                    }
+                };
+                let mut shared = shared.lock().expect("no thread panicked");
+                let (journal, state) = &mut *shared;
+                state.done += prints.iter().filter(|&&other| other == print).count();
+                state.seconds += f64::from(train.steps) / f64::from(train.rate);
+                journal.append(print, train)?;
+                progress(*state);
+                Ok::<(), EncodeError>(())
+            })?;
+        }
+        let folder = recordings
+            .first()
+            .and_then(|recording| recording.sound.name().parent());
+        let faults = faults.into_inner().expect("no thread panicked");
+        refuse(folder.unwrap_or(Path::new("")), faults)?;
+        let (journal, _) = shared.into_inner().expect("no thread panicked");
+        let trains = prints.iter().map(|print| journal.get(print));
+        collect(name, self.cochlea.channels, recordings, trains)
+    }
+
+    /// A name for the spikes of these recordings: whatever changes them changes
+    /// it.
+    ///
+    /// # Errors
+    /// [`EncodeError::Io`].
+    pub fn fingerprint(&self, recordings: &[Recording]) -> Result<String, EncodeError> {
+        let mut hash = Sha256::new();
+        hash.update(self.settings());
+        let prints = recordings.par_iter().map(|r| r.sound.fingerprint());
+        let prints: Vec<Fingerprint> = prints.collect::<Result<_, _>>()?;
+        for (recording, print) in recordings.iter().zip(prints) {
+            hash.update(recording.name.file_name());
+            hash.update(print);
+        }
+        let digits = hash.finalize();
+        Ok(digits[..8].iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("text takes everything");
+            text
+        }))
+    }
+
+    /// SHA-256 of all that the spikes of a recording depend on but its sound.
+    fn settings(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        hash.update(toml::to_string(self.cochlea).expect("settings are a TOML table"));
+        hash.update(self.seed.0.to_le_bytes());
+        hash.finalize().into()
+    }
+}
+
+/// The file beside a result that keeps what is done.
+#[must_use]
+pub fn journal_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}
+
+/// The number of a recording in the draws of the auditory nerve.
+fn draw_number(print: &Fingerprint) -> u64 {
+    u64::from_le_bytes(print[..8].try_into().expect("eight bytes"))
+}
+
+fn collect<'a>(
+    name: &str,
+    channels: usize,
+    recordings: &[Recording],
+    trains: impl Iterator<Item = &'a SpikeTrain>,
+) -> Result<SpikeSet, EncodeError> {
+    let sorted = |field: fn(&RecordingName) -> &String| -> Vec<String> {
+        let names: BTreeSet<&String> = recordings.iter().map(|r| field(&r.name)).collect();
+        names.into_iter().cloned().collect()
+    };
+    let (keys, voices) = (sorted(|name| &name.label), sorted(|name| &name.speaker));
+    let speakers = voices.iter().map(|voice| Speaker {
+        name: voice.clone(),
+        ..Speaker::default()
+    });
+    let place = |list: &[String], wanted: &String| {
+        list.binary_search(wanted)
+            .expect("the list has all of them")
+    };
+    let mut set = SpikeSet::new(name, channels, keys.clone(), speakers.collect())?;
+    for (Recording { name, .. }, train) in recordings.iter().zip(trains) {
+        let rate = f64::from(train.rate);
+        let spikes = train.spikes.iter();
+        let times: Vec<f32> = spikes
+            .clone()
+            .map(|s| (f64::from(s.step) / rate) as f32)
+            .collect();
+        let units: Vec<u16> = spikes.map(|spike| spike.channel).collect();
+        let info = SampleInfo {
+            speaker: place(&voices, &name.speaker) as u16,
+            recording: name.file_name(),
+        };
+        set.push(place(&keys, &name.label) as u8, info, &times, &units)?;
+    }
+    Ok(set)
+}

@@ -1,0 +1,437 @@
+//! Spike files: those of others, our own, and damaged ones.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bss2_encode::{
+    EncodeError, SampleInfo, Speaker, SpikeFileFault, SpikeSet, TimePrecision, read_spikes,
+    write_spikes,
+};
+use half::f16;
+use proptest::prelude::*;
+use rust_hdf5::{DatatypeMessage, H5File, H5Type};
+
+/// The small files in the published layout, if they are there.
+fn shd_like() -> Option<PathBuf> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let places = env::var_os("BSS2_DATA").map(PathBuf::from);
+    let found = places
+        .into_iter()
+        .chain([shared])
+        .flat_map(|place| [place.join("shd_like"), place])
+        .find(|place| place.join("h5py_gzip.h5").is_file());
+    if found.is_none() {
+        eprintln!("skipped: the files h5py_gzip.h5 and pytables_f16.h5 are not there");
+    }
+    found
+}
+
+/// Checks against the values that are published with the files.
+fn has_the_known_values(set: &SpikeSet) {
+    let counts: Vec<usize> = (0..set.len()).map(|i| set.spikes(i).0.len()).collect();
+    assert_eq!(counts, [37, 0, 1, 64, 25, 48, 12, 90, 5, 33, 71, 18]);
+    let sum: f64 = set.all_times().iter().map(|&time| f64::from(time)).sum();
+    assert!((sum - 268.855_216_979_980_47).abs() < 1e-10, "{sum}");
+    let units: u64 = set.all_units().iter().map(|&unit| u64::from(unit)).sum();
+    assert_eq!(units, 146_507);
+    assert_eq!(set.labels(), [0, 9, 10, 19, 3, 17, 5, 12, 7, 14, 1, 16]);
+    assert_eq!((set.classes(), set.channels()), (20, 700));
+    assert_eq!(set.spikes(2).0, [0.0]);
+    assert_eq!(set.keys()[13], "drei");
+    let last = *set.spikes(7).0.last().unwrap();
+    assert_eq!(last, f16::from_f32(1.37).to_f32());
+    let speaker = &set.speakers()[5];
+    assert_eq!((speaker.gender.as_str(), speaker.age), ("female", 25));
+    assert_eq!((speaker.body_height, speaker.name.as_str()), (165, "5"));
+    assert_eq!(set.samples()[11].speaker, 11);
+}
+
+#[test]
+fn files_of_pytables_and_h5py_have_their_known_values() {
+    let Some(folder) = shd_like() else { return };
+    let pytables = read_spikes(&folder.join("pytables_f16.h5")).unwrap();
+    let h5py = read_spikes(&folder.join("h5py_gzip.h5")).unwrap();
+    has_the_known_values(&pytables);
+    has_the_known_values(&h5py);
+    assert_eq!(pytables.named("same"), h5py.named("same"));
+}
+
+fn sample_set() -> SpikeSet {
+    let keys = ["zero", "one", "zwölf"].map(String::from).to_vec();
+    let speaker = |name: &str, age| Speaker {
+        name: name.into(),
+        gender: "female".into(),
+        age,
+        body_height: 171,
+    };
+    let speakers = vec![speaker("anna", 30), speaker("zoë", 65_535)];
+    let mut set = SpikeSet::new("own", 70, keys, speakers).unwrap();
+    for (label, speaker, times, units) in [
+        (
+            2,
+            1,
+            &[0.000_244_140_6, 0.5, 1.370_001][..],
+            &[69, 0, 3][..],
+        ),
+        (0, 0, &[], &[]),
+        (1, 1, &[0.0], &[7]),
+    ] {
+        let info = SampleInfo {
+            speaker,
+            recording: format!("{label}_{speaker}_0.wav"),
+        };
+        set.push(label, info, times, units).unwrap();
+    }
+    set
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.h5");
+    let set = sample_set();
+    write_spikes(&path, &set, TimePrecision::Single).unwrap();
+    assert_eq!(read_spikes(&path).unwrap().named("own"), set);
+
+    write_spikes(&path, &set, TimePrecision::Half).unwrap();
+    let halves = read_spikes(&path).unwrap();
+    let pairs = halves.all_times().iter().zip(set.all_times());
+    for (&half, &time) in pairs {
+        assert_eq!(half, f16::from_f32(time).to_f32());
+    }
+    assert_eq!(halves.all_units(), set.all_units());
+    // Nothing but the file is left, and what cannot be written changes nothing.
+    let mut late = SpikeSet::new("late", 2, vec!["a".into()], vec![Speaker::default()]).unwrap();
+    late.push(0, SampleInfo::default(), &[70_000.0], &[1])
+        .unwrap();
+    let error = write_spikes(&path, &late, TimePrecision::Half).unwrap_err();
+    assert!(error.to_string().contains("70000 s"), "{error}");
+    assert_eq!(read_spikes(&path).unwrap(), halves);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert!(write_spikes(&folder.path().join("no/such.h5"), &set, TimePrecision::Half).is_err());
+}
+
+/// Runs where `BSS2_PYTHON`, or else `python3`, knows h5py.
+#[test]
+fn h5py_reads_what_is_written() {
+    let python = env::var("BSS2_PYTHON").unwrap_or_else(|_| "python3".into());
+    let folder = tempfile::tempdir().unwrap();
+    for (precision, dtype) in [
+        (TimePrecision::Single, "float32"),
+        (TimePrecision::Half, "float16"),
+    ] {
+        let path = folder.path().join("own.h5");
+        write_spikes(&path, &sample_set(), precision).unwrap();
+        let script = format!(
+            r#"
+import sys
+try:
+    import h5py, numpy as np
+except ImportError:
+    sys.exit(77)
+f = h5py.File(sys.argv[1], "r")
+text = lambda name: [x.decode() for x in f[name][:]]
+assert f["spikes/times"].dtype.metadata["vlen"] == np.dtype("{dtype}")
+assert f["spikes/units"].dtype.metadata["vlen"] == np.dtype("uint16")
+assert f["spikes/units"].attrs["channels"] == 70
+times = [list(row) for row in f["spikes/times"][:]]
+wanted = [[0.0002441406, 0.5, 1.370001], [], [0.0]]
+assert times == [[float(np.{dtype}(t)) for t in row] for row in wanted], times
+assert [list(row) for row in f["spikes/units"][:]] == [[69, 0, 3], [], [7]]
+assert list(f["labels"][:]) == [2, 0, 1] and list(f["extra/speaker"][:]) == [1, 0, 1]
+assert text("extra/keys") == ["zero", "one", "zwölf"]
+assert text("extra/recording") == ["2_1_0.wav", "0_0_0.wav", "1_1_0.wav"]
+assert text("extra/speaker_names") == ["anna", "zoë"]
+assert text("extra/meta_info/gender") == ["female", "female"]
+assert list(f["extra/meta_info/age"][:]) == [30, 65535]
+assert list(f["extra/meta_info/body_height"][:]) == [171, 171]
+"#
+        );
+        let run = Command::new(&python)
+            .arg("-c")
+            .arg(script)
+            .arg(&path)
+            .output();
+        match run {
+            Ok(output) if output.status.code() == Some(77) => {
+                eprintln!("skipped: {python} has no h5py");
+            }
+            Ok(output) => assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            ),
+            Err(error) => eprintln!("skipped: {python} does not run ({error})"),
+        }
+    }
+}
+
+/// A file in the published layout, of which a test gets one dataset wrong.
+struct Parts<'a, T, U> {
+    times: &'a [&'a [T]],
+    units: &'a [&'a [U]],
+    labels: &'a [i32],
+    speaker: &'a [u16],
+}
+
+impl<T: H5Type, U: H5Type> Parts<'_, T, U> {
+    fn write(&self, path: &Path) {
+        let file = H5File::create(path).unwrap();
+        for group in ["spikes", "extra"] {
+            file.create_group(group).unwrap();
+        }
+        file.write_vlen_numeric("spikes/times", self.times).unwrap();
+        file.write_vlen_numeric("spikes/units", self.units).unwrap();
+        let labels = file.new_dataset::<i32>().shape([self.labels.len()]);
+        labels
+            .create("labels")
+            .unwrap()
+            .write_raw(self.labels)
+            .unwrap();
+        let speaker = file.new_dataset::<u16>().shape([self.speaker.len()]);
+        let speaker = speaker.create("extra/speaker").unwrap();
+        speaker.write_raw(self.speaker).unwrap();
+        file.write_vlen_strings("extra/keys", &["zero", "one"])
+            .unwrap();
+        file.close().unwrap();
+    }
+
+    fn read(&self) -> Result<SpikeSet, EncodeError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parts.h5");
+        self.write(&path);
+        read_spikes(&path)
+    }
+
+    fn refused(&self, words: &[&str]) {
+        let error = self.read().unwrap_err().to_string();
+        for word in words.iter().chain(&["parts.h5"]) {
+            assert!(error.contains(word), "{word:?} is missing in {error}");
+        }
+    }
+}
+
+const GOOD: Parts<f32, u16> = Parts {
+    times: &[&[0.25, 0.5], &[]],
+    units: &[&[1, 2], &[]],
+    labels: &[1, 0],
+    speaker: &[0, 3],
+};
+
+#[test]
+fn files_without_our_own_datasets_are_read() {
+    let set = GOOD.read().unwrap();
+    assert_eq!(
+        (set.len(), set.channels(), set.speakers().len()),
+        (2, 700, 4)
+    );
+    assert_eq!(set.samples()[0].recording, "");
+    assert_eq!(set.speakers()[3].age, 0);
+}
+
+#[test]
+fn double_precision_is_rounded_and_any_integer_is_a_unit() {
+    let doubles = Parts {
+        times: &[&[0.1_f64, 1.0 / 3.0], &[]],
+        units: &[&[1_i64, 699], &[]],
+        labels: &[1, 0],
+        speaker: &[0, 0],
+    };
+    let set = doubles.read().unwrap();
+    assert_eq!(set.spikes(0).0, [0.1_f32, 1.0 / 3.0]);
+    assert_eq!(set.spikes(0).1, [1, 699]);
+    let beyond = Parts {
+        times: &[&[1e300_f64, 0.5], &[]],
+        ..doubles
+    };
+    beyond.refused(&["sample 0", "inf"]);
+}
+
+#[test]
+fn unsorted_times_are_sorted_with_their_units() {
+    let set = Parts {
+        times: &[&[0.5, 0.25], &[]],
+        ..GOOD
+    };
+    let set = set.read().unwrap();
+    assert_eq!(set.spikes(0), (&[0.25, 0.5][..], &[2, 1][..]));
+}
+
+#[test]
+fn inconsistent_files_are_refused_with_the_place() {
+    let units = |units| Parts { units, ..GOOD };
+    units(&[&[1, 700], &[]]).refused(&["sample 0", "unit is 700", "0 to 699"]);
+    units(&[&[1, 2], &[3]]).refused(&["sample 1", "0 times, but 1 units"]);
+    units(&[&[1, 2]]).refused(&["spikes/times has 2 rows, but spikes/units has 1"]);
+    let times = |times| Parts { times, ..GOOD };
+    times(&[&[-0.5, 0.5], &[]]).refused(&["sample 0", "-0.5 s"]);
+    times(&[&[0.5, f32::NAN], &[]]).refused(&["sample 0", "NaN"]);
+    times(&[&[0.5, f32::INFINITY], &[]]).refused(&["sample 0", "inf"]);
+    let labels = |labels| Parts { labels, ..GOOD };
+    labels(&[1, 2]).refused(&["labels, row 1", "2 is not among 0 to 1"]);
+    labels(&[-1, 0]).refused(&["labels, row 0", "-1 is not among 0 to 1"]);
+    labels(&[1]).refused(&["spikes/times has 2 rows, but labels has 1"]);
+    let speakers = Parts {
+        speaker: &[0],
+        ..GOOD
+    };
+    speakers.refused(&["spikes/times has 2 rows, but extra/speaker has 1"]);
+    let negative = Parts {
+        times: GOOD.times,
+        units: &[&[1_i16, -2], &[]],
+        labels: GOOD.labels,
+        speaker: GOOD.speaker,
+    };
+    negative.refused(&["spikes/units, row 0", "-2"]);
+}
+
+#[test]
+fn datasets_of_another_kind_are_refused() {
+    let swapped = Parts {
+        times: &[&[1_u16, 2], &[]],
+        units: &[&[0.25_f32, 0.5], &[]],
+        labels: GOOD.labels,
+        speaker: GOOD.speaker,
+    };
+    swapped.refused(&["spikes/times holds integers of 2 bytes", "floating-point"]);
+    let floats = Parts {
+        times: GOOD.times,
+        units: &[&[1.0_f32, 2.0], &[]],
+        labels: GOOD.labels,
+        speaker: GOOD.speaker,
+    };
+    floats.refused(&[
+        "spikes/units holds floating-point numbers of 4 bytes",
+        "integers",
+    ]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("matrix.h5");
+    let file = H5File::create(&path).unwrap();
+    file.create_group("extra").unwrap();
+    file.create_group("spikes").unwrap();
+    file.write_vlen_strings("extra/keys", &["a"]).unwrap();
+    let matrix = file
+        .new_dataset::<u16>()
+        .shape([2, 3])
+        .create("labels")
+        .unwrap();
+    matrix.write_raw(&[0_u16; 6]).unwrap();
+    file.close().unwrap();
+    let error = read_spikes(&path).unwrap_err().to_string();
+    assert!(error.contains("labels has the shape [2, 3]"), "{error}");
+}
+
+/// A list that claims gigabytes is refused before any is read.
+#[test]
+fn huge_shapes_and_chunks_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.h5");
+    let refused = |shape: usize, chunk: usize, words: &str| {
+        let file = H5File::create(&path).unwrap();
+        file.create_group("extra").unwrap();
+        file.write_vlen_strings("extra/keys", &["a"]).unwrap();
+        let labels = file.new_dataset::<u16>().shape([shape]).chunk(&[chunk]);
+        labels.max_shape(&[None]).create("labels").unwrap();
+        file.close().unwrap();
+        let error = read_spikes(&path).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(26_000_000_000, 1_000, "labels has the shape [26000000000]");
+    refused(10, 26_000_000, "in chunks of [26000000]");
+}
+
+#[test]
+fn files_that_are_none_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.h5");
+    let fault = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        match read_spikes(&path) {
+            Err(EncodeError::SpikeFile { fault, path: named }) => {
+                assert_eq!(named, path);
+                fault
+            }
+            other => panic!("no fault of the file: {other:?}"),
+        }
+    };
+    assert_eq!(fault(b""), SpikeFileFault::NotHdf5);
+    assert_eq!(fault(b"RIFF....WAVEfmt "), SpikeFileFault::NotHdf5);
+    GOOD.write(&path);
+    let whole = std::fs::read(&path).unwrap();
+    assert!(read_spikes(&path).is_ok());
+    let cut = fault(&whole[..whole.len() - 1]);
+    assert!(matches!(cut, SpikeFileFault::Truncated { .. }), "{cut}");
+    assert!(matches!(
+        fault(&whole[..20]),
+        SpikeFileFault::Truncated { .. }
+    ));
+
+    let file = H5File::create(&path).unwrap();
+    file.create_group("spikes").unwrap();
+    file.close().unwrap();
+    let error = read_spikes(&path).unwrap_err().to_string();
+    assert!(error.contains("extra/keys cannot be read"), "{error}");
+    let missing = read_spikes(&folder.path().join("no.h5"));
+    assert!(matches!(missing, Err(EncodeError::Io { .. })));
+}
+
+/// A number that is stored the other way round.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct BigEndian(#[allow(dead_code, reason = "the library reads its bytes")] f32);
+
+impl H5Type for BigEndian {
+    fn hdf5_type() -> DatatypeMessage {
+        let mut datatype = DatatypeMessage::f32_type();
+        if let DatatypeMessage::FloatingPoint { byte_order, .. } = &mut datatype {
+            *byte_order = rust_hdf5::ByteOrder::BigEndian;
+        }
+        datatype
+    }
+    fn element_size() -> usize {
+        4
+    }
+}
+
+#[test]
+fn the_other_byte_order_is_read() {
+    let times = [BigEndian(0.1), BigEndian(1.25)];
+    let set = Parts {
+        times: &[&times, &[]],
+        units: GOOD.units,
+        labels: GOOD.labels,
+        speaker: GOOD.speaker,
+    };
+    assert_eq!(set.read().unwrap().spikes(0).0, [0.1, 1.25]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever bytes are changed or cut off, there is a sound set or an error.
+    #[test]
+    fn arbitrary_damage_is_no_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        keep in any::<prop::sample::Index>(),
+        cut in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("damaged.h5");
+        write_spikes(&path, &sample_set(), TimePrecision::Half).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if cut {
+            bytes.truncate(keep.index(bytes.len()));
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        if let Ok(set) = read_spikes(&path) {
+            prop_assert_eq!(set.all_times().len(), set.all_units().len());
+            prop_assert!(set.all_times().iter().all(|t| t.is_finite() && *t >= 0.0));
+            prop_assert!(set.all_units().iter().all(|&u| usize::from(u) < set.channels()));
+        }
+    }
+}

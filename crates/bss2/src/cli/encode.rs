@@ -1,0 +1,177 @@
+//! `bss2 encode`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use bss2_encode::{
+    GeneratedSpeech, Recording, SpeechConfig, TimePrecision, Transcription, journal_of,
+    open_recordings, voices, write_spikes,
+};
+use bss2_event::Seed;
+use clap::{Args, Subcommand, ValueEnum};
+use miette::{IntoDiagnostic, miette};
+use serde::Serialize;
+
+use crate::config::{self, Assignment};
+use crate::files::write_atomically;
+
+use super::progress::TranscriptBar;
+
+/// What is encoded.
+#[derive(Debug, Subcommand)]
+pub(super) enum Task {
+    /// A folder of recordings, {label}_{speaker}_{take}.wav, through the cochlea
+    /// into a spike file.
+    Audio(AudioArguments),
+    /// Digits spoken by the program itself, into a spike file.
+    GeneratedSpeech(GeneratedArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AudioArguments {
+    /// Folder of the recordings.
+    folder: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GeneratedArguments {
+    /// Number of voices, 1 to 26.
+    #[arg(long, value_name = "N", default_value_t = GeneratedSpeech::default().voices)]
+    voices: u32,
+    /// Recordings of each digit by each voice.
+    #[arg(long, value_name = "N", default_value_t = GeneratedSpeech::default().takes)]
+    takes: u32,
+    /// What voices and takes are drawn from.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    speech_seed: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Spike file in the layout of the Spiking Heidelberg Digits; its settings
+    /// go beside it, with the ending .toml.
+    #[arg(long, value_name = "FILE.h5")]
+    out: PathBuf,
+    /// Seed of the auditory nerve.
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// Precision of the times.
+    #[arg(long, value_enum, default_value_t = Times::Float32)]
+    times: Times,
+    /// Worker threads, 0 for one per processor; the result is the same.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    threads: u32,
+    /// Configuration file, whose section `speech` counts.
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Any key of the configuration, such as speech.cochlea.channels=350.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Assignment::parse)]
+    set: Vec<Assignment>,
+}
+
+/// How times are stored.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Times {
+    /// As the published files have them.
+    Float16,
+    /// Exact.
+    Float32,
+}
+
+/// The settings of a spike file, as a configuration file.
+#[derive(Serialize)]
+struct Settings<'a> {
+    speech: &'a SpeechConfig,
+}
+
+pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
+    match task {
+        Task::Audio(arguments) => {
+            let folder = &arguments.folder;
+            let name = folder.display().to_string();
+            arguments
+                .common
+                .run(&name, || open_recordings(folder).into_diagnostic())
+        }
+        Task::GeneratedSpeech(arguments) => {
+            let speech = GeneratedSpeech {
+                voices: arguments.voices,
+                takes: arguments.takes,
+                seed: Seed(arguments.speech_seed),
+            };
+            let generate = || speech.generate().into_diagnostic();
+            arguments.common.run(voices::NAME, generate)
+        }
+    }
+}
+
+impl Common {
+    fn speech(&self) -> miette::Result<SpeechConfig> {
+        let mut list = self.set.clone();
+        if let Some(seed) = self.seed {
+            let flag = Assignment::of_flag("--seed", "speech.seed", i64::from(seed));
+            list.insert(0, flag);
+        }
+        Ok(config::load(self.config.as_deref(), &list)?.speech)
+    }
+
+    fn run(
+        &self,
+        name: &str,
+        recordings: impl FnOnce() -> miette::Result<Vec<Recording>>,
+    ) -> miette::Result<ExitCode> {
+        let begin = Instant::now();
+        let out = self.out.display();
+        let beside = self.out.with_extension("toml");
+        check_free(&self.out)?;
+        let speech = self.speech()?;
+        super::use_threads(self.threads as usize)?;
+        let recordings = recordings()?;
+        let journal = journal_of(&self.out);
+        let transcription = Transcription {
+            cochlea: &speech.cochlea,
+            seed: speech.seed,
+        };
+        let bar = TranscriptBar::new();
+        let set = transcription
+            .run(name, &recordings, &journal, &|state| bar.show(&state))
+            .into_diagnostic()?;
+        bar.finish();
+        let settings = toml::to_string(&Settings { speech: &speech }).into_diagnostic()?;
+        write_atomically(&beside, settings.as_bytes()).into_diagnostic()?;
+        let precision = match self.times {
+            Times::Float16 => TimePrecision::Half,
+            Times::Float32 => TimePrecision::Single,
+        };
+        write_spikes(&self.out, &set, precision).into_diagnostic()?;
+        std::fs::remove_file(&journal).into_diagnostic()?;
+        println!(
+            "{name}: {} recordings of {} classes by {} speakers, {} spikes in {:.1} s",
+            set.len(),
+            set.classes(),
+            set.speakers().len(),
+            set.spike_count(),
+            begin.elapsed().as_secs_f64()
+        );
+        println!("spikes are in {out}, settings in {}", beside.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn check_free(out: &Path) -> miette::Result<()> {
+    if out.extension().is_none_or(|ending| ending != "h5") {
+        return Err(miette!("{} does not end in .h5", out.display()));
+    }
+    if out.exists() {
+        return Err(miette!(
+            "{} exists already; remove it or name another file",
+            out.display()
+        ));
+    }
+    Ok(())
+}

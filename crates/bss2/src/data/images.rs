@@ -1,0 +1,118 @@
+//! Images of an experiment: found, or drawn by the program itself.
+
+use std::path::{Path, PathBuf};
+
+use bss2_encode::{
+    EncodeError, Encoder, GeneratedDigits, ImageSet, Split, Verify, find_mnist, load_mnist,
+};
+
+use super::{Data, HOLD_OUT, Samples, first, validated};
+use crate::config::{DataConfig, DataSet, Experiment};
+
+/// As [`Data::load`], for images.
+pub(super) fn load(experiment: &mut Experiment) -> Result<Data, EncodeError> {
+    let config = &mut experiment.data;
+    let (set, folder, missing) = locate(config)?;
+    let verify = if config.verify {
+        Verify::Manifest
+    } else {
+        Verify::Off
+    };
+    let split = match (set.files(), &folder) {
+        (Some(files), Some(folder)) => load_mnist(folder, files, verify)?,
+        _ => generate(config),
+    };
+    let mut split = cut(split, config)?;
+    let name = validated(split.train.name(), config.hold_out, "images");
+    if config.hold_out > 0 {
+        split = split.hold_out(config.hold_out, HOLD_OUT)?;
+    }
+    config.set = set;
+    config.folder.clone_from(&folder);
+    let encoder = &mut experiment.encoder;
+    encoder.reduction = encoder.reduction.or_crop_of(split.reduction);
+    let reduction = encoder.reduction;
+    // Images that are augmented keep their size until they are encoded.
+    let train = if encoder.augmentation.is_on() {
+        split.train
+    } else {
+        reduction.reduce(&split.train)?
+    };
+    let mut encoder = Encoder::new(encoder, experiment.train.seed)?;
+    encoder.check(&train)?;
+    let mut announcement = missing.map_or_else(Vec::new, |missing| warning(&missing));
+    announcement.push(format!(
+        "data: {name}, {} training and {} test images{}",
+        train.len(),
+        split.test.len(),
+        place(folder.as_deref())
+    ));
+    Ok(Data {
+        inputs: encoder.channels(),
+        train: Samples::Images(train),
+        test: Samples::Images(reduction.reduce(&split.test)?),
+        name,
+        announcement,
+    })
+}
+
+fn warning(missing: &str) -> Vec<String> {
+    vec![
+        format!("warning: {missing}"),
+        "warning: digits are generated in its place, so accuracies are not MNIST's; \
+         `bss2 data fetch` downloads MNIST, --data names a folder that has it"
+            .into(),
+    ]
+}
+
+fn place(folder: Option<&Path>) -> String {
+    folder.map_or_else(String::new, |folder| format!(" from {}", folder.display()))
+}
+
+type Located = (DataSet, Option<PathBuf>, Option<String>);
+
+fn locate(config: &DataConfig) -> Result<Located, EncodeError> {
+    let explicit = config.folder.as_deref();
+    let Some(files) = config.set.files() else {
+        return Ok((DataSet::Generated, None, None));
+    };
+    match find_mnist(files, explicit) {
+        Ok(found) => {
+            let set = match config.set {
+                DataSet::Auto => DataSet::Mnist,
+                set => set,
+            };
+            Ok((set, Some(found.folder), None))
+        }
+        Err(error @ EncodeError::NotFound { .. })
+            if config.set == DataSet::Auto && explicit.is_none() =>
+        {
+            Ok((DataSet::Generated, None, Some(error.to_string())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn generate(config: &DataConfig) -> Split {
+    let mut digits = GeneratedDigits::default();
+    if config.train_images > 0 {
+        digits.train = config.train_images;
+    }
+    if config.test_images > 0 {
+        digits.test = config.test_images;
+    }
+    digits.generate()
+}
+
+/// The first images of either part, as many as the configuration asks for.
+fn cut(split: Split, config: &DataConfig) -> Result<Split, EncodeError> {
+    let cut = |set: ImageSet, count| match first(count, set.len()) {
+        Some(indices) => set.select(&indices),
+        None => Ok(set),
+    };
+    Ok(Split {
+        train: cut(split.train, config.train_images)?,
+        test: cut(split.test, config.test_images)?,
+        ..split
+    })
+}

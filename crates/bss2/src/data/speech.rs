@@ -1,0 +1,186 @@
+//! Speech of an experiment: spike files, or recordings that become one.
+
+use std::path::{Path, PathBuf};
+
+use bss2_encode::locate::{CACHE, SHD_FILES};
+use bss2_encode::{
+    ChannelReduction, EncodeError, GeneratedSpeech, HeldOut, Recording, SpeechConfig, SpikeSet,
+    SpikeSplit, TimePrecision, Transcribed, Transcription, find_fsdd, find_shd, journal_of,
+    open_recordings, read_spikes, voices, write_spikes,
+};
+
+use super::{Data, HOLD_OUT, Samples, first, validated};
+use crate::config::{DataConfig, DataSet, Experiment};
+
+/// Takes of everybody that are tested on.
+const TEST_TAKES: u32 = 5;
+
+/// As [`Data::load_watched`], for speech.
+pub(super) fn load(
+    experiment: &mut Experiment,
+    progress: &(dyn Fn(Transcribed) + Sync),
+) -> Result<Data, EncodeError> {
+    let (config, speech) = (&mut experiment.data, &experiment.speech);
+    speech.validate()?;
+    let mut announcement = Vec::new();
+    let split = match config.set {
+        DataSet::Shd => {
+            let folder = find_shd(config.folder.as_deref())?.folder;
+            let read = |name: &str| read_spikes(&folder.join(name));
+            let (train, test) = rayon::join(|| read(SHD_FILES[0]), || read(SHD_FILES[1]));
+            config.folder = Some(folder);
+            SpikeSplit {
+                train: train?.named("SHD"),
+                test: test?.named("SHD"),
+            }
+        }
+        DataSet::Recordings => {
+            let path = config.file.as_deref().unwrap_or(Path::new(""));
+            held_out(config).split(&read_spikes(path)?)?
+        }
+        _ => {
+            let (set, folder, missing) = locate(config)?;
+            if let Some(missing) = missing {
+                announcement.push(format!("warning: {missing}"));
+                announcement.push(
+                    "warning: speech is generated in its place, so accuracies are not those of \
+                     recordings; --data names a folder that has them"
+                        .into(),
+                );
+            }
+            let (name, recordings) = match &folder {
+                Some(folder) => ("FSDD", open_recordings(folder)?),
+                None => (voices::NAME, generated(config)?),
+            };
+            config.set = set;
+            config.folder = folder;
+            let spikes = transcribed(name, &recordings, speech, progress)?;
+            held_out(config).split(&spikes)?
+        }
+    };
+    let mut split = SpikeSplit {
+        train: cut(split.train, config.train_images)?,
+        test: cut(split.test, config.test_images)?,
+    };
+    let name = validated(split.train.name(), config.hold_out, "recordings");
+    if config.hold_out > 0 {
+        split = split.hold_out(config.hold_out, HOLD_OUT)?;
+    }
+    let SpikeSplit { train, test } = split;
+    same_task(&train, &test)?;
+    announcement.push(format!(
+        "data: {name}, {} training and {} test recordings of {} classes{}",
+        train.len(),
+        test.len(),
+        train.classes(),
+        match &config.held_out[..] {
+            [] => String::new(),
+            names => format!(", tested on {}", names.join(", ")),
+        }
+    ));
+    let inputs = speech.reduction.channels(train.channels());
+    // Spikes change channels before these become fewer.
+    let test = speech.reduction.reduce(&test)?;
+    let train = if speech.augmentation.is_on() {
+        train
+    } else {
+        speech.reduction.reduce(&train)?
+    };
+    Ok(Data {
+        train: Samples::Spikes(train),
+        test: Samples::Spikes(test),
+        inputs,
+        name,
+        announcement,
+    })
+}
+
+/// How far a part of speech still has to be reduced when it is encoded.
+pub(super) fn remaining_reduction(speech: &SpeechConfig, augmented: bool) -> ChannelReduction {
+    if augmented {
+        speech.reduction
+    } else {
+        ChannelReduction::none()
+    }
+}
+
+type Located = (DataSet, Option<PathBuf>, Option<String>);
+
+fn locate(config: &DataConfig) -> Result<Located, EncodeError> {
+    let explicit = config.folder.as_deref();
+    if config.set == DataSet::GeneratedSpeech {
+        return Ok((DataSet::GeneratedSpeech, None, None));
+    }
+    match find_fsdd(explicit) {
+        Ok(found) => Ok((DataSet::Fsdd, Some(found.folder), None)),
+        Err(error @ EncodeError::NotFound { .. })
+            if config.set == DataSet::Speech && explicit.is_none() =>
+        {
+            Ok((DataSet::GeneratedSpeech, None, Some(error.to_string())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// As many takes as are asked for.
+fn generated(config: &DataConfig) -> Result<Vec<Recording>, EncodeError> {
+    let mut speech = GeneratedSpeech::default();
+    if config.train_images > 0 {
+        let per_take = 10 * speech.voices as usize;
+        speech.takes = TEST_TAKES + config.train_images.div_ceil(per_take) as u32;
+    }
+    Ok(speech.generate()?)
+}
+
+/// The spikes of these recordings, from the cache if they were encoded before.
+fn transcribed(
+    name: &str,
+    recordings: &[Recording],
+    speech: &SpeechConfig,
+    progress: &(dyn Fn(Transcribed) + Sync),
+) -> Result<SpikeSet, EncodeError> {
+    let transcription = Transcription {
+        cochlea: &speech.cochlea,
+        seed: speech.seed,
+    };
+    let print = transcription.fingerprint(recordings)?;
+    let file = format!("{}-{print}.h5", name.replace(' ', "-").to_lowercase());
+    let path = Path::new(CACHE).join(file);
+    if path.exists() {
+        return Ok(read_spikes(&path)?.named(name));
+    }
+    let io = |path: &Path, source| EncodeError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(CACHE).map_err(|error| io(Path::new(CACHE), error))?;
+    let journal = journal_of(&path);
+    let set = transcription.run(name, recordings, &journal, progress)?;
+    write_spikes(&path, &set, TimePrecision::Single)?;
+    std::fs::remove_file(&journal).map_err(|error| io(&journal, error))?;
+    Ok(set)
+}
+
+fn held_out(config: &DataConfig) -> HeldOut<'_> {
+    match &config.held_out[..] {
+        [] => HeldOut::FirstTakes,
+        speakers => HeldOut::Speakers(speakers),
+    }
+}
+
+fn cut(set: SpikeSet, count: usize) -> Result<SpikeSet, EncodeError> {
+    match first(count, set.len()) {
+        Some(indices) => set.select(&indices),
+        None => Ok(set),
+    }
+}
+
+fn same_task(train: &SpikeSet, test: &SpikeSet) -> Result<(), EncodeError> {
+    if train.keys() == test.keys() && train.channels() == test.channels() {
+        return Ok(());
+    }
+    Err(EncodeError::Split {
+        name: train.name().to_owned(),
+        fault: "the parts to train and to test on differ in their classes or channels".into(),
+    })
+}
