@@ -6,7 +6,7 @@
 //! late first spike stays late, and a spike past the window is lost and
 //! counted. No spike is ever moved to another place of the window.
 
-use bss2_event::{RangeError, Seconds, Seed, SpikeBatch, TimeGrid};
+use bss2_event::{Hertz, RangeError, Seconds, Seed, SpikeBatch, TimeGrid};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ const CHUNK: usize = 4;
 pub struct SpeechConfig {
     /// From sound to spikes, where a data set is sound.
     pub cochlea: CochleaConfig,
+    /// Recordings of a lower rate are interpolated to the least whole multiple
+    /// of theirs that reaches it before they enter the cochlea; 0 to 96 kHz.
+    pub least_rate: Hertz,
     /// Seed of the auditory nerve.
     pub seed: Seed,
     /// Which channels are used.
@@ -45,6 +48,7 @@ impl Default for SpeechConfig {
     fn default() -> Self {
         Self {
             cochlea: CochleaConfig::default(),
+            least_rate: Hertz::new(24_000.0),
             seed: Seed(0),
             reduction: ChannelReduction::default(),
             compression: 2000.0,
@@ -61,6 +65,7 @@ impl SpeechConfig {
     /// # Errors
     /// [`RangeError`] with the field's name and range.
     pub fn validate(&self) -> Result<(), RangeError> {
+        RangeError::check("least_rate", self.least_rate.get(), 0.0, 96_000.0, "Hz")?;
         self.reduction.validate()?;
         RangeError::check("compression", self.compression, 1.0, 1e6, "")?;
         RangeError::check("bin", self.bin.get(), 1e-9, 1e-3, "s")?;

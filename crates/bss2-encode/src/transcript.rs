@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use bss2_event::Seed;
+use bss2_event::{Hertz, Seed};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -22,6 +22,7 @@ use crate::cochlea::{Cochlea, CochleaConfig, SpikeTrain};
 use crate::error::EncodeError;
 use crate::recordings::{RecordingName, list_recordings, refuse};
 use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
+use crate::upsample::Upsampled;
 use crate::wav::WavFile;
 
 use journal::Journal;
@@ -138,6 +139,8 @@ pub struct Transcribed {
 pub struct Transcription<'a> {
     /// The cochlea.
     pub cochlea: &'a CochleaConfig,
+    /// Recordings of a lower rate are brought to a multiple of theirs.
+    pub least_rate: Hertz,
     /// Seed of the auditory nerve.
     pub seed: Seed,
 }
@@ -178,7 +181,7 @@ impl Transcription<'_> {
         let mut planned = BTreeSet::new();
         for (index, print) in prints.iter().enumerate() {
             if !done(print) && planned.insert(*print) {
-                let rate = recordings[index].sound.rate();
+                let rate = self.fine(&recordings[index].sound).rate();
                 rates.entry(rate).or_default().push(index);
             }
         }
@@ -187,7 +190,8 @@ impl Transcription<'_> {
             let cochlea = Cochlea::new(self.cochlea, rate)?;
             indices.par_iter().try_for_each(|&index| {
                 let (sound, print) = (&recordings[index].sound, prints[index]);
-                let train = match cochlea.encode(sound, self.seed, draw_number(&print)) {
+                let train = match cochlea.encode(&self.fine(sound), self.seed, draw_number(&print))
+                {
                     Ok(train) => train,
                     Err(error) => {
                         let mut faults = faults.lock().expect("no thread panicked");
@@ -239,8 +243,14 @@ impl Transcription<'_> {
     fn settings(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         hash.update(toml::to_string(self.cochlea).expect("settings are a TOML table"));
+        hash.update(self.least_rate.get().to_le_bytes());
         hash.update(self.seed.0.to_le_bytes());
         hash.finalize().into()
+    }
+
+    /// The sound at the rate at which it is encoded.
+    fn fine<'s>(&self, sound: &'s Sound) -> Upsampled<'s> {
+        Upsampled::to(sound, self.least_rate.get())
     }
 }
 

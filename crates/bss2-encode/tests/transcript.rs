@@ -8,8 +8,11 @@ use bss2_encode::{
     Cochlea, CochleaConfig, EncodeError, GeneratedSpeech, Recording, Sound, SpikeSet, Track,
     Transcription, open_recordings,
 };
-use bss2_event::Seed;
+use bss2_event::{Hertz, Seed};
 use hound::{SampleFormat, WavSpec, WavWriter};
+
+/// No recording is interpolated.
+const AS_RECORDED: Hertz = Hertz::new(0.0);
 
 fn config() -> CochleaConfig {
     CochleaConfig {
@@ -54,6 +57,7 @@ fn run(recordings: &[Recording], journal: &Path) -> Result<SpikeSet, EncodeError
     let config = config();
     let transcription = Transcription {
         cochlea: &config,
+        least_rate: AS_RECORDED,
         seed: Seed(3),
     };
     transcription.run("test", recordings, journal, &|_| ())
@@ -151,6 +155,7 @@ fn it_goes_on_where_it_was_stopped() {
         let (config, states) = (config(), Mutex::new(Vec::new()));
         let transcription = Transcription {
             cochlea: &config,
+            least_rate: AS_RECORDED,
             seed: Seed(3),
         };
         let found = transcription
@@ -172,6 +177,7 @@ fn it_goes_on_where_it_was_stopped() {
     // Other settings begin anew.
     let other = Transcription {
         cochlea: &config(),
+        least_rate: AS_RECORDED,
         seed: Seed(4),
     };
     let other = other.run("test", &recordings, &journal, &|state| {
@@ -208,6 +214,7 @@ fn every_bad_recording_is_named_and_the_good_ones_are_kept() {
     fs::remove_file(at.join("0_short_0.wav")).unwrap();
     let transcription = Transcription {
         cochlea: &config(),
+        least_rate: AS_RECORDED,
         seed: Seed(3),
     };
     let recordings = open_recordings(at).unwrap();
@@ -253,4 +260,26 @@ fn recordings_of_several_rates_are_one_set() {
         );
         assert!(times.len() > 15 && times.iter().all(|&time| time < 0.251));
     }
+}
+
+/// Below 18 kHz hair cells fire several times as often as they should.
+#[test]
+fn low_rates_are_brought_to_one_at_which_hair_cells_are_stable() {
+    let folder = folder();
+    let recordings = open_recordings(folder.path()).unwrap();
+    let config = config();
+    let count = |least: f64| {
+        let transcription = Transcription {
+            cochlea: &config,
+            least_rate: Hertz::new(least),
+            seed: Seed(3),
+        };
+        let journal = folder.path().join(format!("{least}.partial"));
+        let set = transcription.run("test", &recordings, &journal, &|_| ());
+        set.unwrap().spike_count() as f64
+    };
+    let (as_recorded, at_24, at_48) = (count(8_000.0), count(24_000.0), count(48_000.0));
+    println!("{as_recorded} spikes at 8 kHz, {at_24} at 24 kHz, {at_48} at 48 kHz");
+    assert!(as_recorded > 3.0 * at_24);
+    assert!(at_24 < 2.0 * at_48);
 }

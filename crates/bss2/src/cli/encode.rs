@@ -135,6 +135,7 @@ impl Common {
         let journal = journal_of(&self.out);
         let transcription = Transcription {
             cochlea: &speech.cochlea,
+            least_rate: speech.least_rate,
             seed: speech.seed,
         };
         let bar = TranscriptBar::new();

@@ -141,6 +141,7 @@ fn transcribed(
 ) -> Result<SpikeSet, EncodeError> {
     let transcription = Transcription {
         cochlea: &speech.cochlea,
+        least_rate: speech.least_rate,
         seed: speech.seed,
     };
     let print = transcription.fingerprint(recordings)?;
