@@ -117,6 +117,13 @@ impl Asked {
         if let Some(seeds) = self.seeds {
             command += &format!(" --seeds {seeds}");
         }
+        if let Some(folder) = &self.data {
+            let folder = folder.display().to_string();
+            command += &match folder.contains(char::is_whitespace) {
+                true => format!(" --data '{folder}'"),
+                false => format!(" --data {folder}"),
+            };
+        }
         for set in &self.set {
             command += &format!(" --set '{set}'");
         }

@@ -97,10 +97,16 @@ impl Data {
     #[must_use]
     pub fn checksum(&self) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
-        for samples in [&self.train, &self.test] {
-            samples.hash(&mut hasher);
-        }
+        self.content(|bytes| hasher.update(bytes));
         hasher.finalize()
+    }
+
+    /// Hands over all samples and labels as bytes, always in one order: data of
+    /// the same bytes train alike, wherever they came from.
+    pub fn content(&self, mut take: impl FnMut(&[u8])) {
+        for samples in [&self.train, &self.test] {
+            samples.content(&mut take);
+        }
     }
 
     /// What the user must know about the data, line by line.
@@ -162,24 +168,20 @@ impl Samples {
         }
     }
 
-    fn hash(&self, hasher: &mut crc32fast::Hasher) {
-        hasher.update(&(self.len() as u64).to_le_bytes());
+    fn content(&self, take: &mut impl FnMut(&[u8])) {
+        take(&(self.len() as u64).to_le_bytes());
         match self {
-            Self::Images(set) => hasher.update(set.pixels()),
+            Self::Images(set) => take(set.pixels()),
             Self::Spikes(set) => {
                 for sample in 0..set.len() {
                     let (times, units) = set.spikes(sample);
-                    hasher.update(&(times.len() as u64).to_le_bytes());
-                    times
-                        .iter()
-                        .for_each(|time| hasher.update(&time.to_le_bytes()));
-                    units
-                        .iter()
-                        .for_each(|unit| hasher.update(&unit.to_le_bytes()));
+                    take(&(times.len() as u64).to_le_bytes());
+                    times.iter().for_each(|time| take(&time.to_le_bytes()));
+                    units.iter().for_each(|unit| take(&unit.to_le_bytes()));
                 }
             }
         }
-        hasher.update(self.labels());
+        take(self.labels());
     }
 
     fn feed(

@@ -6,10 +6,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use bss2::chip::{Chip, RunMode};
 use bss2::config::{Experiment, SubstrateKind};
-use bss2::data::Data;
 use bss2::evaluation;
 use bss2::event::Joules;
 use bss2::learn::{Substrate, silence};
@@ -22,7 +22,7 @@ use miette::{IntoDiagnostic, WrapErr, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::library::Library;
+use super::library::{Library, Loaded};
 use super::outcome::{Outcome, Silicon, TestOutcome};
 use super::plan::{Job, Plan, Point, Work};
 
@@ -121,10 +121,10 @@ fn once<T: Serialize + DeserializeOwned>(
     Ok((value, known))
 }
 
-fn load(job: &Job, library: &mut Library) -> miette::Result<(Experiment, std::rc::Rc<Data>)> {
+fn load(job: &Job, library: &mut Library) -> miette::Result<(Experiment, Rc<Loaded>)> {
     let mut experiment = job.experiment.clone();
-    let data = library.load(&mut experiment)?;
-    Ok((experiment, data))
+    let images = library.load(&mut experiment)?;
+    Ok((experiment, images))
 }
 
 /// Trains in a run folder, or goes on there.
@@ -134,14 +134,15 @@ fn train(
     path: &Path,
     watcher: &mut dyn Watcher,
 ) -> miette::Result<Vec<EpochMetrics>> {
-    let (experiment, data) = load(job, library)?;
+    let (experiment, images) = load(job, library)?;
+    let data = &images.data;
     let folder = if RunFolder::config_path(path).is_ok() {
         RunFolder::resume(path, &experiment)?
     } else {
         RunFolder::create(path, &experiment)?
     };
-    let mut substrate = substrates::build(&experiment, &data)?;
-    let training = Training::open(&experiment, &data, substrate.as_mut(), &folder)?;
+    let mut substrate = substrates::build(&experiment, data)?;
+    let training = Training::open(&experiment, data, substrate.as_mut(), &folder)?;
     let mut observer = Steps {
         epochs: f64::from(experiment.epochs),
         watcher,
@@ -154,25 +155,26 @@ fn train(
 
 /// The weights of a run on the substrate of another experiment.
 fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Result<TestOutcome> {
-    let (experiment, data) = load(job, library)?;
+    let (experiment, images) = load(job, library)?;
+    let data = &images.data;
     let checkpoint: PathBuf = run_folder::last_checkpoint_path(run);
     let evaluate = |substrate: &mut dyn Substrate| {
         let seed = experiment.train.seed;
-        evaluation::evaluate_changed(&experiment, &data, substrate, &checkpoint, |weights| {
+        evaluation::evaluate_changed(&experiment, data, substrate, &checkpoint, |weights| {
             silence(weights, seed, share).expect("the plan checks shares");
         })
     };
     let inference =
         experiment.substrate == SubstrateKind::Chip && experiment.chip.mode == RunMode::Inference;
     let (evaluation, silicon) = if inference {
-        let shape = substrates::network_shape(&experiment, &data);
+        let shape = substrates::network_shape(&experiment, data);
         let mut chip = Chip::new(experiment.chip.clone(), shape, experiment.time)
             .map_err(bss2::Error::from)?;
         let evaluation = evaluate(&mut chip)?;
         let silicon = silicon(&chip, &experiment, &evaluation)?;
         (evaluation, Some(silicon))
     } else {
-        let mut substrate = substrates::build(&experiment, &data)?;
+        let mut substrate = substrates::build(&experiment, data)?;
         (evaluate(substrate.as_mut())?, None)
     };
     Ok(TestOutcome {

@@ -6,6 +6,7 @@ use bss2::Error;
 use bss2::config::{DataConfig, Experiment};
 use bss2::data::Data;
 use bss2::encode::{ReductionConfig, SpeechConfig, SpikeAugmentation};
+use sha2::{Digest, Sha256};
 
 /// What data depend on: of augmentation, only whether there is any.
 #[derive(Clone, PartialEq)]
@@ -31,6 +32,14 @@ impl Key {
     }
 }
 
+/// Data, and what they are known by.
+pub(super) struct Loaded {
+    pub(super) data: Data,
+    /// Of all samples and labels: a run depends on them, whatever their files are
+    /// called.
+    pub(super) digest: [u8; 32],
+}
+
 /// Loaded data sets.
 #[derive(Default)]
 pub(super) struct Library {
@@ -41,12 +50,12 @@ struct Entry {
     asked: Key,
     /// What [`Data::load`] made of it.
     resolved: Key,
-    data: Rc<Data>,
+    loaded: Rc<Loaded>,
 }
 
 impl Library {
     /// The data of an experiment, as [`Data::load`].
-    pub(super) fn load(&mut self, experiment: &mut Experiment) -> Result<Rc<Data>, Error> {
+    pub(super) fn load(&mut self, experiment: &mut Experiment) -> Result<Rc<Loaded>, Error> {
         let asked = Key::of(experiment);
         let known = self
             .sets
@@ -55,14 +64,22 @@ impl Library {
         if let Some(entry) = known {
             experiment.data.clone_from(&entry.resolved.data);
             experiment.encoder.reduction = entry.resolved.reduction;
-            return Ok(Rc::clone(&entry.data));
+            return Ok(Rc::clone(&entry.loaded));
         }
-        let data = Rc::new(Data::load(experiment)?);
+        let data = Data::load(experiment)?;
+        let digest = digest(&data);
+        let loaded = Rc::new(Loaded { data, digest });
         self.sets.push(Entry {
             asked,
             resolved: Key::of(experiment),
-            data: Rc::clone(&data),
+            loaded: Rc::clone(&loaded),
         });
-        Ok(data)
+        Ok(loaded)
     }
+}
+
+fn digest(data: &Data) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    data.content(|bytes| hash.update(bytes));
+    hash.finalize().into()
 }

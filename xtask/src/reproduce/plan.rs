@@ -75,6 +75,12 @@ pub(super) struct Point {
     pub(super) runs: Vec<(usize, Option<usize>)>,
 }
 
+/// An experiment in full, and the digest of its images.
+struct Resolved {
+    experiment: Experiment,
+    images: [u8; 32],
+}
+
 impl Scale {
     /// This one, and where it is silent the other.
     pub(super) fn or(self, other: Self) -> Self {
@@ -166,7 +172,7 @@ impl Plan {
                     None => format!("{label}, seed {seed}"),
                 };
                 let training = match self.resolve(&assignments, request, library)? {
-                    Ok(experiment) => self.add(label.clone(), experiment, Work::Training),
+                    Ok(resolved) => self.add(label.clone(), resolved, Work::Training),
                     Err(reason) => return Ok(Err(reason)),
                 };
                 let mut test = None;
@@ -178,12 +184,12 @@ impl Plan {
                         _ => deploy.silence,
                     };
                     RangeError::check("silence", silence, 0.0, 1.0, "").into_diagnostic()?;
-                    let experiment = match self.resolve(&assignments, request, library)? {
-                        Ok(experiment) => experiment,
+                    let resolved = match self.resolve(&assignments, request, library)? {
+                        Ok(resolved) => resolved,
                         Err(reason) => return Ok(Err(reason)),
                     };
                     let work = Work::Test { training, silence };
-                    test = Some(self.add(label, experiment, work));
+                    test = Some(self.add(label, resolved, work));
                 }
                 runs.push((training, test));
             }
@@ -198,19 +204,23 @@ impl Plan {
         assignments: &[Assignment],
         request: &Request,
         library: &mut Library,
-    ) -> miette::Result<Result<Experiment, String>> {
+    ) -> miette::Result<Result<Resolved, String>> {
         let mut experiment = config::load(None, assignments)?;
         if request.data.is_some() {
             experiment.data.folder.clone_from(&request.data);
         }
         let named = experiment.data.set;
         match library.load(&mut experiment) {
-            Ok(data) => {
-                for line in data.announcement() {
+            Ok(images) => {
+                for line in images.data.announcement() {
                     if !self.announcements.contains(line) {
                         self.announcements.push(line.clone());
                     }
                 }
+                Ok(Ok(Resolved {
+                    experiment: canonical(experiment),
+                    images: images.digest,
+                }))
             }
             // A set beside the main one may be missing.
             Err(bss2::Error::Encode(error)) if named == DataSet::FashionMnist => {
@@ -218,21 +228,21 @@ impl Plan {
                     EncodeError::NotFound { .. } => "Fashion-MNIST was not found".to_owned(),
                     error => error.to_string(),
                 };
-                return Ok(Err(format!(
+                Ok(Err(format!(
                     "{why}; `bss2 data fetch fashion-mnist` downloads it"
-                )));
+                )))
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => Err(error.into()),
         }
-        Ok(Ok(canonical(experiment)))
     }
 
     /// The place of a job, which may have been there before.
-    fn add(&mut self, label: String, experiment: Experiment, work: Work) -> usize {
-        let name = self.name(&experiment, work);
+    fn add(&mut self, label: String, resolved: Resolved, work: Work) -> usize {
+        let name = self.name(&resolved, work);
         if let Some(place) = self.jobs.iter().position(|job| job.name == name) {
             return place;
         }
+        let experiment = resolved.experiment;
         let cost = cost(&experiment, work);
         self.jobs.push(Job {
             name,
@@ -244,11 +254,12 @@ impl Plan {
         self.jobs.len() - 1
     }
 
-    fn name(&self, experiment: &Experiment, work: Work) -> String {
-        let mut of = experiment.clone();
+    fn name(&self, resolved: &Resolved, work: Work) -> String {
+        let mut of = resolved.experiment.clone();
         of.run = RunConfig::default();
         of.data.folder = None;
         let mut hash = Sha256::new();
+        hash.update(resolved.images);
         hash.update(config::to_toml(&of));
         if let Work::Test { training, silence } = work {
             hash.update(&self.jobs[training].name);

@@ -158,6 +158,55 @@ fn equal_runs_are_one_and_tests_come_after_their_training() {
     assert!(plan.experiments[0].series[3].is_err());
 }
 
+/// A data set in the format of MNIST, ten images in each part.
+fn write_images(folder: &Path, brightness: u8) {
+    for (part, images) in [("train", 10_u8), ("t10k", 10)] {
+        let size = |n: u8| u32::from(n).to_be_bytes();
+        let mut bytes = [[0, 0, 8, 3], size(images), size(28), size(28)].concat();
+        bytes.resize(16 + usize::from(images) * 784, brightness);
+        std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), bytes).unwrap();
+        let mut bytes = [[0, 0, 8, 1], size(images)].concat();
+        bytes.extend(0..images);
+        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_run_is_named_by_its_images_and_not_by_where_they_lie() {
+    let name = |brightness| {
+        let folder = tempfile::tempdir().unwrap();
+        write_images(folder.path(), brightness);
+        let asked = Asked {
+            data: Some(folder.path().to_owned()),
+            set: vec!["data.verify=false".to_owned(), "epochs=1".to_owned()],
+            ..Asked::default()
+        };
+        let mut declaration = Declaration::parse(TINY).unwrap();
+        declaration.series.truncate(1);
+        let request = asked.request().unwrap();
+        let plan = Plan::new(vec![declaration], &request, &mut Library::default()).unwrap();
+        plan.jobs[0].name.clone()
+    };
+    assert_eq!(name(200), name(200));
+    assert_ne!(name(200), name(201));
+}
+
+#[test]
+fn a_command_asks_for_the_same_again() {
+    let asked = Asked {
+        quick: true,
+        seeds: Some(3),
+        data: Some("my images".into()),
+        set: vec!["chip.seed=66".to_owned()],
+        ..Asked::default()
+    };
+    assert_eq!(
+        asked.command(Some("fig3c")),
+        "cargo xtask reproduce --quick --only fig3c --seeds 3 --data 'my images' \
+         --set 'chip.seed=66'"
+    );
+}
+
 #[test]
 fn every_run_of_the_paper_resolves() {
     let all = declaration::load(&declaration::folder(), &[]).unwrap();
