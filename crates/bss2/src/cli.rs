@@ -4,6 +4,7 @@ mod chip;
 mod data;
 mod encode;
 mod eval;
+mod export;
 mod import;
 mod progress;
 mod train;
@@ -31,6 +32,8 @@ enum Command {
     Train(train::Task),
     /// Test a trained run, on its own substrate or on another.
     Eval(eval::Arguments),
+    /// Write weights, spikes and traces of a trained run as an npz archive.
+    Export(export::Arguments),
     /// Look at an emulated chip.
     #[command(subcommand)]
     Chip(chip::Task),
@@ -186,6 +189,7 @@ pub fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Train(task) => train::run(task),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Chip(task) => chip::run(task),
         Command::Encode(task) => encode::run(task),
         Command::Data(task) => data::run(task),

@@ -13,7 +13,9 @@ mod sections;
 
 pub use difference::{Difference, obstacles};
 pub use load::{Assignment, ConfigError, load};
-pub use sections::{DataConfig, DataSet, NetworkConfig, RunConfig, SubstrateKind, TimeConfig};
+pub use sections::{
+    DataConfig, DataSet, InitialWeights, NetworkConfig, RunConfig, SubstrateKind, TimeConfig,
+};
 
 use bss2_encode::{EncoderConfig, SpeechConfig};
 use bss2_learn::TrainConfig;
@@ -48,6 +50,9 @@ pub struct Experiment {
     pub time: TimeConfig,
     /// Size of the network.
     pub network: NetworkConfig,
+    /// Weights that training begins with, in place of drawn ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitialWeights>,
     /// How it is trained.
     pub train: TrainConfig,
     /// The emulated chip.
@@ -68,6 +73,7 @@ impl Default for Experiment {
             speech: SpeechConfig::default(),
             time: TimeConfig::default(),
             network: NetworkConfig::default(),
+            init: None,
             train: TrainConfig::default(),
             chip: ChipConfig::default(),
             run: RunConfig::default(),

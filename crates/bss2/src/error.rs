@@ -1,5 +1,7 @@
 //! Everything that can keep an experiment from running.
 
+use std::path::PathBuf;
+
 use bss2_encode::EncodeError;
 use bss2_event::RangeError;
 use bss2_learn::{LearnError, SubstrateError};
@@ -9,6 +11,7 @@ use thiserror::Error;
 use crate::chip::ChipError;
 use crate::config::ConfigError;
 use crate::metrics::MetricsError;
+use crate::npz::NpzError;
 use crate::plot::PlotError;
 use crate::run_folder::RunFolderError;
 
@@ -42,6 +45,17 @@ pub enum Error {
     /// A number outside its range.
     #[error(transparent)]
     Range(#[from] RangeError),
+    /// An archive of arrays.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+    /// The file that a run began with holds other weights now.
+    #[error(
+        "{path} holds other weights than when the run was begun; restore it, or begin a new run"
+    )]
+    InitChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The metrics file.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bss2_event::SpikeBatch;
-use bss2_learn::{Substrate, Trainer, Weights, checkpoint};
+use bss2_learn::{Substrate, Trainer, Weights};
 
 use crate::config::Experiment;
 use crate::data::Data;
@@ -33,7 +33,7 @@ pub struct Evaluation {
 
 /// Presentations from here on are tests: the noise that test images meet is
 /// never that of training images of the same index.
-const TESTS: u32 = 1 << 23;
+pub(crate) const TESTS: u32 = 1 << 23;
 
 /// Shows all test images, not augmented and in their order, to the network as
 /// the trainer holds it. Every epoch's test meets its own noise.
@@ -102,8 +102,7 @@ pub fn evaluate_changed(
     checkpoint: &Path,
     change: impl FnOnce(&mut Weights),
 ) -> Result<Evaluation, Error> {
-    let state: State =
-        checkpoint::read_checkpoint(checkpoint).map_err(bss2_learn::LearnError::from)?;
+    let state = State::read(checkpoint)?;
     let shape = network_shape(experiment, data);
     // In another mode a chip records more or less than in training.
     let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;

@@ -1,6 +1,10 @@
 //! Plain arrays of numbers in an npz archive. Nothing that a file says is trusted:
 //! its arrays are small, and pickled objects are never read.
 
+mod write;
+
+pub use write::{Arrays, write};
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -19,6 +23,14 @@ pub enum NpzError {
     /// The file cannot be read.
     #[error("{path} cannot be read: {source}")]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file cannot be written.
+    #[error("{path} cannot be written: {source}")]
+    Write {
         /// The file.
         path: PathBuf,
         /// What the system says.
@@ -136,11 +148,7 @@ impl Npz {
         let Some(name) = self.first_of(names) else {
             return Ok(None);
         };
-        let array = self.array(&name)?;
-        if array.shape != shape {
-            let found = format!("has shape {:?}", array.shape);
-            return Err(self.unfit(&name, &found, &format!("{shape:?}")));
-        }
+        let array = self.of_shape(&name, shape)?;
         match array.values {
             Values::Integers(values) => Ok(Some((name, values))),
             Values::Floats(_) => Err(self.unfit(
@@ -149,6 +157,18 @@ impl Npz {
                 "a type of whole numbers",
             )),
         }
+    }
+
+    /// Numbers of an array of the given shape, in C order, if an array of the name
+    /// exists.
+    ///
+    /// # Errors
+    /// As [`Npz::integers`].
+    pub fn floats(&mut self, name: &str, shape: &[u64]) -> Result<Option<Vec<f64>>, NpzError> {
+        let Some(name) = self.first_of(&[name]) else {
+            return Ok(None);
+        };
+        Ok(Some(self.of_shape(&name, shape)?.values.into_floats()))
     }
 
     /// A single number, whole or not, if an array of the name exists.
@@ -160,14 +180,11 @@ impl Npz {
             return Ok(None);
         };
         let array = self.array(&name)?;
-        let values = match array.values {
-            Values::Integers(values) => values.into_iter().map(|v| v as f64).collect(),
-            Values::Floats(values) => values,
-        };
-        match values[..] {
+        let shape = array.shape;
+        match array.values.into_floats()[..] {
             [value] => Ok(Some(value)),
             _ => {
-                let found = format!("has shape {:?}", array.shape);
+                let found = format!("has shape {shape:?}");
                 Err(self.unfit(&name, &found, "a single number"))
             }
         }
@@ -197,6 +214,15 @@ impl Npz {
         let there = self.names();
         let name = names.iter().find(|name| there.iter().any(|t| t == *name))?;
         Some((*name).to_owned())
+    }
+
+    fn of_shape(&mut self, name: &str, shape: &[u64]) -> Result<Array, NpzError> {
+        let array = self.array(name)?;
+        if array.shape != shape {
+            let found = format!("has shape {:?}", array.shape);
+            return Err(self.unfit(name, &found, &format!("{shape:?}")));
+        }
+        Ok(array)
     }
 
     fn array(&mut self, name: &str) -> Result<Array, NpzError> {
@@ -264,6 +290,15 @@ fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
 enum Values {
     Integers(Vec<i64>),
     Floats(Vec<f64>),
+}
+
+impl Values {
+    fn into_floats(self) -> Vec<f64> {
+        match self {
+            Self::Integers(values) => values.into_iter().map(|v| v as f64).collect(),
+            Self::Floats(values) => values,
+        }
+    }
 }
 
 struct Array {

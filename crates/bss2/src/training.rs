@@ -6,12 +6,13 @@
 //! that its last checkpoint does not know yet; when the run is resumed they are
 //! cut back to the checkpoint, and the epoch's end is repeated bit for bit.
 
+use std::path::Path;
 use std::time::Instant;
 
 use bss2_encode::EpochOrder;
 use bss2_event::SpikeBatch;
 use bss2_learn::checkpoint::{read_checkpoint, write_checkpoint};
-use bss2_learn::{Ideal, Layer, LearnError, Snapshot, Substrate, Trainer};
+use bss2_learn::{Ideal, Layer, LearnError, Snapshot, Substrate, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Experiment, SubstrateKind};
@@ -73,6 +74,21 @@ pub struct State {
 }
 
 impl State {
+    /// The state that a checkpoint holds.
+    ///
+    /// # Errors
+    /// [`LearnError::Checkpoint`] for a file that is missing, damaged or no checkpoint
+    /// of a run.
+    pub fn read(checkpoint: &Path) -> Result<Self, Error> {
+        Ok(read_checkpoint(checkpoint).map_err(LearnError::from)?)
+    }
+
+    /// The weights that tests use: averaged ones where the configuration asks for them.
+    #[must_use]
+    pub fn weights(&self) -> &Weights {
+        self.snapshot.tested_weights()
+    }
+
     /// What the trainer needs.
     #[must_use]
     pub fn into_snapshot(self) -> Snapshot {
@@ -137,7 +153,7 @@ impl<'a> Training<'a> {
         let checksum = data.checksum();
         let checkpoint = folder.last_checkpoint();
         if checkpoint.exists() {
-            let state: State = read_checkpoint(&checkpoint).map_err(LearnError::from)?;
+            let state = State::read(&checkpoint)?;
             if state.data != checksum {
                 return Err(Error::OtherData);
             }
@@ -177,6 +193,17 @@ impl<'a> Training<'a> {
             epochs,
             totals,
         })
+    }
+
+    /// Begins with these weights, unless the run has begun already.
+    ///
+    /// # Errors
+    /// [`LearnError::WeightShape`] for weights of another network.
+    pub fn begin_with(&mut self, weights: &Weights) -> Result<(), Error> {
+        if self.trainer.steps() == 0 {
+            self.trainer.set_weights(weights)?;
+        }
+        Ok(())
     }
 
     /// Trains until all epochs are over or the observer asks to stop.

@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// Largest angle by which training images are turned, in degrees.
     #[arg(long, value_name = "DEGREES")]
     rotation: Option<f64>,
+    /// Begin with the weights of this archive, which `bss2 export` wrote.
+    #[arg(long, value_name = "FILE.npz")]
+    init: Option<PathBuf>,
     /// Any other key of the configuration.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Assignment::parse)]
     set: Vec<Assignment>,
@@ -83,6 +86,13 @@ impl Arguments {
                 degrees,
             ));
         }
+        if let Some(file) = &self.init {
+            list.push(Assignment::of_flag(
+                "--init",
+                "init.file",
+                super::text(file),
+            ));
+        }
         list.extend(self.set.iter().cloned());
         list
     }
@@ -120,6 +130,12 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         eprintln!("{line}");
     }
     eprintln!("substrate: {}", experiment.place());
+    let shape = substrates::network_shape(&experiment, &data);
+    let limit = experiment.train.weight_limit;
+    // A run that stands somewhere needs them no more.
+    let begun = arguments.resume && run_folder::last_checkpoint_path(&out).exists();
+    let init = experiment.init.as_mut().filter(|_| !begun);
+    let init = init.map(|init| init.read(shape, limit)).transpose()?;
     let mut substrate = substrates::build(&experiment, &data)?;
     let folder = if arguments.resume {
         RunFolder::resume(&out, &experiment)?
@@ -128,7 +144,10 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     };
     progress::catch_interrupts()?;
     let mut terminal = Terminal::new(experiment.epochs);
-    let training = Training::open(&experiment, &data, substrate.as_mut(), &folder)?;
+    let mut training = Training::open(&experiment, &data, substrate.as_mut(), &folder)?;
+    if let Some(weights) = &init {
+        training.begin_with(weights)?;
+    }
     let ending = training.run(&mut terminal)?;
     drop(terminal);
     let out = out.display();

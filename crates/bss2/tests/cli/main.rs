@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod chip;
+mod export;
 mod import;
 mod resume;
 mod speech;

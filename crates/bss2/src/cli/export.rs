@@ -1,0 +1,60 @@
+//! `bss2 export`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::{self, SubstrateKind};
+use crate::data::Data;
+use crate::exchange;
+use crate::observation::Observation;
+use crate::run_folder::{self, RunFolder};
+use crate::substrates;
+use crate::training::State;
+
+use super::PlaceFlags;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Folder of the run.
+    run: PathBuf,
+    /// Archive to write.
+    #[arg(long, value_name = "FILE.npz")]
+    out: PathBuf,
+    #[command(flatten)]
+    place: PlaceFlags,
+    /// How many test images are shown to the network, from the first.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    images: u32,
+    /// Take the weights of highest test accuracy in place of the last.
+    #[arg(long)]
+    best: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
+    let own = RunFolder::config_path(&arguments.run)?;
+    let mut experiment = config::load(Some(&own), &arguments.place.assignments())?;
+    super::use_threads(experiment.run.threads)?;
+    let data = Data::load(&mut experiment)?;
+    let checkpoint = if arguments.best {
+        run_folder::best_checkpoint_path(&arguments.run)
+    } else {
+        run_folder::last_checkpoint_path(&arguments.run)
+    };
+    let state = State::read(&checkpoint)?;
+    let weights = state.weights().clone();
+    let mut substrate = substrates::build(&experiment, &data)?;
+    let images = arguments.images as usize;
+    let observation = Observation::new(&experiment, &data, substrate.as_mut(), state, images)?;
+    let archive = exchange::export(&experiment, &data, &weights, &observation)?;
+    exchange::save(&archive, &arguments.out).map_err(crate::Error::from)?;
+    let rounded = match experiment.substrate {
+        SubstrateKind::Chip => ", as learned and as the chip holds them",
+        SubstrateKind::Software => "",
+    };
+    println!(
+        "{}: weights{rounded}, and spikes and traces of {} test images",
+        arguments.out.display(),
+        observation.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}

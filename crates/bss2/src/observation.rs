@@ -1,0 +1,121 @@
+//! What a trained network does with single images.
+
+use bss2_encode::{AugmentationConfig, Encoder, EncoderConfig};
+use bss2_event::{Seconds, SpikeBatch, TimeGrid};
+use bss2_learn::{NetworkShape, Substrate, Trainer};
+
+use crate::config::Experiment;
+use crate::data::Data;
+use crate::error::Error;
+use crate::evaluation::TESTS;
+use crate::substrates::network_shape;
+use crate::training::State;
+
+/// Spikes and membranes of some test images, from the first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Sizes of the network.
+    pub shape: NetworkShape,
+    /// Samples of each membrane.
+    pub grid: TimeGrid,
+    /// `[image]`
+    pub labels: Vec<u8>,
+    /// `[image]`: the output that was highest.
+    pub predictions: Vec<u8>,
+    /// Input spikes of each image.
+    pub inputs: SpikeBatch,
+    /// `[image, time, neuron]`, hidden neurons first: membranes, leak 0, threshold 1.
+    pub traces: Vec<f32>,
+    /// `[image, time, neuron]`: 1 where a neuron fired in the time after a sample.
+    pub spikes: Vec<u8>,
+    /// Hardware weight for an output weight of 1; 1 where weights are not rounded.
+    pub output_scale: f32,
+}
+
+impl Observation {
+    /// Shows the first `count` test images to the network of a checkpoint, with the
+    /// noise that they met in the last test of its training, and keeps everything.
+    ///
+    /// # Errors
+    /// When encoder or substrate fail, or the weights are of another network.
+    pub fn new(
+        experiment: &Experiment,
+        data: &Data,
+        substrate: &mut dyn Substrate,
+        state: State,
+        count: usize,
+    ) -> Result<Self, Error> {
+        let (shape, grid) = (network_shape(experiment, data), substrate.time_grid());
+        let mut trainer = Trainer::new(experiment.train.clone(), shape, grid)?;
+        trainer.take_weights(&state.into_snapshot())?;
+        let written = trainer.write_weights(substrate)?;
+        let config = EncoderConfig {
+            augmentation: AugmentationConfig::default(),
+            ..experiment.encoder
+        };
+        let mut encoder = Encoder::new(&config, experiment.train.seed)?;
+        let indices: Vec<u32> = (0..count.min(data.test.len()) as u32).collect();
+        let mut observation = Self {
+            shape,
+            grid,
+            labels: data.test.labels()[..indices.len()].to_vec(),
+            predictions: Vec::new(),
+            inputs: SpikeBatch::new(shape.inputs),
+            traces: Vec::new(),
+            spikes: Vec::new(),
+            output_scale: written.output_scale,
+        };
+        let mut batch = SpikeBatch::new(shape.inputs);
+        // In the batches of a test, since times may count from a batch's first spike.
+        for indices in indices.chunks(experiment.batch) {
+            encoder.encode(&data.test, indices, TESTS + trainer.epoch(), &mut batch)?;
+            let labels = &observation.labels[indices[0] as usize..][..indices.len()];
+            trainer.evaluate(substrate, &batch, labels)?;
+            let predictions = trainer.predictions().map(|class| class as u8);
+            observation.predictions.extend(predictions);
+            observation.inputs.append(&batch);
+            let recording = trainer.recording();
+            observation.traces.extend_from_slice(recording.traces());
+            observation.spikes.extend_from_slice(recording.spikes());
+        }
+        Ok(observation)
+    }
+
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Spikes of the hidden neurons of an image: the beginning of the bin, and the
+    /// neuron.
+    pub fn hidden_spikes(&self, image: usize) -> impl Iterator<Item = (Seconds, u16)> {
+        let (neurons, hidden) = (self.shape.neurons(), self.shape.hidden);
+        let bins = self.of_image(&self.spikes, image).chunks_exact(neurons);
+        bins.enumerate().flat_map(move |(bin, fired)| {
+            let time = self.grid.dt * bin as f64;
+            let fired = fired[..hidden].iter().enumerate();
+            fired
+                .filter(|(_, spike)| **spike != 0)
+                .map(move |(neuron, _)| (time, neuron as u16))
+        })
+    }
+
+    /// Membranes of the outputs of an image, sample by sample.
+    pub fn readout(&self, image: usize) -> impl Iterator<Item = &[f32]> {
+        let (neurons, hidden) = (self.shape.neurons(), self.shape.hidden);
+        let samples = self.of_image(&self.traces, image).chunks_exact(neurons);
+        samples.map(move |sample| &sample[hidden..])
+    }
+
+    fn of_image<'a, T>(&self, all: &'a [T], image: usize) -> &'a [T] {
+        let length = self.grid.steps * self.shape.neurons();
+        &all[image * length..][..length]
+    }
+}
