@@ -21,6 +21,9 @@ pub struct TraceScale {
     pub full_scale: Volts,
     /// Voltage from leak to threshold.
     pub swing: Volts,
+    /// Bits of a code that the learner is told, 1 to 8: of fewer than 8 the rest is
+    /// rounded away. The calibration has all of them.
+    pub bits: u32,
 }
 
 impl Default for TraceScale {
@@ -28,6 +31,7 @@ impl Default for TraceScale {
         Self {
             full_scale: Volts::new(1.2),
             swing: Volts::new(0.33),
+            bits: 8,
         }
     }
 }
@@ -48,6 +52,16 @@ impl TraceScale {
         gains.resize(shape.neurons(), output);
         gains
     }
+}
+
+/// A code to so many bits, in steps of `2^(8 - bits)`; with 8 it stays, rounded or not.
+#[must_use]
+pub fn coarse_code(code: f32, bits: u32) -> f32 {
+    if bits >= 8 {
+        return code;
+    }
+    let step = (1 << (8 - bits)) as f32;
+    (code / step).round_ties_even().min(255.0 / step).floor() * step
 }
 
 /// Normalises the codes of one sample: `traces[t][n] = (codes[t][n] -
@@ -123,6 +137,21 @@ pub fn interpolate_traces(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_of_few_bits_lie_on_few_levels() {
+        for bits in 1..=8 {
+            let mut levels: Vec<f32> = (0..256).map(|c| coarse_code(c as f32, bits)).collect();
+            for (code, level) in levels.iter().enumerate() {
+                let step = (1 << (8 - bits)) as f32;
+                let top = level + step > 255.0;
+                assert!((level - code as f32).abs() <= if top { step } else { step / 2.0 });
+            }
+            levels.dedup();
+            assert_eq!(levels.len(), 1 << bits, "{bits} bits");
+        }
+        assert_eq!(coarse_code(7.3, 8), 7.3);
+    }
 
     const SHAPE: NetworkShape = NetworkShape {
         inputs: 1,

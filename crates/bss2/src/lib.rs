@@ -5,10 +5,13 @@
 //!
 //! - [`chip`]: event fabric and analog core behind one
 //!   [`Substrate`](bss2_learn::Substrate);
+//! - [`fleet`]: several chips that share the work;
 //! - [`config`]: an experiment as one TOML file;
 //! - [`data`], [`substrates`], [`training`], [`evaluation`]: what an experiment
 //!   is made of, and how it runs;
 //! - [`run_folder`], [`metrics`], [`plot`]: what it leaves behind;
+//! - [`observation`], [`exchange`]: what a trained network does with single images,
+//!   in arrays for other programs;
 //! - [`cli`]: the `bss2` command.
 //!
 //! The member crates are re-exported, so that a user imports one crate:
@@ -40,10 +43,13 @@ pub mod data;
 pub mod download;
 pub mod error;
 pub mod evaluation;
+pub mod exchange;
 pub mod files;
+pub mod fleet;
 pub mod import;
 pub mod metrics;
 pub mod npz;
+pub mod observation;
 pub mod plot;
 pub mod power_report;
 pub mod run_folder;

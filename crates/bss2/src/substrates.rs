@@ -1,12 +1,13 @@
 //! What an experiment's network runs on.
 
 use bss2_event::{Seconds, TimeGrid};
-use bss2_learn::{Ideal, LearnError, NetworkShape, Reset, Substrate};
+use bss2_learn::{Coarse, Ideal, LearnError, NetworkShape, Reset, Substrate};
 
 use crate::chip::Chip;
 use crate::config::{Experiment, SubstrateKind};
 use crate::data::Data;
 use crate::error::Error;
+use crate::fleet::Fleet;
 
 /// The network of an experiment: an input for each pixel or channel, an output
 /// for each class.
@@ -37,7 +38,7 @@ pub fn ideal_chip(
     Ideal::new(shape, grid, &experiment.train.model, reset)
 }
 
-/// Builds the substrate; a chip is drawn, placed on and calibrated.
+/// Builds the substrate; every chip of it is drawn, placed on and calibrated.
 ///
 /// # Errors
 /// [`Error::Chip`], above all for a network that does not fit;
@@ -52,7 +53,7 @@ pub fn build(experiment: &Experiment, data: &Data) -> Result<Box<dyn Substrate>,
 /// As [`build`].
 pub fn of_shape(experiment: &Experiment, shape: NetworkShape) -> Result<Box<dyn Substrate>, Error> {
     let time = experiment.time;
-    Ok(match experiment.substrate {
+    let substrate: Box<dyn Substrate> = match experiment.substrate {
         SubstrateKind::Software => {
             let model = &experiment.train.model;
             Box::new(Ideal::<f32>::new(
@@ -62,6 +63,13 @@ pub fn of_shape(experiment: &Experiment, shape: NetworkShape) -> Result<Box<dyn 
                 Reset::default(),
             )?)
         }
+        SubstrateKind::Chip if experiment.chip.fleet > 1 => {
+            Box::new(Fleet::new(&experiment.chip, shape, time)?)
+        }
         SubstrateKind::Chip => Box::new(Chip::new(experiment.chip.clone(), shape, time)?),
+    };
+    Ok(match experiment.network.weight_bits {
+        Some(bits) => Box::new(Coarse::new(substrate, bits, experiment.train.weight_limit)?),
+        None => substrate,
     })
 }

@@ -19,6 +19,10 @@ use super::mode::{InferenceConfig, RunMode};
 pub struct ChipConfig {
     /// Which chip: the seed of its fixed-pattern deviations.
     pub seed: Seed,
+    /// Chips that share the work, 1 to 64: this one and those of the next seeds, each
+    /// calibrated for itself. A sample is run by chip `(id + epoch) mod fleet`, so
+    /// every image meets every chip.
+    pub fleet: usize,
     /// Seed of its noise in time.
     pub noise_seed: Seed,
     /// How chips of this kind deviate, and what noise they make.
@@ -95,7 +99,11 @@ impl ChipConfig {
             Some(measured) => measured.name.clone(),
             None => self.seed.0.to_string(),
         };
-        format!("chip {name} ({})", self.profile.label())
+        let profile = self.profile.label();
+        match self.fleet {
+            0 | 1 => format!("chip {name} ({profile})"),
+            n => format!("chips {name} to {} ({profile})", self.seed.0 + n as u64 - 1),
+        }
     }
 
     /// The chip as it comes: drawn at nominal codes, or as it was measured.
@@ -133,6 +141,20 @@ impl ChipConfig {
             _ => Ok(()),
         };
         let number = |field, value: f64, min, max| RangeError::check(field, value, min, max, "");
+        let alone = [
+            (self.mode == RunMode::Inference, "1 in inference mode"),
+            (self.measured.is_some(), "1 with a measured chip"),
+            (
+                self.calibration_file().is_some(),
+                "1 with a saved calibration",
+            ),
+        ];
+        let alone = alone
+            .into_iter()
+            .find(|(holds, _)| *holds && self.fleet > 1);
+        let fleet = alone.map_or(Ok(()), |(_, allowed)| {
+            Err(Fault::new("fleet", self.fleet, allowed))
+        });
         let (quantise, trace) = (&self.quantise, &self.trace);
         let ranges = [
             self.targets.validate(),
@@ -145,6 +167,8 @@ impl ChipConfig {
                 1e4,
                 "us",
             ),
+            number("fleet", self.fleet as f64, 1.0, 64.0),
+            number("trace.bits", trace.bits.into(), 1.0, 8.0),
             number(
                 "circuits_per_neuron",
                 self.circuits_per_neuron as f64,
@@ -185,6 +209,7 @@ impl ChipConfig {
         let ranges = ranges.into_iter().filter_map(Result::err).map(Fault::from);
         let sections = [
             calibration,
+            fleet,
             profile,
             reset.map_err(|error| Fault::from(error).within("inference.reset")),
             fabric.map_err(|error| Fault::from(error).within("fabric")),
@@ -203,6 +228,7 @@ impl Default for ChipConfig {
         let integration = Integration::default();
         Self {
             seed: Seed(0),
+            fleet: 1,
             noise_seed: Seed(0),
             profile: MismatchProfile::cube66(),
             measured: None,

@@ -2,7 +2,7 @@
 
 use bss2_analog::{ArtificialReset, LoweredCore, Observation, RunAddress, Workspace};
 use bss2_event::{SampleSpikes, Seconds};
-use bss2_learn::{RunReport, interpolate_traces, normalise_traces};
+use bss2_learn::{RunReport, coarse_code, interpolate_traces, normalise_traces};
 use bss2_routing::deliver::RecordedSpike;
 use bss2_routing::{Arrivals, Delivery, RoutingError, Traffic};
 
@@ -19,6 +19,8 @@ pub(super) struct Worker {
     spikes: Vec<RecordedSpike>,
     /// Traces at the samples of the CADC, where the learner's grid is finer.
     sampled: Vec<f32>,
+    /// Codes of fewer bits than the CADC's.
+    coarse: Vec<f32>,
 }
 
 impl Worker {
@@ -30,6 +32,7 @@ impl Worker {
             observation: Observation::default(),
             spikes: Vec::new(),
             sampled: Vec::new(),
+            coarse: Vec::new(),
         })
     }
 
@@ -95,7 +98,14 @@ impl Worker {
         traces: &mut [f32],
         spikes: &mut [u8],
     ) -> RunReport {
-        let codes = self.observation.codes();
+        let mut codes = self.observation.codes();
+        let bits = config.trace.bits;
+        if bits < 8 {
+            self.coarse.clear();
+            let coarse = codes.iter().map(|&code| coarse_code(code, bits));
+            self.coarse.extend(coarse);
+            codes = &self.coarse;
+        }
         if time.interpolation == 1 {
             normalise_traces(codes, gains, traces);
         } else {

@@ -18,6 +18,13 @@ impl Experiment {
         check.range("software_epochs", software, 0.0, 100_000.0);
         check.range("batch", self.batch as f64, 1.0, 65_536.0);
         check.range("network.hidden", self.network.hidden as f64, 1.0, 65_536.0);
+        if let Some(bits) = self.network.weight_bits {
+            let most = match self.substrate {
+                SubstrateKind::Software => 8.0,
+                SubstrateKind::Chip => 7.0,
+            };
+            check.range("network.weight_bits", bits, 2.0, most);
+        }
         check.range("time.steps", self.time.steps as f64, 1.0, 65_536.0);
         check.range("time.dt", self.time.dt.as_micro(), 1e-3, 1e6);
         check.range(

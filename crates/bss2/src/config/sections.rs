@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use bss2_event::{Seconds, TimeGrid};
-use bss2_learn::Interpolation;
+use bss2_learn::{Interpolation, NetworkShape, Weights};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::exchange;
 
 /// What a network runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
@@ -181,11 +184,49 @@ impl TimeConfig {
 pub struct NetworkConfig {
     /// Neurons of the hidden layer.
     pub hidden: usize,
+    /// Signed bits that weights are rounded to before they are written
+    /// ([`bss2_learn::Coarse`]): 2 to 8 in software, which else does not round, 2 to 7
+    /// on a chip, whose own are 7.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_bits: Option<u32>,
 }
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { hidden: 246 }
+        Self {
+            hidden: 246,
+            weight_bits: None,
+        }
+    }
+}
+
+/// Weights that a training begins with, in place of drawn ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InitialWeights {
+    /// An archive with `weights_hidden` and `weights_output`, as `bss2 export` writes
+    /// it.
+    pub file: PathBuf,
+    /// Filled in when the run begins, so that it never goes on from other weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<u32>,
+}
+
+impl InitialWeights {
+    /// Reads the weights and takes their checksum, or compares it.
+    ///
+    /// # Errors
+    /// [`Error::Npz`] with the array that does not fit; [`Error::InitChanged`].
+    pub fn read(&mut self, shape: NetworkShape, limit: f64) -> Result<Weights, Error> {
+        let weights = exchange::read_weights(&self.file, shape, limit)?;
+        let checksum = exchange::checksum(&weights);
+        if self.checksum.is_some_and(|known| known != checksum) {
+            return Err(Error::InitChanged {
+                path: self.file.clone(),
+            });
+        }
+        self.checksum = Some(checksum);
+        Ok(weights)
     }
 }
 
