@@ -7,10 +7,12 @@ mod claims;
 mod declaration;
 mod engine;
 mod library;
+mod look;
 mod measure;
 mod outcome;
 mod plan;
 mod progress;
+mod reference;
 mod report;
 #[cfg(test)]
 mod tests;

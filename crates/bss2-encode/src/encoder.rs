@@ -124,20 +124,10 @@ impl Encoder {
             wanted,
             "",
         )?;
-        RangeError::check("epoch", epoch.into(), 0.0, f64::from((1 << 24) - 1), "")?;
-        images.check_indices(indices)?;
-        self.prepare(images, indices.len().div_ceil(CHUNK))?;
+        self.gather(images, indices, epoch)?;
 
         let tasks = &mut self.tasks[..indices.len().div_ceil(CHUNK)];
         let (code, reducer) = (&self.code, self.reducer.as_ref());
-        let augmentation = self
-            .augmentation
-            .is_on()
-            .then_some((self.augmentation, self.seed));
-        tasks
-            .par_iter_mut()
-            .zip(indices.par_chunks(CHUNK))
-            .for_each(|(task, indices)| task.gather(images, indices, reducer, augmentation, epoch));
         let brightest = tasks.iter().map(|task| task.brightest).max().unwrap_or(0);
         let origin = code.origin(brightest);
         tasks
@@ -153,6 +143,51 @@ impl Encoder {
         for task in tasks {
             batch.append(&task.spikes);
         }
+        Ok(())
+    }
+
+    /// Fills `inputs`, `[sample, input]`, with the brightness of each input, 0 to
+    /// 255: what [`Encoder::encode`] makes spikes of, for networks without spikes.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn inputs(
+        &mut self,
+        images: &ImageSet,
+        indices: &[u32],
+        epoch: u32,
+        inputs: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        self.gather(images, indices, epoch)?;
+        inputs.clear();
+        if self.reducer.is_none() {
+            inputs.extend(indices.iter().flat_map(|&i| images.image(i as usize)));
+        } else {
+            let tasks = &self.tasks[..indices.len().div_ceil(CHUNK)];
+            inputs.extend(tasks.iter().flat_map(|task| &task.inputs));
+        }
+        Ok(())
+    }
+
+    /// Brings images to the size of the inputs, in tasks of [`CHUNK`] samples.
+    fn gather(
+        &mut self,
+        images: &ImageSet,
+        indices: &[u32],
+        epoch: u32,
+    ) -> Result<(), EncodeError> {
+        RangeError::check("epoch", epoch.into(), 0.0, f64::from((1 << 24) - 1), "")?;
+        images.check_indices(indices)?;
+        self.prepare(images, indices.len().div_ceil(CHUNK))?;
+        let reducer = self.reducer.as_ref();
+        let augmentation = self
+            .augmentation
+            .is_on()
+            .then_some((self.augmentation, self.seed));
+        self.tasks
+            .par_iter_mut()
+            .zip(indices.par_chunks(CHUNK))
+            .for_each(|(task, indices)| task.gather(images, indices, reducer, augmentation, epoch));
         Ok(())
     }
 

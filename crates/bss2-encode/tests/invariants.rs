@@ -267,6 +267,43 @@ fn epochs_are_augmented_differently_and_misuse_is_named() {
 }
 
 #[test]
+fn inputs_are_the_images_that_are_encoded() {
+    let split = digits();
+    let indices: Vec<u32> = (0..40).rev().collect();
+    let inputs = |config: &EncoderConfig, set: &ImageSet, epoch| {
+        let mut encoder = Encoder::new(config, Seed(3)).unwrap();
+        let mut inputs = vec![7];
+        encoder.inputs(set, &indices, epoch, &mut inputs).unwrap();
+        inputs
+    };
+    let plain = EncoderConfig::default();
+    let reduced = split.reduce().unwrap();
+    let expected: Vec<u8> = (0..40)
+        .rev()
+        .flat_map(|i| reduced.train.image(i).to_vec())
+        .collect();
+    assert_eq!(inputs(&plain, &reduced.train, 0), expected);
+    assert_eq!(inputs(&plain, &split.train, 0), expected);
+    let turned = EncoderConfig {
+        augmentation: AugmentationConfig::paper(),
+        ..plain
+    };
+    let first = inputs(&turned, &split.train, 0);
+    assert_ne!(first, expected);
+    assert_ne!(first, inputs(&turned, &split.train, 1));
+    // An input that is turned is silent where it is black.
+    let mut encoder = Encoder::new(&turned, Seed(3)).unwrap();
+    let mut batch = SpikeBatch::new(256);
+    encoder
+        .encode(&split.train, &indices, 0, &mut batch)
+        .unwrap();
+    for (sample, image) in batch.samples().zip(first.chunks(256)) {
+        assert!(!sample.is_empty());
+        assert!(sample.channels().iter().all(|&c| image[usize::from(c)] > 0));
+    }
+}
+
+#[test]
 fn held_out_images_are_a_seeded_choice_that_leaves_the_rest() {
     let split = digits();
     let held = split.clone().hold_out(20, Seed(1)).unwrap();

@@ -8,7 +8,7 @@ use std::path::Path;
 use bss2_learn::{Layer, NetworkShape, QuantisedWeights, Weights};
 
 use crate::config::{Experiment, SubstrateKind};
-use crate::data::Data;
+use crate::data::{Data, Samples};
 use crate::error::Error;
 use crate::npz::{self, Npz, NpzError};
 use crate::observation::Observation;
@@ -33,8 +33,7 @@ pub fn export(
     if on_chip {
         quantised.fill(weights, &experiment.chip.quantise)?;
     }
-    let (side, shape) = (experiment.encoder.reduction.side, observation.shape);
-    let (images, grid) = (observation.len(), observation.grid);
+    let (shape, images, grid) = (observation.shape, observation.len(), observation.grid);
     let of_image = [images, grid.steps, shape.neurons()];
     let written = npz::write(|arrays| {
         for (layer, matrix) in weights.layers() {
@@ -52,8 +51,11 @@ pub fn export(
         }
         let scale = f64::from(observation.output_scale);
         arrays.add("output_scale", &[], [scale])?;
-        let pixels = &data.test.pixels()[..images * side * side];
-        arrays.add("images", &[images, side, side], pixels.iter().copied())?;
+        if let Samples::Images(set) = &data.test {
+            let side = set.side();
+            let pixels = set.pixels()[..images * side * side].iter().copied();
+            arrays.add("images", &[images, side, side], pixels)?;
+        }
         arrays.add("labels", &[images], observation.labels.iter().copied())?;
         let predictions = observation.predictions.iter().copied();
         arrays.add("predictions", &[images], predictions)?;

@@ -1,6 +1,5 @@
-//! What a trained network does with single images.
+//! What a trained network does with single samples.
 
-use bss2_encode::{AugmentationConfig, Encoder, EncoderConfig};
 use bss2_event::{Seconds, SpikeBatch, TimeGrid};
 use bss2_learn::{NetworkShape, Substrate, Trainer};
 
@@ -11,7 +10,7 @@ use crate::evaluation::TESTS;
 use crate::substrates::network_shape;
 use crate::training::State;
 
-/// Spikes and membranes of some test images, from the first.
+/// Spikes and membranes of some test samples, images or recordings, from the first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Sizes of the network.
@@ -49,11 +48,7 @@ impl Observation {
         let mut trainer = Trainer::new(experiment.train.clone(), shape, grid)?;
         trainer.take_weights(&state.into_snapshot())?;
         let written = trainer.write_weights(substrate)?;
-        let config = EncoderConfig {
-            augmentation: AugmentationConfig::default(),
-            ..experiment.encoder
-        };
-        let mut encoder = Encoder::new(&config, experiment.train.seed)?;
+        let mut feed = data.test_feed(experiment)?;
         let indices: Vec<u32> = (0..count.min(data.test.len()) as u32).collect();
         let mut observation = Self {
             shape,
@@ -68,7 +63,7 @@ impl Observation {
         let mut batch = SpikeBatch::new(shape.inputs);
         // In the batches of a test, since times may count from a batch's first spike.
         for indices in indices.chunks(experiment.batch) {
-            encoder.encode(&data.test, indices, TESTS + trainer.epoch(), &mut batch)?;
+            feed.encode(indices, TESTS + trainer.epoch(), &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
             trainer.evaluate(substrate, &batch, labels)?;
             let predictions = trainer.predictions().map(|class| class as u8);

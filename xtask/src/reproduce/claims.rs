@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::measure::{Measure, Spread};
-use super::outcome::Outcome;
+use super::outcome::{Found, Outcome};
 
 /// One statement of the paper as a number.
 #[derive(Debug, Clone, Deserialize)]
@@ -95,9 +95,8 @@ impl Claim {
         }
     }
 
-    /// The claim's value over seeds, of the points of its series: the swept value
-    /// and the outcome of each seed.
-    pub(super) fn value(&self, points: &[(Option<f64>, Vec<Outcome>)]) -> Option<Spread> {
+    /// The claim's value over seeds, of the points of its series.
+    pub(super) fn value(&self, points: &[Found]) -> Option<Spread> {
         let values = |runs: &[Outcome]| -> Option<Vec<f64>> {
             runs.iter().map(|run| self.measure.of(run)).collect()
         };
@@ -115,13 +114,13 @@ impl Claim {
             };
             return points
                 .iter()
-                .filter(|(_, runs)| spikes(runs).is_some_and(|spread| spread.mean <= most))
-                .filter_map(|(_, runs)| Spread::of(&values(runs)?))
+                .filter(|point| spikes(&point.runs).is_some_and(|spread| spread.mean <= most))
+                .filter_map(|point| Spread::of(&values(&point.runs)?))
                 .max_by(|a, b| (sign * a.mean).total_cmp(&(sign * b.mean)));
         }
         let runs = |x: Option<f64>| {
-            let point = points.iter().find(|point| x.is_none() || point.0 == x);
-            point.and_then(|(_, runs)| values(runs))
+            let point = points.iter().find(|point| x.is_none() || point.x == x);
+            point.and_then(|point| values(&point.runs))
         };
         let found = runs(self.at)?;
         let Some(base) = self.relative_to else {
@@ -170,13 +169,13 @@ mod tests {
 
     fn tested(accuracy: f64, hidden_spikes: f64) -> Outcome {
         Outcome {
-            training: Vec::new(),
             test: Some(TestOutcome {
                 accuracy,
                 hidden_spikes,
                 images_per_s: 1.0,
                 silicon: None,
             }),
+            ..Outcome::default()
         }
     }
 
@@ -200,10 +199,15 @@ mod tests {
 
     #[test]
     fn changes_are_taken_seed_by_seed_and_the_best_point_within_a_limit() {
+        let found = |x, runs: [Outcome; 2]| Found {
+            x: Some(x),
+            name: None,
+            runs: runs.to_vec(),
+        };
         let points = [
-            (Some(0.0), vec![tested(0.9, 30.0), tested(0.8, 30.0)]),
-            (Some(0.5), vec![tested(0.8, 15.0), tested(0.7, 17.0)]),
-            (Some(0.7), vec![tested(0.6, 10.0), tested(0.6, 10.0)]),
+            found(0.0, [tested(0.9, 30.0), tested(0.8, 30.0)]),
+            found(0.5, [tested(0.8, 15.0), tested(0.7, 17.0)]),
+            found(0.7, [tested(0.6, 10.0), tested(0.6, 10.0)]),
         ];
         let change = claim(
             "measure = \"test_error\"\nat = 0.5\nrelative_to = 0.0\nband = [0.0, 1.0]\n\

@@ -32,6 +32,10 @@ pub(super) struct Declaration {
     #[serde(default)]
     pub(super) figure: Option<Figure>,
     #[serde(default)]
+    pub(super) distributions: Vec<Distribution>,
+    #[serde(default)]
+    pub(super) scenes: Option<Scenes>,
+    #[serde(default)]
     pub(super) claims: Vec<Claim>,
 }
 
@@ -52,6 +56,9 @@ pub(super) struct Scale {
 pub(super) struct Series {
     pub(super) id: String,
     pub(super) name: String,
+    /// What is done with each of its settings.
+    #[serde(default)]
+    pub(super) work: SeriesWork,
     /// Keys of the experiment that differ from its default, joined by dots.
     #[serde(default)]
     pub(super) set: BTreeMap<String, toml::Value>,
@@ -60,19 +67,43 @@ pub(super) struct Series {
     pub(super) seeded: Vec<String>,
     #[serde(default)]
     pub(super) sweep: Option<Sweep>,
+    /// How the trained weights are trained further.
+    #[serde(default)]
+    pub(super) tune: Option<Tune>,
     /// Where the trained weights are tested, if not where they were trained.
     #[serde(default)]
     pub(super) deploy: Option<Deploy>,
+    /// How many test images are recorded at the end, from the first.
+    #[serde(default)]
+    pub(super) record: u32,
     /// What the paper reports of it.
     #[serde(default)]
     pub(super) paper: BTreeMap<Measure, Spread>,
-    /// Why it cannot be run at all.
-    #[serde(default)]
-    pub(super) unavailable: Option<String>,
+}
+
+/// What is done with a setting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SeriesWork {
+    /// The spiking network is trained.
+    #[default]
+    Training,
+    /// A network without spikes is trained.
+    Reference,
+    /// The neurons of a chip are measured; nothing is trained.
+    Calibration,
 }
 
 fn training_seed() -> Vec<String> {
     vec!["train.seed".into()]
+}
+
+/// A second training, from the weights of the first.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tune {
+    /// Keys that differ from those of the first training.
+    pub(super) set: BTreeMap<String, toml::Value>,
 }
 
 /// A test of trained weights under other settings.
@@ -85,25 +116,53 @@ pub(super) struct Deploy {
     pub(super) silence: f64,
 }
 
-/// One key over several values.
+/// One key over several values, or several keys over cases.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sweep {
-    /// A key of the experiment, or `silence` of a deployment.
-    pub(super) key: String,
-    /// Whether the training has it, or the test of its weights alone.
+    /// A key of the experiment, or `silence` of a deployment; none with cases.
+    #[serde(default)]
+    pub(super) key: Option<String>,
+    /// Which part of a run has it.
     pub(super) of: Stage,
+    #[serde(default)]
     pub(super) values: Vec<toml::Value>,
     /// The values of a quick run, if they are others.
     #[serde(default)]
     pub(super) quick: Option<Vec<toml::Value>>,
+    #[serde(default)]
+    pub(super) cases: Vec<Case>,
 }
 
-/// Of a run: training, or a test of its weights elsewhere.
+/// One step of a sweep over cases.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Case {
+    pub(super) name: String,
+    /// Its place on an axis; its number where there is no axis.
+    #[serde(default)]
+    pub(super) x: Option<f64>,
+    #[serde(default)]
+    pub(super) set: BTreeMap<String, toml::Value>,
+    /// Whether a quick run has it.
+    #[serde(default)]
+    pub(super) quick: bool,
+}
+
+/// A step of a sweep: where it stands, and the keys that it sets.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Step {
+    pub(super) x: f64,
+    pub(super) name: Option<String>,
+    pub(super) set: Vec<(String, toml::Value)>,
+}
+
+/// A part of a run: training, further training, or a test of its weights elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Stage {
     Training,
+    Tuning,
     Deployment,
 }
 
@@ -113,6 +172,7 @@ pub(super) enum Stage {
 pub(super) struct Figure {
     pub(super) x: Horizontal,
     /// Title of the horizontal axis, with unit.
+    #[serde(default)]
     pub(super) x_label: String,
     /// Swept values are multiplied by it.
     #[serde(default = "one")]
@@ -131,6 +191,55 @@ pub(super) enum Horizontal {
     Epoch,
     Sweep,
     HiddenSpikes,
+    /// Nothing: cases lie below each other, values run to the right.
+    Case,
+}
+
+/// Distributions of a measured parameter, of all points of some series.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Distribution {
+    pub(super) title: String,
+    pub(super) quantity: Quantity,
+    pub(super) series: Vec<String>,
+}
+
+/// A parameter of a neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Quantity {
+    TauMem,
+    TauSyn,
+    Threshold,
+}
+
+impl Quantity {
+    /// Name and unit.
+    pub(super) fn label(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TauMem => ("tau_mem", "us"),
+            Self::TauSyn => ("tau_syn", "us"),
+            Self::Threshold => ("threshold", "LSB"),
+        }
+    }
+}
+
+/// Recorded images of a series.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scenes {
+    pub(super) series: String,
+    pub(super) kind: SceneKind,
+}
+
+/// How recorded images are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SceneKind {
+    /// Each for itself.
+    Images,
+    /// One after the other.
+    Succession,
 }
 
 /// One coordinate system.
@@ -138,6 +247,9 @@ pub(super) enum Horizontal {
 #[serde(deny_unknown_fields)]
 pub(super) struct Panel {
     pub(super) title: String,
+    /// Title of its horizontal axis, if it is another one than the figure's.
+    #[serde(default)]
+    pub(super) x_label: Option<String>,
     pub(super) y: Measure,
     /// Ids of the curves.
     pub(super) series: Vec<String>,
@@ -158,17 +270,72 @@ pub(super) struct Mark {
 }
 
 impl Sweep {
-    /// The values of a full or quick run.
-    pub(super) fn values(&self, quick: bool) -> &[toml::Value] {
-        match &self.quick {
+    /// The steps of a full or quick run.
+    pub(super) fn steps(&self, quick: bool) -> Vec<Step> {
+        let values = match &self.quick {
             Some(values) if quick => values,
             _ => &self.values,
+        };
+        let values = self.key.iter().flat_map(|key| {
+            values.iter().filter_map(|value| {
+                Some(Step {
+                    x: number(value)?,
+                    name: None,
+                    set: vec![(key.clone(), value.clone())],
+                })
+            })
+        });
+        let cases = self.cases.iter().enumerate();
+        let cases = cases.filter(|(_, case)| case.quick || !quick);
+        let cases = cases.map(|(place, case)| Step {
+            x: case.x.unwrap_or(place as f64),
+            name: Some(case.name.clone()),
+            set: case.set.clone().into_iter().collect(),
+        });
+        values.chain(cases).collect()
+    }
+
+    /// What runs along it, for the head of a table.
+    pub(super) fn title(&self) -> &str {
+        self.key.as_deref().unwrap_or("case")
+    }
+
+    fn faults(&self, series: &Series) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut fault = |text: String| faults.push(format!("{}: {text}", series.id));
+        let all = self.values.iter().chain(self.quick.iter().flatten());
+        if let Some(value) = all.clone().find(|value| number(value).is_none()) {
+            fault(format!("{value} is no number to sweep over"));
         }
+        if self.key.is_none() != self.values.is_empty()
+            || self.key.is_some() != self.cases.is_empty()
+        {
+            fault("a sweep has either a key with values or cases".to_owned());
+        }
+        if self.steps(true).is_empty() {
+            fault("nothing of its sweep is left in a quick run".to_owned());
+        }
+        match self.of {
+            Stage::Deployment if series.deploy.is_none() => {
+                fault("no deployment to sweep over".to_owned());
+            }
+            Stage::Tuning if series.tune.is_none() => {
+                fault("no further training to sweep over".to_owned());
+            }
+            Stage::Training | Stage::Tuning if self.key.as_deref() == Some(SILENCE) => {
+                fault("only deployments silence neurons".to_owned());
+            }
+            _ => {}
+        }
+        faults
     }
 }
 
+/// The key of a sweep over [`Deploy::silence`].
+pub(super) const SILENCE: &str = "silence";
+
 /// A swept value as a number.
-pub(super) fn number(value: &toml::Value) -> Option<f64> {
+fn number(value: &toml::Value) -> Option<f64> {
     value
         .as_float()
         .or_else(|| value.as_integer().map(|whole| whole as f64))
@@ -192,24 +359,17 @@ impl Declaration {
             if !ids.insert(series.id.as_str()) {
                 faults.push(format!("two series are called {}", series.id));
             }
-            let Some(sweep) = &series.sweep else { continue };
-            let all = sweep.values.iter().chain(sweep.quick.iter().flatten());
-            if let Some(value) = all.clone().find(|value| number(value).is_none()) {
-                faults.push(format!("{}: {value} is no number to sweep over", series.id));
-            }
-            if all.count() == 0 {
-                faults.push(format!("{}: a sweep without values", series.id));
-            }
-            if sweep.of == Stage::Deployment && series.deploy.is_none() {
-                faults.push(format!("{}: no deployment to sweep over", series.id));
-            }
-            if sweep.of == Stage::Training && sweep.key == "silence" {
-                faults.push(format!("{}: only deployments silence neurons", series.id));
+            faults.extend(series.sweep.iter().flat_map(|sweep| sweep.faults(series)));
+            let weights = series.tune.is_some() || series.deploy.is_some() || series.record > 0;
+            if weights && series.work != SeriesWork::Training {
+                faults.push(format!("{}: only spiking networks are moved", series.id));
             }
         }
         let panels = self.figure.iter().flat_map(|figure| &figure.panels);
         let named = panels
             .flat_map(|panel| &panel.series)
+            .chain(self.distributions.iter().flat_map(|of| &of.series))
+            .chain(self.scenes.iter().map(|scenes| &scenes.series))
             .chain(self.claims.iter().map(|claim| &claim.series));
         for name in named {
             if !ids.contains(name.as_str()) {
@@ -221,8 +381,8 @@ impl Declaration {
             let of = self.series.iter().find(|series| series.id == claim.series);
             let sweep = of.and_then(|series| series.sweep.as_ref());
             for x in claim.at.into_iter().chain(claim.relative_to) {
-                let has = |values: &[toml::Value]| values.iter().any(|v| number(v) == Some(x));
-                if !sweep.is_some_and(|s| has(s.values(false)) && has(s.values(true))) {
+                let has = |steps: Vec<Step>| steps.iter().any(|step| step.x == x);
+                if !sweep.is_some_and(|s| has(s.steps(false)) && has(s.steps(true))) {
                     faults.push(format!("{}: {x} is not swept over", claim.id));
                 }
             }
@@ -236,7 +396,7 @@ pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments")
 }
 
-/// All experiments of a folder by name, or those named.
+/// All experiments of a folder in the order of a report, or those named.
 pub(super) fn load(folder: &Path, only: &[String]) -> miette::Result<Vec<Declaration>> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .into_diagnostic()
@@ -247,7 +407,12 @@ pub(super) fn load(folder: &Path, only: &[String]) -> miette::Result<Vec<Declara
                 .is_some_and(|extension| extension == "toml")
         })
         .collect();
-    paths.sort();
+    // Tables of the paper, its figures, what lies beyond it.
+    paths.sort_by_key(|path| {
+        let name = path.file_stem().unwrap_or_default().to_owned();
+        let begins = |with: &str| name.to_string_lossy().starts_with(with);
+        (!begins("table"), !begins("fig"), name)
+    });
     let mut found = Vec::new();
     for path in paths {
         let text = fs::read_to_string(&path).into_diagnostic()?;
@@ -290,7 +455,12 @@ mod tests {
     #[test]
     fn every_experiment_of_the_paper_is_sound() {
         let all = load(&folder(), &[]).unwrap();
-        assert!(all.iter().any(|declaration| declaration.id == "table1"));
+        let places = ["table1", "table2", "fig3a", "fig4c", "beyond-cadc"].map(|id| {
+            all.iter()
+                .position(|declaration| declaration.id == id)
+                .unwrap()
+        });
+        assert!(places.is_sorted(), "{places:?}");
         let mut claims = BTreeSet::new();
         for claim in all.iter().flat_map(|declaration| &declaration.claims) {
             assert!(claims.insert(&claim.id), "two claims {}", claim.id);
@@ -306,6 +476,17 @@ mod tests {
             ("0.5]", "\"x\"]", "no number"),
             ("of = \"training\"", "of = \"deployment\"", "no deployment"),
             ("train.dropout", "silence", "only deployments"),
+            ("key = \"train.dropout\", ", "", "either a key"),
+            (
+                "of = \"training\"",
+                "of = \"tuning\"",
+                "no further training",
+            ),
+            (
+                "name = \"S\"",
+                "name = \"S\"\nwork = \"reference\"\nrecord = 1",
+                "only spiking",
+            ),
             ("about", "abuot", "abuot"),
             ("test_accuracy", "test_acuracy", "test_acuracy"),
         ] {

@@ -17,14 +17,15 @@ use bss2::metrics::{self, EpochMetrics};
 use bss2::power_report::{self, ImageLoad};
 use bss2::run_folder::{self, RunFolder};
 use bss2::substrates;
-use bss2::training::{Ending, Observer, StepReport, Training};
+use bss2::training::{Ending, Observer, State, StepReport, Training};
 use miette::{IntoDiagnostic, WrapErr, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::library::{Library, Loaded};
-use super::outcome::{Outcome, Silicon, TestOutcome};
-use super::plan::{Job, Plan, Point, Work};
+use super::outcome::{Found, Outcome, Parameters, Scene, Silicon, TestOutcome};
+use super::plan::{Job, Plan, Point, Run, Work};
+use super::{look, reference};
 
 /// Who watches the jobs.
 pub(super) trait Watcher {
@@ -46,26 +47,38 @@ pub(super) trait Watcher {
 #[derive(Debug)]
 pub(super) struct Results(Vec<Done>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Done {
     Trained(Vec<EpochMetrics>),
+    Reference(Vec<EpochMetrics>),
     Tested(TestOutcome),
+    Recorded(Vec<Scene>),
+    Measured(Parameters),
 }
 
 impl Results {
-    /// What the runs of a point gave, seed by seed.
-    pub(super) fn of(&self, point: &Point) -> Vec<Outcome> {
-        let run = |&(training, test): &(usize, Option<usize>)| Outcome {
-            training: match &self.0[training] {
-                Done::Trained(epochs) => epochs.clone(),
-                Done::Tested(_) => unreachable!("a run begins with its training"),
-            },
-            test: test.map(|place| match &self.0[place] {
-                Done::Tested(test) => test.clone(),
-                Done::Trained(_) => unreachable!("weights are tested by tests"),
-            }),
+    /// What the jobs of a point gave, seed by seed.
+    pub(super) fn of(&self, point: &Point) -> Found {
+        let run = |jobs: &Run| {
+            let mut outcome = Outcome::default();
+            for &job in jobs {
+                match self.0[job].clone() {
+                    Done::Trained(epochs) => outcome.training = epochs,
+                    Done::Reference(epochs) => {
+                        (outcome.training, outcome.reference) = (epochs, true);
+                    }
+                    Done::Tested(test) => outcome.test = Some(test),
+                    Done::Recorded(scenes) => outcome.scenes = scenes,
+                    Done::Measured(parameters) => outcome.parameters = Some(parameters),
+                }
+            }
+            outcome
         };
-        point.runs.iter().map(run).collect()
+        Found {
+            x: point.x,
+            name: point.name.clone(),
+            runs: point.runs.iter().map(run).collect(),
+        }
     }
 }
 
@@ -79,19 +92,35 @@ pub(super) fn run(
     let mut done = Vec::with_capacity(plan.jobs.len());
     for (place, job) in plan.jobs.iter().enumerate() {
         watcher.begin(place, job);
+        let folder = out.join("runs").join(&job.name);
+        let run = |training: usize| out.join("runs").join(&plan.jobs[training].name);
+        let trained = folder.join("outcome.json");
+        let tested = out.join("tests").join(format!("{}.json", job.name));
         let (result, known) = match job.work {
-            Work::Training => {
-                let folder = out.join("runs").join(&job.name);
-                let (epochs, known) = once(&folder.join("outcome.json"), || {
-                    train(job, library, &folder, watcher)
-                })?;
+            Work::Training { from } => {
+                let from = from.map(run);
+                let make = || train(job, library, &folder, from.as_deref(), watcher);
+                let (epochs, known) = once(&trained, make)?;
                 (Done::Trained(epochs), known)
             }
+            Work::Reference => {
+                let make = || train_reference(job, library, &folder, watcher);
+                let (epochs, known) = once(&trained, make)?;
+                (Done::Reference(epochs), known)
+            }
             Work::Test { training, silence } => {
-                let run = out.join("runs").join(&plan.jobs[training].name);
-                let path = out.join("tests").join(format!("{}.json", job.name));
-                let (outcome, known) = once(&path, || test(job, library, &run, silence))?;
+                let make = || test(job, library, &run(training), silence);
+                let (outcome, known) = once(&tested, make)?;
                 (Done::Tested(outcome), known)
+            }
+            Work::Record { training, images } => {
+                let make = || look::record(job, library, &run(training), images);
+                let (scenes, known) = once(&tested, make)?;
+                (Done::Recorded(scenes), known)
+            }
+            Work::Calibration => {
+                let (parameters, known) = once(&tested, || look::measure(job))?;
+                (Done::Measured(parameters), known)
             }
         };
         watcher.end(known);
@@ -121,7 +150,7 @@ fn once<T: Serialize + DeserializeOwned>(
     Ok((value, known))
 }
 
-fn load(job: &Job, library: &mut Library) -> miette::Result<(Experiment, Rc<Loaded>)> {
+pub(super) fn load(job: &Job, library: &mut Library) -> miette::Result<(Experiment, Rc<Loaded>)> {
     let mut experiment = job.experiment.clone();
     let images = library.load(&mut experiment)?;
     Ok((experiment, images))
@@ -132,6 +161,7 @@ fn train(
     job: &Job,
     library: &mut Library,
     path: &Path,
+    from: Option<&Path>,
     watcher: &mut dyn Watcher,
 ) -> miette::Result<Vec<EpochMetrics>> {
     let (experiment, images) = load(job, library)?;
@@ -142,7 +172,11 @@ fn train(
         RunFolder::create(path, &experiment)?
     };
     let mut substrate = substrates::build(&experiment, data)?;
-    let training = Training::open(&experiment, data, substrate.as_mut(), &folder)?;
+    let mut training = Training::open(&experiment, data, substrate.as_mut(), &folder)?;
+    if let Some(run) = from {
+        let checkpoint = run_folder::last_checkpoint_path(run);
+        training.begin_with(State::read(&checkpoint)?.weights())?;
+    }
     let mut observer = Steps {
         epochs: f64::from(experiment.epochs),
         watcher,
@@ -151,6 +185,22 @@ fn train(
         Ending::Complete => Ok(metrics::read(&folder.metrics()).into_diagnostic()?),
         Ending::Stopped => bail!("stopped; the same command goes on"),
     }
+}
+
+/// Trains a network without spikes, or goes on with it.
+fn train_reference(
+    job: &Job,
+    library: &mut Library,
+    folder: &Path,
+    watcher: &mut dyn Watcher,
+) -> miette::Result<Vec<EpochMetrics>> {
+    let (experiment, images) = load(job, library)?;
+    fs::create_dir_all(folder).into_diagnostic()?;
+    let checkpoint = run_folder::last_checkpoint_path(folder);
+    reference::train(&experiment, &images.data, &checkpoint, |share| {
+        watcher.at(share);
+        watcher.stop_requested()
+    })
 }
 
 /// The weights of a run on the substrate of another experiment.

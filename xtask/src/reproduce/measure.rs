@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use bss2::chip_report::robust_spread;
 use bss2::metrics::EpochMetrics;
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{Outcome, TestOutcome};
+use super::outcome::{Outcome, Parameters, TestOutcome};
 
 /// A quantity of a run, in the unit of [`Measure::label`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,10 +28,16 @@ pub(super) enum Measure {
     Latency,
     /// Images per second of wall-clock time of this program.
     Throughput,
+    /// Spread of measured parameters over the neurons of a chip, relative to the target,
+    /// without the outer 5 % on either side and made up for as if normal: a few neurons
+    /// cannot be measured well. The threshold's is relative to its distance from the leak.
+    TauMemSpread,
+    TauSynSpread,
+    ThresholdSpread,
 }
 
 impl Measure {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Loss,
         Self::TrainAccuracy,
         Self::TrainError,
@@ -42,6 +49,9 @@ impl Measure {
         Self::SiliconRate,
         Self::Latency,
         Self::Throughput,
+        Self::TauMemSpread,
+        Self::TauSynSpread,
+        Self::ThresholdSpread,
     ];
 
     /// Name with unit, for axes and heads of tables.
@@ -58,6 +68,9 @@ impl Measure {
             Self::SiliconRate => "images/s of the silicon",
             Self::Latency => "latency / us",
             Self::Throughput => "images/s of this program",
+            Self::TauMemSpread => "sd of tau_mem / %",
+            Self::TauSynSpread => "sd of tau_syn / %",
+            Self::ThresholdSpread => "sd of threshold / % of its swing",
         }
     }
 
@@ -75,6 +88,9 @@ impl Measure {
             Self::SiliconRate => "silicon_rate",
             Self::Latency => "latency",
             Self::Throughput => "throughput",
+            Self::TauMemSpread => "tau_mem_spread",
+            Self::TauSynSpread => "tau_syn_spread",
+            Self::ThresholdSpread => "threshold_spread",
         }
     }
 
@@ -90,6 +106,7 @@ impl Measure {
             Self::SiliconRate | Self::Throughput => 0,
             Self::TrainAccuracy | Self::TestAccuracy | Self::TrainError | Self::TestError => 2,
             Self::HiddenSpikes | Self::Power | Self::Latency => 1,
+            Self::TauMemSpread | Self::TauSynSpread | Self::ThresholdSpread => 1,
         }
     }
 
@@ -102,8 +119,8 @@ impl Measure {
         }
     }
 
-    /// The quantity after one epoch of a training.
-    pub(super) fn of_epoch(self, epoch: &EpochMetrics) -> Option<f64> {
+    /// The quantity after one epoch of a training of spiking networks.
+    fn of_epoch(self, epoch: &EpochMetrics) -> Option<f64> {
         match self {
             Self::Loss => Some(epoch.loss),
             Self::TrainAccuracy => Some(100.0 * epoch.train_accuracy),
@@ -112,8 +129,17 @@ impl Measure {
             Self::TestError => Some(100.0 * (1.0 - epoch.test_accuracy)),
             Self::HiddenSpikes => Some(epoch.hidden_spikes_per_image),
             Self::Throughput => Some(epoch.images_per_s),
-            Self::Energy | Self::Power | Self::SiliconRate | Self::Latency => None,
+            _ => None,
         }
+    }
+
+    /// The quantity epoch by epoch.
+    pub(super) fn of_epochs(self, outcome: &Outcome) -> Option<Vec<f64>> {
+        if outcome.reference && self == Self::HiddenSpikes {
+            return None;
+        }
+        let epochs = outcome.training.iter();
+        epochs.map(|epoch| self.of_epoch(epoch)).collect()
     }
 
     fn of_test(self, test: &TestOutcome) -> Option<f64> {
@@ -127,16 +153,32 @@ impl Measure {
             Self::SiliconRate => silicon.map(|s| s.images_per_s),
             Self::Latency => silicon.map(|s| s.latency_us),
             Self::Throughput => Some(test.images_per_s),
-            Self::Loss | Self::TrainAccuracy | Self::TrainError => None,
+            _ => None,
         }
+    }
+
+    fn of_parameters(self, of: &Parameters) -> Option<f64> {
+        let (values, scale) = match self {
+            Self::TauMemSpread => (&of.tau_mem_us, of.target_tau_mem_us),
+            Self::TauSynSpread => (&of.tau_syn_us, of.target_tau_syn_us),
+            Self::ThresholdSpread => (
+                &of.threshold_lsb,
+                of.target_threshold_lsb - of.target_leak_lsb,
+            ),
+            _ => return None,
+        };
+        let values: Vec<f64> = values.iter().flatten().copied().collect();
+        let (_, sd) = robust_spread(&values);
+        Some(100.0 * sd / scale)
     }
 
     /// The quantity of a whole run. A run with a deployment is what the deployment
     /// measured; its training is that of another substrate.
     pub(super) fn of(self, outcome: &Outcome) -> Option<f64> {
-        match &outcome.test {
-            Some(test) => self.of_test(test),
-            None => self.of_epoch(outcome.training.last()?),
+        match (&outcome.parameters, &outcome.test) {
+            (Some(parameters), _) => self.of_parameters(parameters),
+            (None, Some(test)) => self.of_test(test),
+            (None, None) => self.of_epochs(outcome)?.last().copied(),
         }
     }
 }

@@ -4,12 +4,73 @@ use bss2::metrics::EpochMetrics;
 use serde::{Deserialize, Serialize};
 
 /// What is known of one run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Outcome {
-    /// Epoch by epoch.
+    /// Epoch by epoch; of further training where there was some.
     pub(super) training: Vec<EpochMetrics>,
+    /// Whether the network has no spikes.
+    pub(super) reference: bool,
     /// Where the weights were tested elsewhere.
     pub(super) test: Option<TestOutcome>,
+    /// Images that were recorded.
+    pub(super) scenes: Vec<Scene>,
+    /// What the neurons of a chip are like.
+    pub(super) parameters: Option<Parameters>,
+}
+
+/// One swept value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    pub(super) x: Option<f64>,
+    /// Of a case.
+    pub(super) name: Option<String>,
+    /// Seed by seed.
+    pub(super) runs: Vec<Outcome>,
+}
+
+impl Found {
+    /// The swept value, or the name of the case, for a reader.
+    pub(super) fn label(&self) -> Option<String> {
+        let number = self.x.map(|x| x.to_string());
+        self.name.clone().or(number)
+    }
+}
+
+/// An image and what the network did with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scene {
+    pub(super) label: u8,
+    pub(super) prediction: u8,
+    /// Rows of the image.
+    pub(super) side: usize,
+    /// `[row, column]`, 0 to 255.
+    pub(super) pixels: Vec<u8>,
+    /// Microseconds and channel, or neuron.
+    pub(super) inputs: Vec<(f64, u16)>,
+    pub(super) hidden: Vec<(f64, u16)>,
+    /// `[sample][output]`, thresholds of a hidden neuron above the first sample.
+    pub(super) readout: Vec<Vec<f32>>,
+    /// Between two samples, microseconds.
+    pub(super) period_us: f64,
+    /// From image to image where they follow each other closely.
+    pub(super) interval_us: Option<f64>,
+}
+
+/// Parameters of the neurons of a chip as its user measures them; none where a neuron
+/// cannot be measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Parameters {
+    pub(super) tau_mem_us: Vec<Option<f64>>,
+    /// Excitatory, then inhibitory inputs.
+    pub(super) tau_syn_us: Vec<Option<f64>>,
+    pub(super) threshold_lsb: Vec<Option<f64>>,
+    /// What they are calibrated to before they are scattered.
+    pub(super) target_tau_mem_us: f64,
+    pub(super) target_tau_syn_us: f64,
+    pub(super) target_threshold_lsb: f64,
+    pub(super) target_leak_lsb: f64,
 }
 
 /// A test of trained weights.

@@ -11,8 +11,9 @@ use bss2::event::RangeError;
 use miette::IntoDiagnostic;
 use sha2::{Digest, Sha256};
 
-use super::declaration::{Declaration, Scale, Series, Stage, number};
+use super::declaration::{Declaration, SILENCE, Scale, Series, SeriesWork, Stage, Step};
 use super::library::Library;
+use super::reference;
 
 /// How much is run, on what.
 #[derive(Debug, Clone, Default)]
@@ -39,14 +40,30 @@ pub(super) struct Job {
     pub(super) cost: f64,
 }
 
+/// What is done, in terms of the places of other jobs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Work {
-    Training,
-    /// Tests the weights of another job, with a share of hidden neurons silenced.
-    Test {
-        training: usize,
-        silence: f64,
-    },
+    /// Trains, from the weights of another training if one is named.
+    Training { from: Option<usize> },
+    /// Trains a network without spikes.
+    Reference,
+    /// Tests the weights of a training, with a share of hidden neurons silenced.
+    Test { training: usize, silence: f64 },
+    /// Records the first test images with the weights of a training.
+    Record { training: usize, images: u32 },
+    /// Measures the neurons of a chip.
+    Calibration,
+}
+
+impl Work {
+    /// The training whose weights it needs.
+    pub(super) fn needs(self) -> Option<usize> {
+        match self {
+            Self::Training { from } => from,
+            Self::Test { training, .. } | Self::Record { training, .. } => Some(training),
+            Self::Reference | Self::Calibration => None,
+        }
+    }
 }
 
 /// All jobs, and which of them make which experiment.
@@ -71,9 +88,12 @@ pub(super) struct PlannedExperiment {
 #[derive(Debug)]
 pub(super) struct Point {
     pub(super) x: Option<f64>,
-    /// Seed by seed: the training, and the test of its weights.
-    pub(super) runs: Vec<(usize, Option<usize>)>,
+    pub(super) name: Option<String>,
+    pub(super) runs: Vec<Run>,
 }
+
+/// The jobs that make one run, each with a part of its outcome.
+pub(super) type Run = Vec<usize>;
 
 /// An experiment in full, and the digest of its images.
 struct Resolved {
@@ -144,58 +164,101 @@ impl Plan {
         request: &Request,
         library: &mut Library,
     ) -> miette::Result<Result<Vec<Point>, String>> {
-        if let Some(reason) = &series.unavailable {
-            return Ok(Err(reason.clone()));
-        }
-        let sweep = series.sweep.as_ref();
-        let values = sweep.map_or(vec![None], |sweep| {
-            sweep.values(request.quick).iter().map(Some).collect()
-        });
+        let steps = match &series.sweep {
+            Some(sweep) => sweep.steps(request.quick).into_iter().map(Some).collect(),
+            None => vec![None],
+        };
         let mut points = Vec::new();
-        for value in values {
-            let x = value.and_then(number);
+        for step in steps {
             let mut runs = Vec::new();
             for seed in 0..scale.seeds.unwrap_or(1) {
-                let mut assignments = scale.assignments();
-                assignments.extend(request.set.iter().cloned());
-                assignments.extend(series.set.iter().map(|(k, v)| assign(label, k, v)));
-                let seed_value = i64::from(seed).into();
-                let seeded = series.seeded.iter();
-                assignments.extend(seeded.map(|key| assign(label, key, &seed_value)));
-                let swept = |stage| {
-                    let of = sweep.filter(|s| s.of == stage && s.key != "silence");
-                    of.zip(value).map(|(s, value)| assign(label, &s.key, value))
+                let step = step.as_ref();
+                let at = match step {
+                    Some(Step {
+                        name: Some(name), ..
+                    }) => format!(", {name}"),
+                    Some(Step { x, .. }) => format!(", {x}"),
+                    None => String::new(),
                 };
-                assignments.extend(swept(Stage::Training));
-                let label = match x {
-                    Some(x) => format!("{label}, {x}, seed {seed}"),
-                    None => format!("{label}, seed {seed}"),
+                let mut settings = Settings {
+                    label: format!("{label}{at}, seed {seed}"),
+                    list: scale.assignments(),
                 };
-                let training = match self.resolve(&assignments, request, library)? {
-                    Ok(resolved) => self.add(label.clone(), resolved, Work::Training),
+                settings.list.extend(request.set.iter().cloned());
+                let draft = Draft { series, step, seed };
+                match self.run(&draft, settings, request, library)? {
+                    Ok(run) => runs.push(run),
                     Err(reason) => return Ok(Err(reason)),
-                };
-                let mut test = None;
-                if let Some(deploy) = &series.deploy {
-                    assignments.extend(deploy.set.iter().map(|(k, v)| assign(&label, k, v)));
-                    assignments.extend(swept(Stage::Deployment));
-                    let silence = match x {
-                        Some(x) if sweep.is_some_and(|s| s.key == "silence") => x,
-                        _ => deploy.silence,
-                    };
-                    RangeError::check("silence", silence, 0.0, 1.0, "").into_diagnostic()?;
-                    let resolved = match self.resolve(&assignments, request, library)? {
-                        Ok(resolved) => resolved,
-                        Err(reason) => return Ok(Err(reason)),
-                    };
-                    let work = Work::Test { training, silence };
-                    test = Some(self.add(label, resolved, work));
                 }
-                runs.push((training, test));
             }
-            points.push(Point { x, runs });
+            points.push(Point {
+                x: step.as_ref().map(|step| step.x),
+                name: step.and_then(|step| step.name),
+                runs,
+            });
         }
         Ok(Ok(points))
+    }
+
+    /// The jobs of one run.
+    fn run(
+        &mut self,
+        draft: &Draft,
+        mut settings: Settings,
+        request: &Request,
+        library: &mut Library,
+    ) -> miette::Result<Result<Run, String>> {
+        let Draft { series, seed, .. } = *draft;
+        settings.set(&series.set);
+        let seed_value = i64::from(seed).into();
+        settings.set(series.seeded.iter().map(|key| (key, &seed_value)));
+        settings.set(draft.swept(Stage::Training));
+        let first = match series.work {
+            SeriesWork::Training => Work::Training { from: None },
+            SeriesWork::Reference => Work::Reference,
+            SeriesWork::Calibration => Work::Calibration,
+        };
+        let mut run = Vec::new();
+        let mut add = |plan: &mut Self, settings: &Settings, work: Work, run: &mut Run| {
+            let resolved = plan.resolve(&settings.list, request, library)?;
+            Ok::<_, miette::Report>(resolved.map(|resolved| {
+                let place = plan.add(settings.label.clone(), resolved, work);
+                run.push(place);
+                place
+            }))
+        };
+        let mut training = match add(self, &settings, first, &mut run)? {
+            Ok(place) => place,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if let Some(tune) = &series.tune {
+            settings.set(&tune.set);
+            settings.set(draft.swept(Stage::Tuning));
+            let work = Work::Training {
+                from: Some(training),
+            };
+            match add(self, &settings, work, &mut run)? {
+                Ok(place) => training = place,
+                Err(reason) => return Ok(Err(reason)),
+            }
+        }
+        if let Some(deploy) = &series.deploy {
+            settings.set(&deploy.set);
+            settings.set(draft.swept(Stage::Deployment));
+            let silence = draft.silence().unwrap_or(deploy.silence);
+            RangeError::check(SILENCE, silence, 0.0, 1.0, "").into_diagnostic()?;
+            if let Err(reason) = add(self, &settings, Work::Test { training, silence }, &mut run)? {
+                return Ok(Err(reason));
+            }
+        }
+        if series.record > 0 && seed == 0 {
+            let images = series.record;
+            let work = Work::Record { training, images };
+            if let Err(reason) = add(self, &settings, work, &mut run)? {
+                return Ok(Err(reason));
+            }
+        }
+        Ok(Ok(run))
     }
 
     /// The experiment in full, or why its data are not there.
@@ -217,10 +280,8 @@ impl Plan {
                         self.announcements.push(line.clone());
                     }
                 }
-                Ok(Ok(Resolved {
-                    experiment: canonical(experiment),
-                    images: images.digest,
-                }))
+                let images = images.digest;
+                Ok(Ok(Resolved { experiment, images }))
             }
             // A set beside the main one may be missing.
             Err(bss2::Error::Encode(error)) if named == DataSet::FashionMnist => {
@@ -238,11 +299,11 @@ impl Plan {
 
     /// The place of a job, which may have been there before.
     fn add(&mut self, label: String, resolved: Resolved, work: Work) -> usize {
-        let name = self.name(&resolved, work);
+        let experiment = canonical(resolved.experiment, work);
+        let name = self.name(&experiment, &resolved.images, work);
         if let Some(place) = self.jobs.iter().position(|job| job.name == name) {
             return place;
         }
-        let experiment = resolved.experiment;
         let cost = cost(&experiment, work);
         self.jobs.push(Job {
             name,
@@ -254,16 +315,22 @@ impl Plan {
         self.jobs.len() - 1
     }
 
-    fn name(&self, resolved: &Resolved, work: Work) -> String {
-        let mut of = resolved.experiment.clone();
+    fn name(&self, experiment: &Experiment, images: &[u8; 32], work: Work) -> String {
+        let mut of = experiment.clone();
         of.run = RunConfig::default();
         of.data.folder = None;
         let mut hash = Sha256::new();
-        hash.update(resolved.images);
+        hash.update(images);
         hash.update(config::to_toml(&of));
-        if let Work::Test { training, silence } = work {
+        if let Some(training) = work.needs() {
             hash.update(&self.jobs[training].name);
-            hash.update(silence.to_le_bytes());
+        }
+        match work {
+            Work::Training { .. } => {}
+            Work::Reference => hash.update("reference"),
+            Work::Test { silence, .. } => hash.update(silence.to_le_bytes()),
+            Work::Record { images, .. } => hash.update(format!("record {images}")),
+            Work::Calibration => hash.update("calibration"),
         }
         let digest = hash.finalize();
         digest[..8]
@@ -273,19 +340,58 @@ impl Plan {
     }
 }
 
-fn assign(label: &str, key: &str, value: &toml::Value) -> Assignment {
-    Assignment {
-        key: key.to_owned(),
-        value: value.clone(),
-        origin: format!("{label}: {key} = {value}"),
+/// One run of a series, before its settings are joined.
+struct Draft<'a> {
+    series: &'a Series,
+    step: Option<&'a Step>,
+    seed: u32,
+}
+
+impl Draft<'_> {
+    /// Keys that the sweep sets in a part of the run.
+    fn swept(&self, stage: Stage) -> impl Iterator<Item = (&String, &toml::Value)> {
+        let here = self.series.sweep.as_ref().is_some_and(|s| s.of == stage);
+        let step = self.step.filter(|_| here);
+        let keys = step.into_iter().flat_map(|step| &step.set);
+        keys.filter(|(key, _)| key != SILENCE)
+            .map(|(key, value)| (key, value))
+    }
+
+    /// The share of silenced neurons, where it is swept.
+    fn silence(&self) -> Option<f64> {
+        let step = self.step?;
+        let swept = step.set.iter().any(|(key, _)| key == SILENCE);
+        swept.then_some(step.x)
+    }
+}
+
+/// Keys of an experiment in the order in which they are set.
+struct Settings {
+    label: String,
+    list: Vec<Assignment>,
+}
+
+impl Settings {
+    fn set<'a>(&mut self, keys: impl IntoIterator<Item = (&'a String, &'a toml::Value)>) {
+        let label = &self.label;
+        let keys = keys.into_iter().map(|(key, value)| Assignment {
+            key: key.clone(),
+            value: value.clone(),
+            origin: format!("{label}: {key} = {value}"),
+        });
+        self.list.extend(keys);
     }
 }
 
 /// Settings without effect at their defaults, so that runs with the same result
 /// have the same name.
-fn canonical(mut experiment: Experiment) -> Experiment {
+fn canonical(mut experiment: Experiment, work: Work) -> Experiment {
+    if work == Work::Reference {
+        return reference::canonical(&experiment);
+    }
     if experiment.substrate == SubstrateKind::Software {
         experiment.chip = ChipConfig::default();
+        experiment.software_epochs = 0;
     }
     if experiment.chip.decalibration.sigma == 0.0 {
         experiment.chip.decalibration = Decalibration::default();
@@ -293,7 +399,8 @@ fn canonical(mut experiment: Experiment) -> Experiment {
     experiment
 }
 
-/// Images, weighted by what one costs about; a chip is calibrated first.
+/// Images through the software network, which take as long: a chip is calibrated
+/// first.
 fn cost(experiment: &Experiment, work: Work) -> f64 {
     let count = |asked: usize, whole: f64| if asked == 0 { whole } else { asked as f64 };
     let (train, test) = (
@@ -301,11 +408,15 @@ fn cost(experiment: &Experiment, work: Work) -> f64 {
         count(experiment.data.test_images, 10_000.0),
     );
     let images = match work {
-        Work::Training => f64::from(experiment.epochs) * (train + 0.5 * test),
+        Work::Training { .. } | Work::Reference => {
+            f64::from(experiment.epochs) * (train + 0.5 * test)
+        }
         Work::Test { .. } => 0.5 * test,
+        Work::Record { images, .. } => images.into(),
+        Work::Calibration => 0.0,
     };
     match experiment.substrate {
         SubstrateKind::Software => images,
-        SubstrateKind::Chip => 3.5 * images + 50_000.0,
+        SubstrateKind::Chip => 4.5 * images + 50_000.0 * experiment.chip.fleet as f64,
     }
 }

@@ -8,10 +8,15 @@
 //! | `results.npz` | arrays behind the figures |
 
 mod arrays;
+mod axis;
 mod chart;
+mod dots;
 mod figures;
 mod html;
 mod markdown;
+mod ridge;
+mod scene;
+mod svg;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,10 +26,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Asked;
 use super::claims::Verdict;
-use super::declaration::{Declaration, Scale};
+use super::declaration::{Declaration, Scale, SeriesWork};
 use super::engine::Results;
 use super::measure::{Measure, Spread};
-use super::outcome::Outcome;
+use super::outcome::{Found, Outcome};
 use super::plan::Plan;
 
 /// Everything that is told.
@@ -45,8 +50,8 @@ struct Section<'a> {
     claims: Vec<JudgedClaim>,
 }
 
-/// Swept value and outcome of each seed, point by point.
-type Points = Vec<(Option<f64>, Vec<Outcome>)>;
+/// Point by point.
+type Points = Vec<Found>;
 
 /// A claim at its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,7 +72,8 @@ pub(super) struct JudgedClaim {
 /// A row of a table: series, swept value, and a spread for each column.
 struct Row<'a> {
     name: &'a str,
-    x: Option<f64>,
+    /// The swept value, or the name of the case.
+    at: Option<String>,
     cells: Vec<Cell>,
     not_run: Option<&'a str>,
 }
@@ -98,12 +104,14 @@ struct JsonSeries<'a> {
     id: &'a str,
     name: &'a str,
     not_run: Option<&'a str>,
-    points: Vec<JsonPoint>,
+    points: Vec<JsonPoint<'a>>,
 }
 
 #[derive(Serialize)]
-struct JsonPoint {
+struct JsonPoint<'a> {
     x: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     /// Seed by seed.
     measures: BTreeMap<&'static str, Vec<f64>>,
 }
@@ -134,7 +142,7 @@ impl<'a> Report<'a> {
                 .series
                 .iter()
                 .map(|series| match series {
-                    Ok(points) => Ok(points.iter().map(|p| (p.x, results.of(p))).collect()),
+                    Ok(points) => Ok(points.iter().map(|point| results.of(point)).collect()),
                     Err(reason) => Err(reason.as_str()),
                 })
                 .collect();
@@ -184,7 +192,7 @@ impl<'a> Report<'a> {
         super::write(&out.join("results.npz"), &arrays::npz(self)?)?;
         super::write(&out.join("report.json"), self.json()?.as_bytes())?;
         for section in &self.sections {
-            for (name, svg) in figures::of(section) {
+            for (name, svg) in figures::files(section) {
                 super::write(&out.join("figures").join(name), svg.as_bytes())?;
             }
         }
@@ -210,29 +218,35 @@ impl<'a> Report<'a> {
 }
 
 impl Section<'_> {
+    /// The points of a series, if it was run.
+    fn points(&self, id: &str) -> Option<&Points> {
+        let place = self.declaration.series.iter().position(|s| s.id == id)?;
+        self.series[place].as_ref().ok()
+    }
+
     fn rows(&self) -> Vec<Row<'_>> {
         let columns = &self.declaration.columns;
         let mut rows = Vec::new();
         for (series, points) in self.declaration.series.iter().zip(&self.series) {
-            let row = |x, not_run, runs: Option<&[Outcome]>| Row {
+            let row = |point: Option<&Found>, not_run| Row {
                 name: &series.name,
-                x,
+                at: point.and_then(Found::label),
                 not_run,
                 cells: columns
                     .iter()
                     .map(|&column| Cell {
                         paper: series.paper.get(&column).copied(),
-                        found: runs
-                            .and_then(|runs| values(column, runs))
+                        found: point
+                            .and_then(|point| values(column, &point.runs))
                             .and_then(|values| Spread::of(&values)),
                     })
                     .collect(),
             };
             match points {
                 Ok(points) => {
-                    rows.extend(points.iter().map(|(x, runs)| row(*x, None, Some(runs))));
+                    rows.extend(points.iter().map(|point| row(Some(point), None)));
                 }
-                Err(reason) => rows.push(row(None, Some(reason), None)),
+                Err(reason) => rows.push(row(None, Some(*reason))),
             }
         }
         rows
@@ -254,7 +268,7 @@ impl Section<'_> {
             .series
             .iter()
             .filter_map(|s| s.sweep.as_ref());
-        sweeps.map(|sweep| sweep.key.as_str()).next()
+        sweeps.map(|sweep| sweep.title()).next()
     }
 
     fn size(&self) -> String {
@@ -264,13 +278,20 @@ impl Section<'_> {
             train_images,
             test_images,
         } = self.scale;
+        let seeds = match seeds.unwrap_or(1) {
+            1 => "one seed".to_owned(),
+            n => format!("{n} seeds"),
+        };
+        let series = &self.declaration.series;
+        if series.iter().all(|s| s.work == SeriesWork::Calibration) {
+            return seeds;
+        }
         let images = |count: Option<u32>| match count.unwrap_or(0) {
             0 => "all".to_owned(),
             count => count.to_string(),
         };
         format!(
-            "{} seed(s), {} epochs, {} training and {} test images",
-            seeds.unwrap_or(1),
+            "{seeds}, {} epochs, {} training and {} test images",
             epochs.unwrap_or(0),
             images(train_images),
             images(test_images)
@@ -286,12 +307,13 @@ impl Section<'_> {
             points: points
                 .iter()
                 .flatten()
-                .map(|(x, runs)| JsonPoint {
-                    x: *x,
+                .map(|point| JsonPoint {
+                    x: point.x,
+                    name: point.name.as_deref(),
                     measures: Measure::ALL
                         .into_iter()
                         .filter(|measure| !measure.is_timing())
-                        .filter_map(|measure| Some((measure.name(), values(measure, runs)?)))
+                        .filter_map(|measure| Some((measure.name(), values(measure, &point.runs)?)))
                         .collect(),
                 })
                 .collect(),

@@ -31,6 +31,18 @@ const TINY: &str = r#"
     sweep = { key = "silence", of = "deployment", values = [0.0, 1.0] }
 
     [[series]]
+    id = "tuned"
+    name = "trained further"
+    tune = { set = { "epochs" = 1, "batch" = 10 } }
+    deploy = {}
+    sweep = { of = "deployment", cases = [{ name = "whole", quick = true }] }
+
+    [[series]]
+    id = "reference"
+    name = "without spikes"
+    work = "reference"
+
+    [[series]]
     id = "fashion"
     name = "of missing files"
     set = { "data.set" = "fashion-mnist", "data.folder" = "none" }
@@ -142,20 +154,20 @@ fn json(results: &Results, plan: &Plan) -> String {
 #[test]
 fn equal_runs_are_one_and_tests_come_after_their_training() {
     let plan = plan(&mut Library::default());
-    let trainings = plan.jobs.iter().filter(|job| job.work == Work::Training);
-    assert_eq!((trainings.count(), plan.jobs.len()), (2, 2 + 4));
+    let new = |job: &&Job| job.work == Work::Training { from: None };
+    let trainings = plan.jobs.iter().filter(new);
+    // Two seeds of: training, silenced twice, tuned and tested, reference.
+    assert_eq!((trainings.count(), plan.jobs.len()), (2, 2 + 4 + 4 + 2));
     for (place, job) in plan.jobs.iter().enumerate() {
-        if let Work::Test { training, .. } = job.work {
+        if let Some(training) = job.work.needs() {
             assert!(training < place);
-            assert_eq!(plan.jobs[training].work, Work::Training);
+            assert!(matches!(plan.jobs[training].work, Work::Training { .. }));
         }
     }
-    let runs = |series: usize| {
-        let points = plan.experiments[0].series[series].as_ref().unwrap();
-        points[0].runs.clone()
-    };
+    let of = |series: usize| plan.experiments[0].series[series].as_ref();
+    let runs = |series: usize| of(series).unwrap()[0].runs.clone();
     assert_eq!(runs(0), runs(1));
-    assert!(plan.experiments[0].series[3].is_err());
+    assert!(of(5).is_err());
 }
 
 /// A data set in the format of MNIST, ten images in each part.
@@ -227,7 +239,7 @@ fn interrupted_again_and_again_the_report_is_the_same() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let (results, plan, known) = run(folders[0].path(), u32::MAX);
     let whole = json(&results.unwrap(), &plan);
-    assert_eq!(known, [false; 6]);
+    assert_eq!(known, [false; 12]);
     let mut attempts = 0;
     let (results, plan, _) = loop {
         attempts += 1;
@@ -239,8 +251,102 @@ fn interrupted_again_and_again_the_report_is_the_same() {
     assert!(attempts > 5, "{attempts}");
     assert_eq!(json(&results, &plan), whole);
     let (results, plan, known) = run(folders[0].path(), u32::MAX);
-    assert_eq!(known, [true; 6]);
+    assert_eq!(known, [true; 12]);
     assert_eq!(json(&results.unwrap(), &plan), whole);
+}
+
+const CHIP: &str = r#"
+    id = "chip"
+    title = "Chip"
+    about = "A test."
+    columns = ["test_accuracy", "tau_mem_spread", "threshold_spread"]
+
+    [[series]]
+    id = "neurons"
+    name = "neurons"
+    work = "calibration"
+    sweep = { of = "training", cases = [
+        { name = "scattered", x = 0.3, set = { "chip.decalibration.sigma" = 0.3 }, quick = true },
+    ] }
+
+    [[series]]
+    id = "drawn"
+    name = "as drawn"
+    work = "calibration"
+    set = { "chip.calibrated" = false }
+
+    [[series]]
+    id = "recorded"
+    name = "recorded"
+    deploy = { set = { "chip.mode" = "inference" } }
+    record = 3
+
+    [scenes]
+    series = "recorded"
+    kind = "succession"
+
+    [figure]
+    x = "case"
+    [[figure.panels]]
+    title = "t"
+    y = "tau_mem_spread"
+    series = ["neurons"]
+
+    [[distributions]]
+    title = "tau"
+    quantity = "tau_mem"
+    series = ["neurons", "drawn"]
+"#;
+
+#[test]
+fn neurons_are_measured_and_images_recorded() {
+    let asked = Asked {
+        set: [
+            "data.set=generated",
+            "data.train_images=100",
+            "data.test_images=20",
+            "epochs=1",
+            "batch=20",
+            "network.hidden=32",
+            "chip.calibration.trials=8",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..Asked::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut library = Library::default();
+    let declarations = vec![Declaration::parse(CHIP).unwrap()];
+    let plan = Plan::new(declarations, &asked.request().unwrap(), &mut library).unwrap();
+    let mut run = |left| {
+        let known = Vec::new();
+        let mut watcher = Steps { left, known };
+        let results = engine::run(&plan, &mut library, folder.path(), &mut watcher);
+        (results.unwrap(), watcher.known)
+    };
+    let (first, known) = run(u32::MAX);
+    assert_eq!(known, [false; 5]);
+    let (second, known) = run(u32::MAX);
+    assert_eq!(known, [true; 5]);
+    let report = Report::new(&plan, &second, &asked);
+    let json = report.json().unwrap();
+    assert_eq!(Report::new(&plan, &first, &asked).json().unwrap(), json);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let spread = |series: usize, what: &str| {
+        let point = &json["experiments"][0]["series"][series]["points"][0];
+        point["measures"][what][0].as_f64().unwrap()
+    };
+    let asked_for = spread(0, "tau_mem_spread");
+    assert!((20.0..40.0).contains(&asked_for), "{asked_for}");
+    assert!(spread(1, "threshold_spread") > 5.0);
+    report.write(folder.path()).unwrap();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("figures/chip-1.svg").contains("artificial reset"));
+    assert!(read("figures/chip-2.svg").contains("scattered"));
+    assert!(read("figures/chip-3.svg").contains("as drawn"));
+    let mut arrays = bss2::npz::Npz::open(&folder.path().join("results.npz")).unwrap();
+    let neurons = arrays.floats("chip.drawn.tau_mem_us", &[1, 1, 42]).unwrap();
+    assert_eq!(neurons.unwrap().len(), 42);
 }
 
 #[test]

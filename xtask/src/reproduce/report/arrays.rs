@@ -2,60 +2,73 @@
 //!
 //! `EXPERIMENT.SERIES.x` is `[point]`, `EXPERIMENT.SERIES.MEASURE` is
 //! `[point, seed]`, and `EXPERIMENT.SERIES.epochs.MEASURE` is
-//! `[point, seed, epoch]` of the trainings.
+//! `[point, seed, epoch]` of the trainings. Measured neurons are
+//! `EXPERIMENT.SERIES.tau_mem_us`, `.tau_syn_us` (excitatory, then inhibitory) and
+//! `.threshold_lsb`, `[point, seed, neuron]`.
 
-use std::io::Cursor;
-
+use bss2::npz::{self, Arrays};
 use miette::IntoDiagnostic;
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
 
 use super::super::measure::Measure;
-use super::super::outcome::Outcome;
+use super::super::outcome::{Found, Parameters};
 use super::{Report, values};
 
 pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
-    let mut bytes = Cursor::new(Vec::new());
-    let mut archive = NpzWriter::new(&mut bytes);
-    let mut add = |name: String, shape: &[u64], values: Vec<f64>| -> std::io::Result<()> {
-        let mut array = archive
-            .array(&name, Default::default())?
-            .default_dtype()
-            .shape(shape)
-            .begin_nd()?;
-        array.extend(values)?;
-        array.finish()
-    };
-    for section in &report.sections {
-        let all = section.declaration.series.iter().zip(&section.series);
-        for (series, points) in all {
-            let Ok(points) = points else { continue };
-            let name = format!("{}.{}", section.declaration.id, series.id);
-            let count = points.len() as u64;
-            let seeds = points.first().map_or(0, |(_, runs)| runs.len()) as u64;
-            if let Some(x) = points.iter().map(|(x, _)| *x).collect::<Option<Vec<f64>>>() {
-                add(format!("{name}.x"), &[count], x).into_diagnostic()?;
-            }
-            for measure in Measure::ALL {
-                let all = points.iter().map(|(_, runs)| values(measure, runs));
-                if let Some(all) = all.collect::<Option<Vec<Vec<f64>>>>() {
-                    let name = format!("{name}.{}", measure.name());
-                    add(name, &[count, seeds], all.concat()).into_diagnostic()?;
+    npz::write(|arrays| {
+        for section in &report.sections {
+            let all = section.declaration.series.iter().zip(&section.series);
+            for (series, points) in all {
+                let Ok(points) = points else { continue };
+                let name = format!("{}.{}", section.declaration.id, series.id);
+                let (count, seeds) = (points.len(), points.first().map_or(0, |p| p.runs.len()));
+                add_parameters(arrays, &name, points, [count, seeds])?;
+                if let Some(x) = points.iter().map(|p| p.x).collect::<Option<Vec<f64>>>() {
+                    arrays.add(&format!("{name}.x"), &[count], x)?;
                 }
-                let runs: Vec<&Outcome> = points.iter().flat_map(|(_, runs)| runs).collect();
-                let epochs = runs.first().map_or(0, |run| run.training.len());
-                let of_epochs: Option<Vec<f64>> = runs
-                    .iter()
-                    .flat_map(|run| &run.training)
-                    .map(|epoch| measure.of_epoch(epoch))
-                    .collect();
-                if let Some(all) = of_epochs.filter(|all| all.len() == runs.len() * epochs) {
-                    let name = format!("{name}.epochs.{}", measure.name());
-                    add(name, &[count, seeds, epochs as u64], all).into_diagnostic()?;
+                for measure in Measure::ALL {
+                    let all = points.iter().map(|point| values(measure, &point.runs));
+                    if let Some(all) = all.collect::<Option<Vec<Vec<f64>>>>() {
+                        let name = format!("{name}.{}", measure.name());
+                        arrays.add(&name, &[count, seeds], all.concat())?;
+                    }
+                    let runs = points.iter().flat_map(|point| &point.runs);
+                    let of_epochs: Option<Vec<Vec<f64>>> =
+                        runs.map(|run| measure.of_epochs(run)).collect();
+                    let of_epochs = of_epochs.unwrap_or_default();
+                    let epochs = of_epochs.first().map_or(0, Vec::len);
+                    if epochs > 0 && of_epochs.iter().all(|run| run.len() == epochs) {
+                        let name = format!("{name}.epochs.{}", measure.name());
+                        arrays.add(&name, &[count, seeds, epochs], of_epochs.concat())?;
+                    }
                 }
             }
         }
+        Ok(())
+    })
+    .into_diagnostic()
+}
+
+fn add_parameters(
+    arrays: &mut Arrays,
+    name: &str,
+    points: &[Found],
+    [count, seeds]: [usize; 2],
+) -> std::io::Result<()> {
+    let runs = points.iter().flat_map(|point| &point.runs);
+    let measured: Vec<&Parameters> = runs.filter_map(|run| run.parameters.as_ref()).collect();
+    type Of = fn(&Parameters) -> &Vec<Option<f64>>;
+    let quantities: [(&str, Of); 3] = [
+        ("tau_mem_us", |p| &p.tau_mem_us),
+        ("tau_syn_us", |p| &p.tau_syn_us),
+        ("threshold_lsb", |p| &p.threshold_lsb),
+    ];
+    for (quantity, of) in quantities {
+        let Some(neurons) = measured.first().map(|first| of(first).len()) else {
+            continue;
+        };
+        let all = measured.iter().flat_map(|p| of(p));
+        let all = all.map(|value| value.unwrap_or(f64::NAN));
+        arrays.add(&format!("{name}.{quantity}"), &[count, seeds, neurons], all)?;
     }
-    drop(archive);
-    Ok(bytes.into_inner())
+    Ok(())
 }

@@ -1,39 +1,141 @@
-//! The charts of an experiment.
+//! The pictures of an experiment.
 
-use super::super::declaration::{Figure, Horizontal, Panel};
+use super::super::declaration::{Distribution, Figure, Horizontal, Panel, Quantity, SceneKind};
 use super::super::measure::{Measure, Spread};
-use super::super::outcome::Outcome;
+use super::super::outcome::{Found, Outcome, Parameters};
 use super::chart::{Chart, Line, Mark};
-use super::{Points, Section};
+use super::dots::{self, Dots};
+use super::ridge::{Ridge, Row};
+use super::svg::Svg;
+use super::{Points, Section, scene};
 
-/// Names and content of the files of an experiment's figure.
-pub(super) fn of(section: &Section) -> Vec<(String, String)> {
-    let charts = charts(section).into_iter().enumerate();
-    charts
-        .map(|(i, chart)| {
+/// Names and content of the files of an experiment's pictures.
+pub(super) fn files(section: &Section) -> Vec<(String, String)> {
+    let pictures = of(section).into_iter().enumerate();
+    pictures
+        .map(|(i, picture)| {
             let name = format!("{}-{}.svg", section.declaration.id, i + 1);
-            (name, chart.svg(true))
+            (name, picture.whole(true))
         })
         .collect()
 }
 
-/// One chart for each panel.
-pub(super) fn charts(section: &Section) -> Vec<Chart> {
-    let Some(figure) = &section.declaration.figure else {
-        return Vec::new();
+/// All pictures: scenes, curves or cases, distributions.
+pub(super) fn of(section: &Section) -> Vec<Svg> {
+    let declaration = section.declaration;
+    let mut pictures = Vec::new();
+    if let Some(scenes) = &declaration.scenes {
+        let points = section.points(&scenes.series);
+        let run = points.and_then(|points| points.first()?.runs.first());
+        let recorded = run.map_or(&[][..], |run| &run.scenes);
+        match scenes.kind {
+            SceneKind::Succession if !recorded.is_empty() => {
+                pictures.push(scene::succession(recorded));
+            }
+            SceneKind::Succession => {}
+            SceneKind::Images => {
+                let numbered = (1..).zip(recorded);
+                pictures.extend(numbered.map(|(number, scene)| scene::single(number, scene)));
+            }
+        }
+    }
+    if let Some(figure) = &declaration.figure {
+        let panels = figure.panels.iter();
+        pictures.extend(panels.map(|panel| match figure.x {
+            Horizontal::Case => cases(section, panel).draw(),
+            _ => chart(section, figure, panel).draw(),
+        }));
+    }
+    let distributions = declaration.distributions.iter();
+    pictures.extend(distributions.map(|of| ridge(section, of).draw()));
+    pictures
+}
+
+fn cases(section: &Section, panel: &Panel) -> Dots {
+    let all = panel.series.iter().filter_map(|id| {
+        let series = section.declaration.series.iter().find(|s| s.id == *id)?;
+        Some((series.name.clone(), section.points(id)?))
+    });
+    let all: Vec<(String, &Points)> = all.collect();
+    let name = |point: &Found| point.label().unwrap_or_default();
+    let names = all.first().map(|(_, points)| points.iter().map(name));
+    let series = all.iter().map(|(name, points)| dots::Series {
+        name: name.clone(),
+        values: points
+            .iter()
+            .map(|point| {
+                point
+                    .runs
+                    .iter()
+                    .filter_map(|run| panel.y.of(run))
+                    .collect()
+            })
+            .collect(),
+    });
+    Dots {
+        title: panel.title.clone(),
+        x_label: panel.y.label().to_owned(),
+        cases: names.into_iter().flatten().collect(),
+        series: series.collect(),
+    }
+}
+
+fn ridge(section: &Section, of: &Distribution) -> Ridge {
+    let values = |parameters: &Parameters| {
+        let all = match of.quantity {
+            Quantity::TauMem => &parameters.tau_mem_us,
+            Quantity::TauSyn => &parameters.tau_syn_us,
+            Quantity::Threshold => &parameters.threshold_lsb,
+        };
+        all.iter().flatten().copied().collect::<Vec<f64>>()
     };
-    let panels = figure.panels.iter();
-    panels.map(|panel| chart(section, figure, panel)).collect()
+    let (mut rows, mut target, mut scale) = (Vec::new(), 0.0, 0.0);
+    for id in &of.series {
+        let series = section.declaration.series.iter().find(|s| s.id == *id);
+        let points = section.points(id);
+        let (Some(series), Some(points)) = (series, points) else {
+            continue;
+        };
+        for point in points {
+            let measured: Vec<&Parameters> = point
+                .runs
+                .iter()
+                .filter_map(|run| run.parameters.as_ref())
+                .collect();
+            if let Some(first) = measured.first() {
+                (target, scale) = match of.quantity {
+                    Quantity::TauMem => (first.target_tau_mem_us, first.target_tau_mem_us),
+                    Quantity::TauSyn => (first.target_tau_syn_us, first.target_tau_syn_us),
+                    Quantity::Threshold => (
+                        first.target_threshold_lsb,
+                        first.target_threshold_lsb - first.target_leak_lsb,
+                    ),
+                };
+            }
+            rows.push(Row {
+                name: point.label().unwrap_or_else(|| series.name.clone()),
+                values: measured.into_iter().flat_map(values).collect(),
+                asked: point.x.map(|sigma| sigma * scale),
+            });
+        }
+    }
+    let (name, unit) = of.quantity.label();
+    Ridge {
+        title: of.title.clone(),
+        x_label: format!("{name} / {unit}"),
+        rows,
+        target,
+        target_name: format!("target {target} {unit}"),
+    }
 }
 
 fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
-    let all = section.declaration.series.iter().zip(&section.series);
     let lines = panel.series.iter().filter_map(|id| {
-        let (series, points) = all.clone().find(|(series, _)| series.id == *id)?;
-        let points = points.as_ref().ok()?;
+        let series = section.declaration.series.iter().find(|s| s.id == *id)?;
+        let points = section.points(id)?;
         let (seeds, mean) = match figure.x {
             Horizontal::Epoch => over_epochs(points, panel.y),
-            Horizontal::Sweep => {
+            Horizontal::Sweep | Horizontal::Case => {
                 let x = |x: Option<f64>, _: &Outcome| Some(figure.x_factor * x?);
                 over_points(points, x, panel.y)
             }
@@ -50,7 +152,7 @@ fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
     });
     Chart {
         title: panel.title.clone(),
-        x_label: figure.x_label.clone(),
+        x_label: panel.x_label.as_ref().unwrap_or(&figure.x_label).clone(),
         y_label: panel.y.label().to_owned(),
         lines: lines.collect(),
         marks: panel
@@ -68,15 +170,11 @@ fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
 type Curves = (Vec<Vec<(f64, f64)>>, Vec<(f64, f64)>);
 
 fn over_epochs(points: &Points, y: Measure) -> Curves {
-    let runs = points.first().map_or(&[][..], |(_, runs)| runs);
+    let runs = points.first().map_or(&[][..], |point| &point.runs);
     let seeds: Vec<Vec<(f64, f64)>> = runs
         .iter()
-        .map(|run| {
-            let epochs = run.training.iter();
-            epochs
-                .filter_map(|epoch| Some((epoch.epoch.into(), y.of_epoch(epoch)?)))
-                .collect()
-        })
+        .filter_map(|run| y.of_epochs(run))
+        .map(|values| (1..).map(f64::from).zip(values).collect())
         .collect();
     let epochs = seeds.iter().map(Vec::len).min().unwrap_or(0);
     let mean = (0..epochs).filter_map(|i| mean(seeds.iter().map(|seed| seed[i])));
@@ -90,14 +188,15 @@ fn over_points(
     y: Measure,
 ) -> Curves {
     let place = |at: Option<f64>, run: &Outcome| Some((x(at, run)?, y.of(run)?));
-    let count = points.first().map_or(0, |(_, runs)| runs.len());
+    let count = points.first().map_or(0, |point| point.runs.len());
     let seeds = (0..count).map(|seed| {
         let all = points.iter();
-        all.filter_map(|(at, runs)| place(*at, runs.get(seed)?))
+        all.filter_map(|point| place(point.x, point.runs.get(seed)?))
             .collect()
     });
-    let mean = points.iter().filter_map(|(at, runs)| {
-        let all: Option<Vec<(f64, f64)>> = runs.iter().map(|run| place(*at, run)).collect();
+    let mean = points.iter().filter_map(|point| {
+        let runs = point.runs.iter();
+        let all: Option<Vec<(f64, f64)>> = runs.map(|run| place(point.x, run)).collect();
         mean(all?.into_iter())
     });
     (seeds.collect(), mean.collect())

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::claims::Verdict;
-use super::{JudgedClaim, Report, Row, Section, chart, claim_numbers, figures};
+use super::{JudgedClaim, Report, Row, Section, claim_numbers, figures, svg};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#24292f;--dim:#57606a;--ground:#fff;--card:#f6f8fa;--line:#d0d7de;\
@@ -27,9 +27,9 @@ tr:last-child td{border-bottom:0}th{background:var(--card);font-weight:600;verti
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:11rem}\
 .words{text-align:left;white-space:normal}\
 .panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:.8rem;margin:1rem 0}\
-.panels svg{width:100%;height:auto;background:var(--card);border:1px solid var(--line);border-radius:.5rem}\
+.panels svg{width:100%;max-width:44rem;height:auto;background:var(--card);border:1px solid var(--line);border-radius:.5rem}\
 .reproduced{color:var(--good)}.better{color:var(--best)}.missed{color:var(--bad)}.none{color:var(--dim)}\
-td.verdict{font-weight:600}nav a{margin-right:.9rem}a{color:var(--best)}";
+td.verdict{font-weight:600}summary{cursor:pointer;color:var(--best)}nav a{margin-right:.9rem}a{color:var(--best)}";
 
 pub(super) fn page(report: &Report) -> String {
     let page = html! {
@@ -39,7 +39,7 @@ pub(super) fn page(report: &Report) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "The paper, reproduced" }
-                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(svg::STYLE)) }
             }
             body {
                 h1 { "Surrogate gradients for analog neuromorphic computing, reproduced" }
@@ -78,9 +78,9 @@ fn class(verdict: Verdict) -> &'static str {
 
 fn claims(claims: &[&JudgedClaim]) -> Markup {
     html! {
-        div.scroll { table {
+        div.scroll { table.claims {
             thead { tr {
-                th { "claim" } th { "verdict" } th { "paper" } th { "band" } th { "found" } th { "of" }
+                th { "claim" } th { "verdict" } th { "found" } th { "paper" } th { "band" } th { "of" }
             } }
             tbody {
                 @for claim in claims {
@@ -88,10 +88,10 @@ fn claims(claims: &[&JudgedClaim]) -> Markup {
                     tr {
                         td { a href={ "#" (claim.experiment) } { (claim.id) } br; (claim.text) }
                         td class={ "verdict " (class(claim.verdict)) } { (claim.verdict.label()) }
-                        td { (paper) }
-                        td { (band) }
-                        td { (found) }
-                        td { (claim.unit) }
+                        td data-name="found" { (found) }
+                        td data-name="paper" { (paper) }
+                        td data-name="band" { (band) }
+                        td data-name="of" { (claim.unit) }
                     }
                 }
             }
@@ -106,19 +106,29 @@ fn section_of(section: &Section) -> Markup {
             h2 { (declaration.title) }
             p { (declaration.about.trim()) }
             p.dim { (section.size()) ". " code { (section.command) } }
-            @let charts = figures::charts(section);
-            @if !charts.is_empty() {
-                div.panels { @for chart in charts { (PreEscaped(chart.svg(false))) } }
+            @let pictures = figures::of(section);
+            @if !pictures.is_empty() {
+                div.panels { @for picture in pictures { (PreEscaped(picture.whole(false))) } }
             }
-            (table(section))
+            @let rows = section.rows();
+            @if rows.len() > LONG {
+                details {
+                    summary { "All numbers, " (rows.len()) " rows" }
+                    (table(section, &rows))
+                }
+            } @else {
+                (table(section, &rows))
+            }
         }
     }
 }
 
-fn table(section: &Section) -> Markup {
+/// Rows of a table that is folded away.
+const LONG: usize = 14;
+
+fn table(section: &Section, rows: &[Row]) -> Markup {
     let (columns, published) = (&section.declaration.columns, section.published());
     let width = columns.len() + published.iter().filter(|p| **p).count();
-    let value = |row: &Row| row.x.map_or("–".to_owned(), |x| x.to_string());
     html! {
         div.scroll { table {
             thead { tr {
@@ -130,10 +140,10 @@ fn table(section: &Section) -> Markup {
                 }
             } }
             tbody {
-                @for row in section.rows() {
+                @for row in rows {
                     tr {
                         td { (row.name) }
-                        @if section.swept().is_some() { td { (value(&row)) } }
+                        @if section.swept().is_some() { td { (row.at.as_deref().unwrap_or("–")) } }
                         @if let Some(reason) = row.not_run {
                             td.words.none colspan=(width) {
                                 @for (cell, column) in row.cells.iter().zip(columns) {

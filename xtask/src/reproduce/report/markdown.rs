@@ -34,7 +34,7 @@ fn write_section(text: &mut String, section: &Section) {
         declaration.about.trim()
     );
     *text += &format!("{}; `{}`\n\n", section.size(), section.command);
-    for (name, _) in figures::of(section) {
+    for (name, _) in figures::files(section) {
         writeln!(text, "![{}](figures/{name})", declaration.title).expect("text grows");
     }
     text.push('\n');
@@ -55,7 +55,7 @@ fn write_section(text: &mut String, section: &Section) {
         };
         let mut line = vec![name];
         if section.swept().is_some() {
-            line.push(row.x.map_or("–".to_owned(), |x| x.to_string()));
+            line.push(row.at.clone().unwrap_or_else(|| "–".to_owned()));
         }
         let columns = declaration.columns.iter().zip(&published);
         for (cell, (column, published)) in row.cells.iter().zip(columns) {
