@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bss2_encode::{DataSet, Part, Verify, find_mnist, load_mnist};
+use bss2_encode::locate::SHD_FILES;
+use bss2_encode::{
+    DataSet, EncodeError, Found, Part, Verify, find_fsdd, find_mnist, find_shd, load_mnist,
+    open_recordings, read_spikes,
+};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::IntoDiagnostic;
@@ -87,12 +91,42 @@ fn check(folder: Option<&Path>) -> miette::Result<ExitCode> {
             }
         }
     }
-    println!("generated digits: always there, drawn by the program");
+    for (name, place, content) in speech(folder) {
+        match place.map(|place| (content(&place), place)) {
+            Ok((Ok(content), place)) => println!("{name}: {content} in {}", place.display()),
+            Ok((Err(error), _)) => {
+                wrong = true;
+                println!("{name}: wrong: {error}");
+            }
+            Err(error) => println!("{name}: not there ({error})"),
+        }
+    }
+    println!("generated digits and generated speech: always there, made by the program");
     Ok(if wrong {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+type Content = fn(&Path) -> Result<String, EncodeError>;
+
+/// Sets of speech, where they are, and what a look into them says.
+fn speech(folder: Option<&Path>) -> [(&'static str, Result<PathBuf, EncodeError>, Content); 2] {
+    let recordings: Content = |folder| {
+        let recordings = open_recordings(folder)?;
+        Ok(format!("{} recordings, headers checked,", recordings.len()))
+    };
+    let spikes: Content = |folder| {
+        let [train, test] = SHD_FILES.map(|name| read_spikes(&folder.join(name)));
+        let (train, test) = (train?.len(), test?.len());
+        Ok(format!("{train} training and {test} test samples"))
+    };
+    let place = |found: Result<Found, EncodeError>| found.map(|found| found.folder);
+    [
+        ("FSDD", place(find_fsdd(folder)), recordings),
+        ("SHD", place(find_shd(folder)), spikes),
+    ]
 }
 
 fn fetch(set: DataSet, out: &Path) -> miette::Result<ExitCode> {

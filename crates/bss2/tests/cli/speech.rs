@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bss2::encode::{SampleInfo, Speaker, SpikeSet, TimePrecision, read_spikes, write_spikes};
 
-use crate::support::{bss2, fail, metrics, stderr, succeed, timeless};
+use crate::support::{bss2, fail, metrics, stderr, stdout, succeed, timeless};
 
 /// Two classes that excite different channels, spoken by three voices.
 fn spikes() -> SpikeSet {
@@ -339,5 +339,59 @@ fn generated_speech_stands_in_and_is_called_so() {
     fail(
         train(at, "no", &["--set", "data.set=fsdd"]),
         &["Free Spoken Digit Dataset was not found"],
+    );
+}
+
+#[test]
+fn data_check_looks_at_speech() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let check = || {
+        let mut command = bss2(at);
+        command.args(["data", "check"]);
+        command.output().unwrap()
+    };
+    let text = stdout(&check());
+    for words in [
+        "FSDD: not there",
+        "SHD: not there",
+        "generated speech: always there",
+    ] {
+        assert!(text.contains(words), "{words:?} is missing in\n{text}");
+    }
+    recordings(at, 2);
+    let cache = at.join("datasets/cache");
+    fs::create_dir_all(cache.join("shd")).unwrap();
+    fs::rename(at.join("recordings"), cache.join("recordings")).unwrap();
+    for name in ["shd_train.h5", "shd_test.h5"] {
+        write_spikes(
+            &cache.join("shd").join(name),
+            &spikes(),
+            TimePrecision::Half,
+        )
+        .unwrap();
+    }
+    let output = check();
+    let text = stdout(&output);
+    assert!(output.status.success(), "{text}");
+    for words in [
+        "FSDD: 8 recordings",
+        "SHD: 150 training and 150 test samples",
+    ] {
+        assert!(text.contains(words), "{words:?} is missing in\n{text}");
+    }
+    // And the second is learned from.
+    let text = stderr(&succeed(train(at, "shd", &["--set", "data.set=shd"])));
+    assert!(
+        text.contains("data: SHD, 150 training and 150 test"),
+        "{text}"
+    );
+    fs::write(cache.join("shd/shd_test.h5"), b"<html>").unwrap();
+    let output = check();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains("SHD: wrong"),
+        "{}",
+        stdout(&output)
     );
 }
