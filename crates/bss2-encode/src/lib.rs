@@ -14,6 +14,15 @@
 //! - [`latency`] gives each pixel the time of its spike;
 //! - [`order`] shuffles an epoch, [`encoder`] does all of it for a batch.
 //!
+//! The way of speech:
+//!
+//! - [`recordings`] lists a folder, [`wav`] reads a file, [`voices`] speak where
+//!   there is none, [`upsample`] raises low rates;
+//! - [`cochlea`] makes spikes of sound, [`transcript`] of many recordings, and
+//!   [`shd`] writes and reads them as a [`SpikeSet`];
+//! - [`spike_encoder`] puts a set into batches: [`spike_augment`] moves spikes,
+//!   [`channels`] leaves fewer of them, and time is compressed onto a grid.
+//!
 //! ```
 //! use bss2_encode::{Encoder, EncoderConfig, EpochOrder, GeneratedDigits};
 //! use bss2_event::{Seed, SpikeBatch};

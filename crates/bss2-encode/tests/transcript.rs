@@ -283,3 +283,57 @@ fn low_rates_are_brought_to_one_at_which_hair_cells_are_stable() {
     assert!(as_recorded > 3.0 * at_24);
     assert!(at_24 < 2.0 * at_48);
 }
+
+/// Counts of spikes tell most generated words apart, but not all: the set can
+/// be learned and is not trivial.
+#[test]
+fn generated_words_can_be_told_apart_by_and_large() {
+    let folder = tempfile::tempdir().unwrap();
+    let speech = GeneratedSpeech {
+        voices: 4,
+        takes: 4,
+        ..Default::default()
+    };
+    let config = CochleaConfig {
+        channels: 35,
+        ..Default::default()
+    };
+    let transcription = Transcription {
+        cochlea: &config,
+        least_rate: Hertz::new(24_000.0),
+        seed: Seed(0),
+    };
+    let journal = folder.path().join("a.partial");
+    let set = transcription
+        .run("test", &speech.generate().unwrap(), &journal, &|_| ())
+        .unwrap();
+    // 20 bins of 50 ms by 35 channels.
+    let features: Vec<Vec<f64>> = (0..set.len())
+        .map(|sample| {
+            let mut counts = vec![0.0_f64; 20 * 35];
+            let (times, units) = set.spikes(sample);
+            for (&time, &unit) in times.iter().zip(units) {
+                counts[(time * 20.0).min(19.0) as usize * 35 + usize::from(unit)] += 1.0;
+            }
+            counts.iter().map(|count| count.sqrt()).collect()
+        })
+        .collect();
+    let first_take = |sample: &usize| set.samples()[*sample].recording.ends_with("_0.wav");
+    let nearest = |sample: usize| {
+        let distance = |other: &usize| -> f64 {
+            let pairs = features[sample].iter().zip(&features[*other]);
+            pairs.map(|(a, b)| (a - b).powi(2)).sum()
+        };
+        let others = (0..set.len()).filter(|other| !first_take(other));
+        others
+            .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+            .unwrap()
+    };
+    let tested: Vec<usize> = (0..set.len()).filter(first_take).collect();
+    let right = tested
+        .iter()
+        .filter(|&&sample| set.labels()[nearest(sample)] == set.labels()[sample]);
+    let right = right.count();
+    println!("{right} of {}", tested.len());
+    assert!((24..40).contains(&right), "{right} of 40");
+}
