@@ -58,8 +58,11 @@ pub(super) fn page(report: &Report) -> String {
                         a href={ "#" (section.declaration.id) } { (section.declaration.title) } " "
                     }
                 }
-                h2 { "Claims" }
-                (claims(&report.claims().collect::<Vec<_>>()))
+                @let all: Vec<_> = report.claims().collect();
+                @if !all.is_empty() {
+                    h2 { "Claims" }
+                    (claims(&all))
+                }
                 @for section in &report.sections { (section_of(section)) }
             }
         }
