@@ -7,6 +7,7 @@ use crate::bptt::Objective;
 use crate::error::LearnError;
 use crate::init::InitConfig;
 use crate::loss::LossConfig;
+use crate::network::Layer;
 use crate::neuron::NeuronModel;
 use crate::optim::OptimiserConfig;
 use crate::quantise::QuantiseConfig;
@@ -45,6 +46,9 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Initial weights.
     pub init: InitConfig,
+    /// Projections whose weights are not learned: of `hidden`, `recurrent` and
+    /// `output`.
+    pub frozen: Vec<Layer>,
     /// Memory in steps of the averaged weights, which tests then use in place of
     /// those of the last step: the mean of all steps so far, and from this many on one
     /// that forgets earlier steps exponentially. 0 for no average.
@@ -65,6 +69,7 @@ impl Default for TrainConfig {
             optimiser: OptimiserConfig::default(),
             schedule: Schedule::default(),
             init: InitConfig::default(),
+            frozen: Vec::new(),
             average_steps: 0.0,
         }
     }

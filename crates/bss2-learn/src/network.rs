@@ -31,6 +31,7 @@ impl NetworkShape {
 
 /// A projection of the network, to name it in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layer {
     /// Inputs to hidden neurons.
     Hidden,

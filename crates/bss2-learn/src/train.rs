@@ -89,7 +89,7 @@ impl Trainer {
             objective: config.objective(),
             weights: config.init.draw(config.seed, shape, &config.model, grid.dt),
             average: None,
-            optimiser: Optimiser::new(config.optimiser, shape),
+            optimiser: Optimiser::new(config.optimiser, shape).freeze(&config.frozen),
             epoch: 0,
             step: 0,
             bptt: Bptt::new(shape),

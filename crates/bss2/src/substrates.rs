@@ -17,7 +17,7 @@ pub fn network_shape(experiment: &Experiment, data: &Data) -> NetworkShape {
         inputs: data.inputs(),
         hidden: experiment.network.hidden,
         outputs: data.train.classes(),
-        recurrent: false,
+        recurrent: experiment.network.recurrent,
     }
 }
 

@@ -12,7 +12,7 @@ pub use sgd::SgdConfig;
 pub use smorms3::Smorms3Config;
 
 use crate::error::LearnError;
-use crate::network::{NetworkShape, Weights};
+use crate::network::{Layer, NetworkShape, Weights};
 use crate::real::Real;
 use rule::{Rule, apply, state_len};
 
@@ -71,6 +71,8 @@ pub struct OptimiserState<T = f32> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Optimiser<T = f32> {
     config: OptimiserConfig,
+    /// Projections that stay as they are.
+    frozen: Vec<Layer>,
     state: OptimiserState<T>,
 }
 
@@ -85,11 +87,19 @@ impl<T: Real> Optimiser<T> {
         let zeros = |weights| vec![T::ZERO; state_len(weights, config.moments())];
         Self {
             config,
+            frozen: Vec::new(),
             state: OptimiserState {
                 steps: 0,
                 moments: lengths.map(zeros).collect(),
             },
         }
+    }
+
+    /// Leaves the weights of some projections as they are.
+    #[must_use]
+    pub fn freeze(mut self, layers: &[Layer]) -> Self {
+        self.frozen = layers.to_vec();
+        self
     }
 
     /// What it remembers.
@@ -141,8 +151,10 @@ impl<T: Real> Optimiser<T> {
         gradient: &Weights<T>,
     ) {
         let parts = weights.layers_mut().zip(gradient.layers());
-        for (((_, w), (_, g)), state) in parts.zip(&mut self.state.moments) {
-            apply(rule, w.as_mut_slice(), g.as_slice(), state);
+        for (((layer, w), (_, g)), state) in parts.zip(&mut self.state.moments) {
+            if !self.frozen.contains(&layer) {
+                apply(rule, w.as_mut_slice(), g.as_slice(), state);
+            }
         }
     }
 }
@@ -187,6 +199,24 @@ mod tests {
             for left in [descend::<f32>(config, rate), descend::<f64>(config, rate)] {
                 assert!(left < 0.02, "{config:?}: {left}");
             }
+        }
+    }
+
+    #[test]
+    fn frozen_weights_stay() {
+        let decaying = OptimiserConfig::Adam(AdamConfig {
+            weight_decay: 0.1,
+            ..AdamConfig::default()
+        });
+        for config in [decaying, OptimiserConfig::Smorms3(Smorms3Config::default())] {
+            let mut weights = Weights::<f32>::zeros(SHAPE);
+            weights.layers_mut().for_each(|(_, w)| w.fill(0.1));
+            let (begin, gradient) = (weights.clone(), weights.clone());
+            let mut optimiser = Optimiser::new(config, SHAPE).freeze(&[Layer::Recurrent]);
+            optimiser.update(0.01, &mut weights, &gradient);
+            assert_eq!(weights.recurrent, begin.recurrent);
+            assert_ne!(weights.hidden, begin.hidden);
+            assert_ne!(weights.output, begin.output);
         }
     }
 

@@ -184,6 +184,8 @@ impl TimeConfig {
 pub struct NetworkConfig {
     /// Neurons of the hidden layer.
     pub hidden: usize,
+    /// Whether hidden neurons also feed each other.
+    pub recurrent: bool,
     /// Signed bits that weights are rounded to before they are written
     /// ([`bss2_learn::Coarse`]): 2 to 8 in software, which else does not round, 2 to 7
     /// on a chip, whose own are 7.
@@ -195,6 +197,7 @@ impl Default for NetworkConfig {
     fn default() -> Self {
         Self {
             hidden: 246,
+            recurrent: false,
             weight_bits: None,
         }
     }
