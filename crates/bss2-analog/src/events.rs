@@ -25,11 +25,18 @@ impl Step {
 
 /// One event of a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StepEvent<const G: usize> {
+pub(crate) struct StepEvent {
     /// Microseconds from the beginning of the step.
     pub(crate) at: f32,
-    /// `[group]`: the strengths that it opens.
-    pub(crate) rows: [Row; G],
+    /// First and last + 1 of the rows that it opens.
+    opened: (u32, u32),
+}
+
+/// A row that an event opens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    pub(crate) group: u8,
+    pub(crate) row: Row,
 }
 
 /// One event on one row that it opens.
@@ -44,7 +51,9 @@ pub(crate) struct Touch {
 #[derive(Debug, Clone)]
 pub(crate) struct Events<const G: usize> {
     /// In the order of time.
-    pub(crate) step: Vec<StepEvent<G>>,
+    pub(crate) step: Vec<StepEvent>,
+    /// Rows that they open, event by event.
+    opened: Vec<Opened>,
     /// `[group]`: the same events, where they open a row.
     pub(crate) touches: [Vec<Touch>; G],
     /// Recurrent events that have not arrived: (microseconds, source).
@@ -56,6 +65,7 @@ impl<const G: usize> Default for Events<G> {
     fn default() -> Self {
         Self {
             step: Vec::new(),
+            opened: Vec::new(),
             touches: std::array::from_fn(|_| Vec::new()),
             pending: Vec::new(),
             next_input: 0,
@@ -93,6 +103,7 @@ impl<const G: usize> Events<G> {
     #[inline(always)]
     pub(crate) fn gather(&mut self, common: &Common, times: &[f64], sources: &[u16], step: Step) {
         self.step.clear();
+        self.opened.clear();
         for touches in &mut self.touches {
             touches.clear();
         }
@@ -122,14 +133,24 @@ impl<const G: usize> Events<G> {
 
     #[inline(always)]
     fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) {
-        let rows = std::array::from_fn(|g| common.table.row(source.into(), g));
         let at = (time - step.start()).max(0.0) as f32;
-        self.step.push(StepEvent { at, rows });
         let e = step.middle_offset(time);
-        for (touches, row) in self.touches.iter_mut().zip(rows) {
+        let first = self.opened.len() as u32;
+        for (group, touches) in self.touches.iter_mut().enumerate() {
+            let row = common.table.row(source.into(), group);
             if row.first < row.last {
                 touches.push(Touch { row, e });
+                let group = group as u8;
+                self.opened.push(Opened { group, row });
             }
         }
+        let opened = (first, self.opened.len() as u32);
+        self.step.push(StepEvent { at, opened });
+    }
+
+    /// The rows that an event of the step opens.
+    #[inline(always)]
+    pub(crate) fn opened(&self, event: &StepEvent) -> &[Opened] {
+        &self.opened[event.opened.0 as usize..event.opened.1 as usize]
     }
 }

@@ -1,7 +1,5 @@
 //! The membrane ADC: one neuron, or two in turn, at a high rate.
 
-use std::ops::Range;
-
 use bss2_event::random::Address;
 use bss2_event::{Hertz, NeuronCircuits, RangeError, Seconds};
 use serde::{Deserialize, Serialize};
@@ -10,7 +8,7 @@ use crate::error::AnalogError;
 use crate::events::Step;
 use crate::lowered::Common;
 use crate::neuron::lif::LifBlock;
-use crate::neuron::threshold::{Leaky, LocalNeuron, Membrane, Moment, Node, gather_nodes};
+use crate::neuron::threshold::{Leaky, Membrane, gather_nodes};
 use crate::neuron::upswing::Upswing;
 use crate::noise::BYTE_MEAN;
 use crate::step::Buffers;
@@ -180,72 +178,83 @@ impl Recorder {
         step: Step,
         codes: &mut [u16],
     ) {
-        let turns = self.madc.neurons().count();
         for (turn, neuron) in self.madc.neurons().enumerate() {
             if usize::from(neuron) / L != block {
                 continue;
             }
             let l = usize::from(neuron) % L;
-            let (h, t_start) = (step.h as f32, step.start() as f32);
-            let strengths = common.table.strengths();
-            gather_nodes(
-                &buffers.events.step,
-                strengths,
-                block,
-                0.0,
-                &mut buffers.nodes,
-            );
-            let byte = (buffers.words[block][l] >> (8 * (step.index % 4))) & 0xff;
-            let kick = c.noise[l] * (byte as i32 as f32 - BYTE_MEAN);
-            let delay = common.noise.comparator_delay.as_micro() as f32;
-            let mut local = buffers.local_neuron(c, (block, l), driven, kick / h, delay);
-            // Where it fires is known.
-            local.v_threshold = f32::INFINITY;
-            let old = &buffers.before[block];
-            let begin = self.begin[turn];
-            let mut moment = Moment {
-                v: old.v[l],
-                current: std::array::from_fn(|g| old.current[g][l]),
-                held_until: begin.held_until - t_start,
-            };
-            let mut upswing = c.terms.as_deref().map(|terms| Upswing {
-                block: terms,
-                lane: l,
-                w: begin.w,
-            });
-            let nodes = (&*buffers.nodes, l);
-            let mut now = 0.0_f32;
-            let mut crossings = buffers
-                .crossings
-                .iter()
-                .filter(|c| c.1 == neuron)
-                .peekable();
-            let period = self.madc.period().as_micro();
-            let start = self.madc.start.as_micro();
-            // The first sample of this neuron that lies in the step.
-            let first = ((step.start() - start) / period - 1e-6).ceil().max(0.0) as usize;
-            let first = first + (turns + turn - first % turns) % turns;
-            for sample in (first..self.madc.samples).step_by(turns) {
-                let time = start + period * sample as f64;
-                if time >= step.end() - 1e-6 * period {
-                    break;
+            let at = (turn, neuron, driven);
+            match c.terms.as_deref() {
+                None => self.watch(common, c, buffers, at, step, codes, &mut Leaky),
+                Some(terms) => {
+                    let mut upswing = Upswing {
+                        block: terms,
+                        lane: l,
+                        w: self.begin[turn].w,
+                    };
+                    self.watch(common, c, buffers, at, step, codes, &mut upswing);
                 }
-                let at = (time - step.start()).max(0.0) as f32;
-                while let Some(&&(crossing, _)) = crossings.peek().filter(|c| c.0 <= at) {
-                    moment = follow(&local, &mut upswing, moment, nodes, now..crossing);
-                    now = crossing;
-                    moment.v = local.v_reset;
-                    moment.held_until = crossing + local.hold;
-                    if let Some(upswing) = &mut upswing {
-                        upswing.fire();
-                    }
-                    crossings.next();
-                }
-                moment = follow(&local, &mut upswing, moment, nodes, now..at);
-                now = at;
-                let (low, high) = common.v_range;
-                codes[sample] = self.code(moment.v.max(low).min(high), sample);
             }
+        }
+    }
+
+    /// Samples one of the watched neurons.
+    #[allow(clippy::too_many_arguments)]
+    fn watch<const G: usize, M: Membrane<G>>(
+        &self,
+        common: &Common,
+        c: &LifBlock<G>,
+        buffers: &mut Buffers<G>,
+        (turn, neuron, driven): (usize, u16, bool),
+        step: Step,
+        codes: &mut [u16],
+        membrane: &mut M,
+    ) {
+        let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
+        let (h, t_start) = (step.h as f32, step.start() as f32);
+        let byte = (buffers.words[block][l] >> (8 * (step.index % 4))) & 0xff;
+        let kick = c.noise[l] * (byte as i32 as f32 - BYTE_MEAN);
+        let delay = common.noise.comparator_delay.as_micro() as f32;
+        let mut local = buffers.local_neuron(c, (block, l), driven, kick / h, delay);
+        // Where it fires is known.
+        local.v_threshold = f32::INFINITY;
+        let nodes = M::nodes(&mut buffers.nodes);
+        let (events, strengths) = (&buffers.events, common.table.strengths());
+        gather_nodes(events, strengths, &local, (block, l), 0.0, nodes);
+        let old = &buffers.before[block];
+        let currents = std::array::from_fn(|g| old.current[g][l]);
+        let until = self.begin[turn].held_until - t_start;
+        let mut moment = local.begin((old.v[l], currents), until);
+        let mut now = 0.0_f32;
+        let mut crossings = buffers
+            .crossings
+            .iter()
+            .filter(|c| c.1 == neuron)
+            .peekable();
+        let turns = self.madc.neurons().count();
+        let period = self.madc.period().as_micro();
+        let start = self.madc.start.as_micro();
+        // The first sample of this neuron that lies in the step.
+        let first = ((step.start() - start) / period - 1e-6).ceil().max(0.0) as usize;
+        let first = first + (turns + turn - first % turns) % turns;
+        for sample in (first..self.madc.samples).step_by(turns) {
+            let time = start + period * sample as f64;
+            if time >= step.end() - 1e-6 * period {
+                break;
+            }
+            let at = (time - step.start()).max(0.0) as f32;
+            while let Some(&&(crossing, _)) = crossings.peek().filter(|c| c.0 <= at) {
+                moment = local.resolve(membrane, moment, nodes, now..crossing, |_| ());
+                now = crossing;
+                moment.v = local.v_reset;
+                moment.held_until = crossing + local.hold;
+                membrane.fire();
+                crossings.next();
+            }
+            moment = local.resolve(membrane, moment, nodes, now..at, |_| ());
+            now = at;
+            let (low, high) = common.v_range;
+            codes[sample] = self.code(moment.v.max(low).min(high), sample);
         }
     }
 
@@ -258,18 +267,5 @@ impl Recorder {
         (f64::from(v) / VOLTS_PER_CODE + noise)
             .round()
             .clamp(0.0, MAX_CODE) as u16
-    }
-}
-
-fn follow<const G: usize>(
-    neuron: &LocalNeuron<G>,
-    upswing: &mut Option<Upswing<'_, G>>,
-    moment: Moment<G>,
-    nodes: (&[Node<G>], usize),
-    span: Range<f32>,
-) -> Moment<G> {
-    match upswing {
-        Some(upswing) => neuron.resolve(upswing, moment, nodes, span, |_| ()),
-        None => neuron.resolve(&mut Leaky, moment, nodes, span, |_| ()),
     }
 }

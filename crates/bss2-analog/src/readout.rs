@@ -132,6 +132,9 @@ fn read<const G: usize>(
 ) {
     let fraction = at / around.h;
     for (block, c) in blocks.iter().enumerate() {
+        if !c.has_half[half] {
+            continue;
+        }
         let (before, after) = (&around.before[block].v, &around.after[block].v);
         for l in 0..L {
             let v = before[l] + fraction * (after[l] - before[l]);

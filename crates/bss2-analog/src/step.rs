@@ -7,11 +7,12 @@
 
 use bss2_event::random::{Address, Domain};
 
-use crate::events::{Events, Step};
+use crate::events::{Events, Step, Touch};
 use crate::lowered::{Common, RunAddress};
 use crate::madc::Recorder;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock, saturate};
-use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Node, TOGETHER, gather_nodes};
+use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate};
+use crate::neuron::pack::{Ending, Pack};
+use crate::neuron::threshold::{LocalNeuron, Membrane, Nodes, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
 use crate::noise::{BYTE_MEAN, fill_words};
 use crate::observation::{NeuronSpike, Observation};
@@ -43,7 +44,8 @@ pub(crate) struct Buffers<const G: usize> {
     drive: Drive<G>,
     pub(crate) words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
-    pub(crate) nodes: Vec<Node<G>>,
+    pub(crate) nodes: Nodes<G>,
+    pack: Pack<G>,
     /// Crossings of this step: (microseconds from its beginning, lane).
     pub(crate) crossings: Vec<(f32, u16)>,
     /// The same in the order in which their events are sent.
@@ -131,10 +133,12 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         for (block, c) in blocks.iter().enumerate() {
             let driven = buffers.advance::<SNAP>(common, c, block, step, delay, noisy);
             if let Some(madc) = &madc {
+                buffers.settle(common, step);
                 let codes = &mut observation.madc;
                 madc.record(common, c, buffers, (block, driven), step, codes);
             }
         }
+        buffers.settle(common, step);
         buffers.send(draws(Domain::SpikeJitter), jitter, index, h as f32);
         for i in 0..buffers.sent.len() {
             let (at, neuron) = buffers.sent[i];
@@ -224,6 +228,38 @@ pub(crate) struct Inputs<'a, const G: usize> {
     pub(crate) high: f32,
     pub(crate) t_start: f32,
     pub(crate) hold_from: f32,
+}
+
+/// Lanes whose sums over events stay in registers.
+const PART: usize = 32;
+
+/// Sums over the events of a step on part of a block: of the strengths, and of
+/// strengths times first and second power of the distance to the step's middle.
+#[inline(always)]
+fn moments(
+    touches: &[Touch],
+    strengths: &[Lanes],
+    block: usize,
+    part: usize,
+) -> [[f32; PART]; MOMENTS] {
+    let mut sums = [[0.0; PART]; MOMENTS];
+    for touch in touches {
+        let Some(row) = touch.row.on(strengths, block) else {
+            continue;
+        };
+        let end = (part + 1) * PART;
+        if usize::from(touch.row.from_lane) >= end {
+            continue;
+        }
+        let (row, e) = (&row[end - PART..end], touch.e);
+        for l in 0..PART {
+            let first = row[l] * e;
+            sums[0][l] += row[l];
+            sums[1][l] += first;
+            sums[2][l] += first * e;
+        }
+    }
+    sums
 }
 
 /// Propagates a block through a step; says whether some neuron crosses or is
@@ -317,33 +353,38 @@ impl<const G: usize> Buffers<G> {
         let mut touched = [false; G];
         let strengths = common.table.strengths();
         for g in 0..G {
-            let (mut a0, mut a1) = ([0.0_f32; L], [0.0_f32; L]);
-            for touch in &self.events.touches[g] {
-                if let Some(s) = touch.row.on(strengths, block) {
-                    touched[g] = true;
-                    for l in 0..L {
-                        a0[l] += s[l];
-                        a1[l] += s[l] * touch.e;
-                    }
-                }
-            }
+            let touches = &self.events.touches[g];
+            let reach = |touch: &Touch| touch.row.on(strengths, block).is_some();
+            touched[g] = touches.iter().any(reach);
             if !touched[g] {
                 continue;
             }
-            let (x, current) = (&mut self.drive.x[g], &mut self.drive.current[g]);
-            if SNAP {
-                // Events act as if the current had jumped when the step began.
-                let t = &self.trials[block];
-                for l in 0..L {
-                    x[l] = t.kappa[g][l] * a0[l];
-                    current[l] = t.decay[g][l] * a0[l];
-                }
-            } else {
-                let [m0, m1] = [&c.event_membrane[0][g], &c.event_membrane[1][g]];
-                let [c0, c1] = [&c.event_current[0][g], &c.event_current[1][g]];
-                for l in 0..L {
-                    x[l] = m0[l] * a0[l] + m1[l] * a1[l];
-                    current[l] = c0[l] * a0[l] + c1[l] * a1[l];
+            for part in 0..L / PART {
+                let sums = moments(touches, strengths, block, part);
+                let lanes = part * PART..(part + 1) * PART;
+                let (x, current) = (
+                    &mut self.drive.x[g][lanes.clone()],
+                    &mut self.drive.current[g][lanes.clone()],
+                );
+                if SNAP {
+                    // Events act as if the current had jumped when the step began.
+                    let t = &self.trials[block];
+                    let (kappa, decay) = (&t.kappa[g][lanes.clone()], &t.decay[g][lanes]);
+                    for l in 0..PART {
+                        x[l] = kappa[l] * sums[0][l];
+                        current[l] = decay[l] * sums[0][l];
+                    }
+                } else {
+                    let of = |c: &[[Lanes; G]; MOMENTS], l: usize| {
+                        let at = lanes.start + l;
+                        c[0][g][at] * sums[0][l]
+                            + c[1][g][at] * sums[1][l]
+                            + c[2][g][at] * sums[2][l]
+                    };
+                    for l in 0..PART {
+                        x[l] = of(&c.event_membrane, l);
+                        current[l] = of(&c.event_current, l);
+                    }
                 }
             }
         }
@@ -450,14 +491,28 @@ impl<const G: usize> Buffers<G> {
         }
     }
 
-    /// By how much the events of this step may pull a membrane down at most.
+    /// Which neurons of a block cross, or are released: 1 for each that needs a
+    /// closer look, by the rule of the fast pass.
     #[inline(always)]
-    fn inhibition(&self, block: usize, l: usize) -> f32 {
-        let saturation = &self.trials[block].saturation;
-        let inhibitory = (0..G).filter(|g| g % 2 == 1);
-        inhibitory
-            .map(|g| -saturation[g][l] * self.drive.x[g][l])
-            .sum()
+    fn flags<const SNAP: bool>(&self, block: usize, pass: &Pass<'_, G>) -> [u8; L] {
+        let t = &self.trials[block];
+        let (v, held_until) = (&self.after[block].v, &self.held_until[block]);
+        let (t_start, hold_from) = (pass.step.start() as f32, hold_from::<SNAP>(pass.step));
+        let mut highest = *v;
+        if pass.driven && !SNAP {
+            for g in (1..G).step_by(2) {
+                for l in 0..L {
+                    highest[l] -= t.saturation[g][l] * self.drive.x[g][l];
+                }
+            }
+        }
+        let mut flags = [0; L];
+        for l in 0..L {
+            let held = held_until[l] >= hold_from;
+            let released = (held_until[l] > t_start) & !SNAP;
+            flags[l] = u8::from((released | (highest[l] > t.v_attention[l])) & !held);
+        }
+        flags
     }
 
     /// Looks closely at the neurons of a block that cross, or are released.
@@ -469,61 +524,102 @@ impl<const G: usize> Buffers<G> {
         block: usize,
         pass: &Pass<'_, G>,
     ) {
-        let (h, t_start) = (pass.step.h as f32, pass.step.start() as f32);
-        let t = &self.trials[block];
-        let (low, high) = common.v_range;
-        if !SNAP {
-            let strengths = common.table.strengths();
-            let (events, nodes) = (&self.events.step, &mut self.nodes);
-            gather_nodes(events, strengths, block, TOGETHER * h, nodes);
-        }
-        for l in 0..L {
-            let until = self.held_until[block][l];
-            let v = self.after[block].v[l];
-            let released = until > t_start && !SNAP;
-            let highest = if pass.driven && !SNAP {
-                v + self.inhibition(block, l)
-            } else {
-                v
-            };
-            if until >= hold_from::<SNAP>(pass.step) || !(released || highest > t.v_attention[l]) {
-                continue;
-            }
-            let lane = (block * L + l) as u16;
-            if SNAP {
-                if v > t.v_threshold[l] {
-                    self.crossings.push((h, lane));
-                    self.held_until[block][l] = pass.step.end() as f32 + c.refractory[l];
+        let flags = self.flags::<SNAP>(block, pass);
+        for (eight, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
+            // In the order of lanes, which is that of bytes in memory.
+            let mut bytes = u64::from_le_bytes(*flags);
+            while bytes != 0 {
+                let l = 8 * eight + bytes.trailing_zeros() as usize / 8;
+                bytes &= bytes - 1;
+                if SNAP {
+                    self.fire_at_end(c, (block, l), pass.step);
+                } else {
+                    self.resolve(common, c, (block, l), pass);
                 }
-                continue;
             }
-            let old = &self.before[block];
-            let drift = pass.kick[l] / h;
-            let neuron = self.local_neuron(c, (block, l), pass.driven, drift, pass.delay);
-            let moment = Moment {
-                v: old.v[l],
-                current: std::array::from_fn(|g| old.current[g][l]),
-                held_until: until - t_start,
-            };
-            let crossings = &mut self.crossings;
-            let on_spike = |at| crossings.push((at, lane));
-            let nodes = (&*self.nodes, l);
-            let end = if let (Some(block_terms), Some(w)) = (&c.terms, pass.adaptation) {
-                let mut upswing = Upswing {
-                    block: block_terms,
-                    lane: l,
-                    w: w[l],
-                };
-                let end = neuron.resolve(&mut upswing, moment, nodes, 0.0..h, on_spike);
-                self.adaptation[block][l] = upswing.w;
-                end
-            } else {
-                neuron.resolve(&mut Leaky, moment, nodes, 0.0..h, on_spike)
-            };
-            self.after[block].v[l] = end.v.max(low).min(high);
-            if end.held_until != moment.held_until {
-                self.held_until[block][l] = t_start + end.held_until;
+        }
+    }
+
+    /// On the snapped grid a neuron fires at the end of a step.
+    #[inline(always)]
+    fn fire_at_end(&mut self, c: &LifBlock<G>, (block, l): (usize, usize), step: Step) {
+        if self.after[block].v[l] > self.trials[block].v_threshold[l] {
+            self.crossings.push((step.h as f32, (block * L + l) as u16));
+            self.held_until[block][l] = step.end() as f32 + c.refractory[l];
+        }
+    }
+
+    /// Has one neuron followed through the step event by event: together with
+    /// others, or alone where it has further terms.
+    #[inline(always)]
+    fn resolve(
+        &mut self,
+        common: &Common,
+        c: &LifBlock<G>,
+        (block, l): (usize, usize),
+        pass: &Pass<'_, G>,
+    ) {
+        let (h, t_start) = (pass.step.h as f32, pass.step.start() as f32);
+        let drift = pass.kick[l] / h;
+        let lane = (block * L + l) as u16;
+        let neuron = self.local_neuron(c, (block, l), pass.driven, drift, pass.delay);
+        let old = &self.before[block];
+        let begin = (old.v[l], std::array::from_fn(|g| old.current[g][l]));
+        let until = self.held_until[block][l] - t_start;
+        let (Some(block_terms), Some(w)) = (&c.terms, pass.adaptation) else {
+            if self.pack.is_full() {
+                self.settle(common, pass.step);
             }
+            let moment = neuron.begin(begin, until);
+            self.pack.push(neuron, lane, moment);
+            return;
+        };
+        let mut upswing = Upswing {
+            block: block_terms,
+            lane: l,
+            w: w[l],
+        };
+        let nodes = Upswing::nodes(&mut self.nodes);
+        let (events, strengths) = (&self.events, common.table.strengths());
+        gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
+        let crossings = &mut self.crossings;
+        let on_spike = |at| crossings.push((at, lane));
+        let moment = neuron.begin(begin, until);
+        let end = neuron.resolve(&mut upswing, moment, nodes, 0.0..h, on_spike);
+        self.adaptation[block][l] = upswing.w;
+        let end = Ending {
+            lane,
+            v: end.v,
+            held_until: end.held_until,
+        };
+        self.end(common, end, t_start);
+    }
+
+    /// Follows the neurons that were put together.
+    #[inline(always)]
+    fn settle(&mut self, common: &Common, step: Step) {
+        if self.pack.is_empty() {
+            return;
+        }
+        let (events, strengths) = (&self.events, common.table.strengths());
+        let crossings = &mut self.crossings;
+        let on_spike = |lane, at| crossings.push((at, lane));
+        self.pack
+            .resolve(events, strengths, step.h as f32, on_spike);
+        while let Some(end) = self.pack.pop() {
+            self.end(common, end, step.start() as f32);
+        }
+    }
+
+    /// Keeps how a neuron ends a step.
+    #[inline(always)]
+    fn end(&mut self, common: &Common, end: Ending, t_start: f32) {
+        let (low, high) = common.v_range;
+        let (block, l) = (usize::from(end.lane) / L, usize::from(end.lane) % L);
+        self.after[block].v[l] = end.v.max(low).min(high);
+        let held_until = &mut self.held_until[block][l];
+        if end.held_until != *held_until - t_start {
+            *held_until = t_start + end.held_until;
         }
     }
 
@@ -550,10 +646,11 @@ impl<const G: usize> Buffers<G> {
                 let s = &strengths[row.base as usize + block - usize::from(row.first)];
                 let (c, t) = (&blocks[block], &self.trials[block]);
                 let (state, held_until) = (&mut self.after[block], &self.held_until[block]);
+                let at =
+                    |c: &[[Lanes; G]; MOMENTS], l| c[0][g][l] + e * (c[1][g][l] + e * c[2][g][l]);
                 for l in usize::from(row.from_lane)..L {
-                    let current = c.event_current[0][g][l] + e * c.event_current[1][g][l];
-                    state.current[g][l] += s[l] * current;
-                    let membrane = c.event_membrane[0][g][l] + e * c.event_membrane[1][g][l];
+                    state.current[g][l] += s[l] * at(&c.event_current, l);
+                    let membrane = at(&c.event_membrane, l);
                     let free = if held_until[l] >= t_end { 0.0 } else { 1.0 };
                     let change = free * t.saturation[g][l] * (s[l] * membrane);
                     state.v[l] += match &c.terms {

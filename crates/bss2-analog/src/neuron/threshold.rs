@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use crate::events::StepEvent;
+use crate::events::Events;
 use crate::neuron::lif::Lanes;
-use crate::synapse::L;
 
 /// Part of a step within which events are taken together when crossings are
 /// sought. What is lost is of second order in the distance. Measured: an eighth
@@ -12,51 +11,61 @@ use crate::synapse::L;
 /// spikes at nearly the same cost.
 pub(crate) const TOGETHER: f32 = 0.03;
 
-/// Events of a step on a block that are taken together, at their mean time.
-#[derive(Debug, Clone)]
-pub(crate) struct Node<const G: usize> {
+/// Events of a step on one neuron that are taken together, at their mean time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<C> {
     /// Microseconds from the beginning of the step.
     at: f32,
     events: f32,
-    /// `[group]`, volts per microsecond.
-    strengths: [Lanes; G],
+    /// By which the current jumps.
+    jump: C,
 }
 
-/// Takes the events of a step on a block together that lie within `width`, in the
-/// order of time.
+/// Nodes of the neuron at hand, for either kind of membrane; kept for their memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Nodes<const G: usize> {
+    series: Vec<Node<Series>>,
+    pub(crate) currents: Vec<Node<Currents<G>>>,
+}
+
+/// Takes the events of a step on lane `l` of a block together that lie within
+/// `width`, in the order of time. Those that do not reach it are left out.
 #[inline(always)]
-pub(crate) fn gather_nodes<const G: usize>(
-    events: &[StepEvent<G>],
+pub(crate) fn gather_nodes<const G: usize, C: Current<G>>(
+    events: &Events<G>,
     strengths: &[Lanes],
-    block: usize,
+    neuron: &LocalNeuron<G>,
+    (block, l): (usize, usize),
     width: f32,
-    nodes: &mut Vec<Node<G>>,
+    nodes: &mut Vec<Node<C>>,
 ) {
     nodes.clear();
     let mut begin = f32::NEG_INFINITY;
-    for event in events {
-        let rows = event.rows.map(|row| row.on(strengths, block));
-        if rows.iter().all(Option::is_none) {
+    for event in &events.step {
+        let (mut jump, mut reached) = (C::default(), false);
+        for opened in events.opened(event) {
+            let strength = opened.row.on(strengths, block).map_or(0.0, |row| row[l]);
+            if strength != 0.0 {
+                jump.add(neuron, usize::from(opened.group), strength);
+                reached = true;
+            }
+        }
+        if !reached {
             continue;
         }
         if event.at - begin > width {
             begin = event.at;
             nodes.push(Node {
-                at: 0.0,
-                events: 0.0,
-                strengths: [[0.0; L]; G],
+                at: event.at,
+                events: 1.0,
+                jump,
             });
+            continue;
         }
         let node = nodes.last_mut().expect("a node was pushed before");
         node.events += 1.0;
         node.at += (event.at - node.at) / node.events;
-        for (sum, row) in node.strengths.iter_mut().zip(rows) {
-            if let Some(row) = row {
-                for l in 0..L {
-                    sum[l] += row[l];
-                }
-            }
-        }
+        node.jump.join(&jump);
     }
 }
 
@@ -76,34 +85,123 @@ pub(crate) struct LocalNeuron<const G: usize> {
     pub(crate) hold: f32,
 }
 
+/// The synaptic current of one neuron inside a step, in a form of its own for
+/// either kind of membrane.
+pub(crate) trait Current<const G: usize>: Copy + Default {
+    /// Lets an event of a group begin.
+    fn add(&mut self, neuron: &LocalNeuron<G>, group: usize, strength: f32);
+    /// Adds another one.
+    fn join(&mut self, other: &Self);
+    /// Lets time pass.
+    fn pass(&mut self, neuron: &LocalNeuron<G>, span: f32);
+}
+
+/// Taylor series of what all inputs together do to the membrane, volts per
+/// microsecond: the value and its first three derivatives. Good to
+/// `(h/tau)^4 / 24` of the current.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Series(pub(crate) [f32; 4]);
+
+impl<const G: usize> Current<G> for Series {
+    #[inline(always)]
+    fn add(&mut self, neuron: &LocalNeuron<G>, group: usize, strength: f32) {
+        let mut derivative = neuron.gain[group] * strength;
+        for sum in &mut self.0 {
+            *sum += derivative;
+            derivative *= -neuron.inverse_tau_syn[group];
+        }
+    }
+    #[inline(always)]
+    fn join(&mut self, other: &Self) {
+        for (sum, other) in self.0.iter_mut().zip(other.0) {
+            *sum += other;
+        }
+    }
+    #[inline(always)]
+    fn pass(&mut self, _: &LocalNeuron<G>, span: f32) {
+        let [i0, i1, i2, i3] = self.0;
+        let half = 0.5 * span;
+        self.0 = [
+            i0 + span * (i1 + half * (i2 + span * (1.0 / 3.0) * i3)),
+            i1 + span * (i2 + half * i3),
+            i2 + span * i3,
+            i3,
+        ];
+    }
+}
+
+/// `[group]`: the currents themselves, volts per microsecond.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Currents<const G: usize>(pub(crate) [f32; G]);
+
+impl<const G: usize> Default for Currents<G> {
+    fn default() -> Self {
+        Self([0.0; G])
+    }
+}
+
+impl<const G: usize> Current<G> for Currents<G> {
+    #[inline(always)]
+    fn add(&mut self, _: &LocalNeuron<G>, group: usize, strength: f32) {
+        self.0[group] += strength;
+    }
+    #[inline(always)]
+    fn join(&mut self, other: &Self) {
+        for (sum, other) in self.0.iter_mut().zip(other.0) {
+            *sum += other;
+        }
+    }
+    #[inline(always)]
+    fn pass(&mut self, neuron: &LocalNeuron<G>, span: f32) {
+        for (current, rate) in self.0.iter_mut().zip(neuron.inverse_tau_syn) {
+            let x = span * rate;
+            *current *= 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0))));
+        }
+    }
+}
+
 /// State of one neuron at some moment inside a step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment<const G: usize> {
+pub(crate) struct Moment<C> {
     pub(crate) v: f32,
-    pub(crate) current: [f32; G],
+    pub(crate) current: C,
     /// The membrane is held at reset until then, from the beginning of the step.
     pub(crate) held_until: f32,
 }
 
 /// What a membrane does between two moments at which its equation changes.
 pub(crate) trait Membrane<const G: usize> {
+    /// In which form it takes the synaptic current.
+    type Current: Current<G>;
+    /// The memory for its nodes.
+    fn nodes(nodes: &mut Nodes<G>) -> &mut Vec<Node<Self::Current>>;
     /// From a moment on, for a time `span`, or until it crosses its threshold.
-    fn follow(&mut self, neuron: &LocalNeuron<G>, moment: &Moment<G>, span: f32) -> Course;
+    fn follow(
+        &mut self,
+        neuron: &LocalNeuron<G>,
+        moment: &Moment<Self::Current>,
+        span: f32,
+    ) -> Course;
     /// While it is held at reset.
     fn hold(&mut self, neuron: &LocalNeuron<G>, span: f32);
     /// When it crosses the threshold.
     fn fire(&mut self);
 }
 
-/// Leak and currents: the cubic Taylor polynomial of the equation, good to
-/// `(h/tau)^4 / 24`.
+/// Leak and currents: the Taylor polynomial of fourth order of the equation, good to
+/// `(h/tau)^5 / 120`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leaky;
 
 impl<const G: usize> Membrane<G> for Leaky {
+    type Current = Series;
     #[inline(always)]
-    fn follow(&mut self, neuron: &LocalNeuron<G>, moment: &Moment<G>, span: f32) -> Course {
-        neuron.cubic(moment).follow(neuron.v_threshold, span)
+    fn nodes(nodes: &mut Nodes<G>) -> &mut Vec<Node<Series>> {
+        &mut nodes.series
+    }
+    #[inline(always)]
+    fn follow(&mut self, neuron: &LocalNeuron<G>, moment: &Moment<Series>, span: f32) -> Course {
+        neuron.quartic(moment).follow(neuron.v_threshold, span)
     }
     #[inline(always)]
     fn hold(&mut self, _: &LocalNeuron<G>, _: f32) {}
@@ -112,23 +210,40 @@ impl<const G: usize> Membrane<G> for Leaky {
 }
 
 impl<const G: usize> LocalNeuron<G> {
-    /// Follows the neuron through a span of a step piece by piece: from node to
-    /// node, from crossing to reset to release. `nodes` hold the events of lane
-    /// `l` in the order of time; `on_spike` gets each crossing. Times count from
-    /// the beginning of the step. A span that begins later holds the state after
-    /// the events until then.
+    /// The state at the beginning of a step.
     #[inline(always)]
-    pub(crate) fn resolve(
+    pub(crate) fn begin<C: Current<G>>(
         &self,
-        membrane: &mut impl Membrane<G>,
-        mut moment: Moment<G>,
-        (nodes, l): (&[Node<G>], usize),
+        (v, currents): (f32, [f32; G]),
+        held_until: f32,
+    ) -> Moment<C> {
+        let mut current = C::default();
+        for (group, strength) in currents.into_iter().enumerate() {
+            current.add(self, group, strength);
+        }
+        Moment {
+            v,
+            current,
+            held_until,
+        }
+    }
+
+    /// Follows the neuron through a span of a step piece by piece: from node to
+    /// node, from crossing to reset to release. `nodes` are in the order of time;
+    /// `on_spike` gets each crossing. Times count from the beginning of the step. A
+    /// span that begins later holds the state after the events until then.
+    #[inline(always)]
+    pub(crate) fn resolve<M: Membrane<G>>(
+        &self,
+        membrane: &mut M,
+        mut moment: Moment<M::Current>,
+        nodes: &[Node<M::Current>],
         Range {
             start: mut now,
             end: h,
         }: Range<f32>,
         mut on_spike: impl FnMut(f32),
-    ) -> Moment<G> {
+    ) -> Moment<M::Current> {
         let mut next = if now > 0.0 {
             nodes.partition_point(|node| node.at <= now)
         } else {
@@ -136,9 +251,7 @@ impl<const G: usize> LocalNeuron<G> {
         };
         loop {
             while next < nodes.len() && nodes[next].at <= now {
-                for g in 0..G {
-                    moment.current[g] += nodes[next].strengths[g][l];
-                }
+                moment.current.join(&nodes[next].jump);
                 next += 1;
             }
             if now >= h {
@@ -163,34 +276,26 @@ impl<const G: usize> LocalNeuron<G> {
                     }
                 }
             }
-            for (current, rate) in moment.current.iter_mut().zip(self.inverse_tau_syn) {
-                let x = (end - now) * rate;
-                *current *= 1.0 - x * (1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0))));
-            }
+            moment.current.pass(self, end - now);
             now = end;
         }
     }
 
     /// The membrane from a moment on, as long as nothing happens.
     #[inline(always)]
-    fn cubic(&self, moment: &Moment<G>) -> Cubic {
-        let (mut i0, mut i1, mut i2) = (self.drift, 0.0, 0.0);
-        for g in 0..G {
-            let rate = self.inverse_tau_syn[g];
-            let current = self.gain[g] * moment.current[g];
-            i0 += current;
-            i1 -= current * rate;
-            i2 += current * rate * rate;
-        }
+    fn quartic(&self, moment: &Moment<Series>) -> Quartic {
+        let [i0, i1, i2, i3] = moment.current.0;
         let rate = self.inverse_tau_mem;
-        let v1 = (self.v_rest - moment.v) * rate + i0;
+        let v1 = (self.v_rest - moment.v) * rate + self.drift + i0;
         let v2 = i1 - v1 * rate;
         let v3 = i2 - v2 * rate;
-        Cubic {
+        let v4 = i3 - v3 * rate;
+        Quartic {
             v: moment.v,
             v1,
             v2: v2 * 0.5,
             v3: v3 * (1.0 / 6.0),
+            v4: v4 * (1.0 / 24.0),
         }
     }
 }
@@ -203,24 +308,30 @@ pub(crate) enum Course {
     Ends(f32),
 }
 
-/// `v + d (v1 + d (v2 + d v3))`.
+/// `v + d (v1 + d (v2 + d (v3 + d v4)))`.
 #[derive(Debug, Clone, Copy)]
-struct Cubic {
+struct Quartic {
     v: f32,
     v1: f32,
     v2: f32,
     v3: f32,
+    v4: f32,
 }
 
-impl Cubic {
+impl Quartic {
     #[inline(always)]
     fn at(&self, d: f32) -> f32 {
-        self.v + d * (self.v1 + d * (self.v2 + d * self.v3))
+        self.v + d * (self.v1 + d * (self.v2 + d * (self.v3 + d * self.v4)))
     }
 
     #[inline(always)]
     fn slope(&self, d: f32) -> f32 {
-        self.v1 + d * (2.0 * self.v2 + d * 3.0 * self.v3)
+        self.v1 + d * (2.0 * self.v2 + d * (3.0 * self.v3 + d * 4.0 * self.v4))
+    }
+
+    #[inline(always)]
+    fn curvature(&self, d: f32) -> f32 {
+        2.0 * self.v2 + d * (6.0 * self.v3 + d * 12.0 * self.v4)
     }
 
     /// Follows the membrane until `end`, or to where it first is above the
@@ -242,7 +353,7 @@ impl Cubic {
             }
             high = self.v1 / (self.v1 - self.slope(end)) * end;
             for _ in 0..3 {
-                let curvature = 2.0 * self.v2 + 6.0 * high * self.v3;
+                let curvature = self.curvature(high);
                 if curvature < 0.0 {
                     high = (high - self.slope(high) / curvature).clamp(0.0, end);
                 }

@@ -3,7 +3,7 @@
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::elementary::{exp, ln, mean_growth};
 use crate::neuron::terms::CEILING;
-use crate::neuron::threshold::{Course, LocalNeuron, Membrane, Moment};
+use crate::neuron::threshold::{Course, Currents, LocalNeuron, Membrane, Moment, Node, Nodes};
 
 /// A neuron of a block and its adaptation.
 ///
@@ -22,10 +22,20 @@ pub(crate) struct Upswing<'a, const G: usize> {
 const FINEST: f32 = 64.0;
 
 impl<const G: usize> Membrane<G> for Upswing<'_, G> {
+    type Current = Currents<G>;
     #[inline(always)]
-    fn follow(&mut self, neuron: &LocalNeuron<G>, moment: &Moment<G>, span: f32) -> Course {
+    fn nodes(nodes: &mut Nodes<G>) -> &mut Vec<Node<Currents<G>>> {
+        &mut nodes.currents
+    }
+    #[inline(always)]
+    fn follow(
+        &mut self,
+        neuron: &LocalNeuron<G>,
+        moment: &Moment<Currents<G>>,
+        span: f32,
+    ) -> Course {
         let (threshold, mut v) = (neuron.v_threshold, moment.v);
-        let mut currents = moment.current;
+        let mut currents = moment.current.0;
         let mut stiffness = neuron.inverse_tau_mem;
         for g in 0..G {
             stiffness += self.conductance(neuron, &currents, g);
