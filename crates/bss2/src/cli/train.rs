@@ -19,6 +19,41 @@ use super::{PlaceFlags, SubstrateFlags};
 pub(super) enum Task {
     /// 16x16 MNIST, or generated digits where it is not found.
     Mnist(Arguments),
+    /// Spoken digits on a recurrent network: FSDD, or generated speech where it is
+    /// not found. Begins with the recipe `speech` unless a file or --recipe says
+    /// otherwise.
+    Speech(Arguments),
+}
+
+impl Task {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Mnist(_) => "mnist",
+            Self::Speech(_) => "speech",
+        }
+    }
+
+    fn arguments(&self) -> &Arguments {
+        match self {
+            Self::Mnist(arguments) | Self::Speech(arguments) => arguments,
+        }
+    }
+
+    /// The experiment that is asked for; a resumed run's own unless a file says
+    /// otherwise.
+    fn experiment(&self) -> miette::Result<Experiment> {
+        let arguments = self.arguments();
+        let own = match (&arguments.config, &arguments.out) {
+            (None, Some(out)) if arguments.resume => Some(RunFolder::config_path(out)?),
+            (file, _) => file.clone(),
+        };
+        let mut assignments = arguments.assignments();
+        let bare = own.is_none() && arguments.recipe.is_none();
+        if bare && matches!(self, Self::Speech(_)) {
+            assignments.insert(0, Assignment::of_flag("speech", "recipe", "speech"));
+        }
+        Ok(config::load(own.as_deref(), &assignments)?)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -27,8 +62,8 @@ pub(super) struct Arguments {
     substrate: SubstrateFlags,
     #[command(flatten)]
     place: PlaceFlags,
-    /// Settings by name, beneath those of file and flags: `paper`, or `tuned` for
-    /// the highest accuracy.
+    /// Settings by name, beneath those of file and flags: `paper`, `tuned` for the
+    /// highest accuracy on images, or `speech`.
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
     /// Passes over the training images.
@@ -96,27 +131,17 @@ impl Arguments {
         list.extend(self.set.iter().cloned());
         list
     }
-
-    /// The experiment that is asked for; a resumed run's own unless a file says
-    /// otherwise.
-    fn experiment(&self) -> miette::Result<Experiment> {
-        let own = match (&self.config, &self.out) {
-            (None, Some(out)) if self.resume => Some(RunFolder::config_path(out)?),
-            (file, _) => file.clone(),
-        };
-        Ok(config::load(own.as_deref(), &self.assignments())?)
-    }
 }
 
 pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
-    let Task::Mnist(arguments) = task;
-    let mut experiment = arguments.experiment()?;
+    let arguments = task.arguments();
+    let mut experiment = task.experiment()?;
     if arguments.print_config {
         print!("{}", config::to_toml(&experiment));
         return Ok(ExitCode::SUCCESS);
     }
     let out = arguments.out.clone().unwrap_or_else(|| {
-        let name = format!("mnist-{}", experiment.substrate.name());
+        let name = format!("{}-{}", task.name(), experiment.substrate.name());
         run_folder::next_free(Path::new("runs"), &name)
     });
     if !arguments.resume {
@@ -157,7 +182,10 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Ending::Stopped => {
-            eprintln!("stopped; go on with: bss2 train mnist --resume --out {out}");
+            eprintln!(
+                "stopped; go on with: bss2 train {} --resume --out {out}",
+                task.name()
+            );
             Ok(ExitCode::from(progress::INTERRUPTED))
         }
     }

@@ -89,6 +89,58 @@ fn a_spike_file_is_learned_from_with_and_without_augmentation() {
     succeed(eval);
 }
 
+/// Of the small recurrent network: the recurrent weights that a run ends with.
+fn recurrent_weights(at: &Path, run: &str) -> Vec<f32> {
+    let mut export = bss2(at);
+    export.args(["export", run, "--out", "weights.npz"]);
+    succeed(export);
+    let mut archive = npyz::npz::NpzArchive::open(at.join("weights.npz")).unwrap();
+    let array = archive.by_name("weights_recurrent").unwrap().unwrap();
+    std::fs::remove_file(at.join("weights.npz")).unwrap();
+    array.into_vec().unwrap()
+}
+
+#[test]
+fn a_recurrent_network_learns_speech_in_the_loop_and_recurrence_can_be_frozen() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_spikes(&at.join("two.h5"), &spikes(), TimePrecision::Single).unwrap();
+    let run = |out: &str, epochs: &str, more: &[&str]| {
+        let mut command = bss2(at);
+        command.args(["train", "speech", "--out", out, "--epochs", epochs]);
+        for assignment in [
+            "data.set=recordings",
+            "data.file=two.h5",
+            "time.steps=120",
+            "network.hidden=30",
+            "batch=10",
+            "train.learning_rate=0.01",
+            "chip.calibration.trials=16",
+        ] {
+            command.args(["--set", assignment]);
+        }
+        command.args(more);
+        succeed(command);
+        (
+            metrics(&at.join(out)).pop().unwrap(),
+            recurrent_weights(at, out),
+        )
+    };
+    let (last, learned) = run("chip", "2", &[]);
+    assert!(last["test_accuracy"].as_f64().unwrap() > 0.9, "{last}");
+    assert!(last["hidden_spikes_per_image"].as_f64().unwrap() > 1.0);
+    assert_eq!(learned.len(), 30 * 30);
+    let frozen = ["--set", "train.frozen=[\"recurrent\"]"];
+    let (_, one) = run("one", "1", &frozen);
+    let (_, two) = run("two", "2", &frozen);
+    assert!(one == two && two != learned);
+    // In software, and a file that says where it begins.
+    std::fs::write(at.join("own.toml"), "recipe = \"speech\"\n").unwrap();
+    let own = ["--substrate", "software", "--config", "own.toml"];
+    let (last, _) = run("software", "2", &own);
+    assert!(last["test_accuracy"].as_f64().unwrap() > 0.9, "{last}");
+}
+
 #[test]
 fn speech_that_cannot_be_used_is_refused_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
