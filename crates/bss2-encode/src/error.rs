@@ -213,6 +213,18 @@ fn list(folders: &[PathBuf]) -> String {
 }
 
 impl EncodeError {
+    /// Refuses the first index that points past the end of a set.
+    pub(crate) fn check_indices(name: &str, len: usize, indices: &[u32]) -> Result<(), Self> {
+        match indices.iter().find(|&&index| index as usize >= len) {
+            None => Ok(()),
+            Some(&index) => Err(Self::Index {
+                name: name.to_owned(),
+                index: index.into(),
+                len,
+            }),
+        }
+    }
+
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io {
             path: path.to_owned(),

@@ -275,14 +275,7 @@ impl SpikeSet {
     }
 
     pub(crate) fn check_indices(&self, indices: &[u32]) -> Result<(), EncodeError> {
-        match indices.iter().find(|&&index| index as usize >= self.len()) {
-            None => Ok(()),
-            Some(&index) => Err(EncodeError::Index {
-                name: self.name.clone(),
-                index: index.into(),
-                len: self.len(),
-            }),
-        }
+        EncodeError::check_indices(&self.name, self.len(), indices)
     }
 }
 
