@@ -127,6 +127,15 @@ pub enum HeldOut<'a> {
 }
 
 impl HeldOut<'_> {
+    /// Whether a recording is tested on.
+    #[must_use]
+    pub fn tests(self, name: &RecordingName) -> bool {
+        match self {
+            Self::FirstTakes => name.take < TEST_TAKES,
+            Self::Speakers(held) => held.contains(&name.speaker),
+        }
+    }
+
     /// Splits a set of named recordings; both parts keep the order.
     ///
     /// # Errors
@@ -157,7 +166,7 @@ impl HeldOut<'_> {
                             info.recording
                         ))
                     })?;
-                    name.take < TEST_TAKES
+                    self.tests(&name)
                 }
                 HeldOut::Speakers(held) => {
                     held.contains(&set.speakers()[usize::from(info.speaker)].name)

@@ -1,4 +1,5 @@
-//! Augmentation of spikes: they move to other channels, to other times, or go.
+//! Augmentation of spikes: each moves to another channel, to another time, or
+//! goes; and all of a sample move together, as with another voice or pace.
 
 use bss2_event::random::{Address, Domain, normal_pair};
 use bss2_event::{RangeError, Seconds, Seed};
@@ -9,7 +10,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// # Source
 /// Cramer et al., PNAS 2022, for channels, before their number is reduced;
-/// times and deletion are our choice.
+/// all else is our choice: on the logarithmic axis of a cochlea a common shift
+/// of channels is a longer or shorter vocal tract (Jaitly and Hinton, ICML
+/// workshop 2013, who stretch spectra).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpikeAugmentation {
@@ -20,6 +23,15 @@ pub struct SpikeAugmentation {
     pub time_jitter: Seconds,
     /// Share of the spikes that is left out, 0 to 0.9.
     pub deletion: f64,
+    /// Largest shift of all channels of a sample, to either side, 0 to 1000
+    /// channels; uniform. What leaves the channels is gone.
+    pub channel_shift: f64,
+    /// Largest change of a sample's length, to either side, 0 to 0.9 of it;
+    /// uniform.
+    pub stretch: f64,
+    /// Largest shift of a sample's times, to either side, 0 to 1 s of the
+    /// recording; uniform.
+    pub time_shift: Seconds,
 }
 
 impl SpikeAugmentation {
@@ -37,18 +49,26 @@ impl SpikeAugmentation {
         let (channels, seconds) = (self.channel_jitter, self.time_jitter.get());
         RangeError::check("augmentation.channel_jitter", channels, 0.0, 1000.0, "")?;
         RangeError::check("augmentation.time_jitter", seconds, 0.0, 1.0, "s")?;
-        RangeError::check("augmentation.deletion", self.deletion, 0.0, 0.9, "")
+        RangeError::check("augmentation.deletion", self.deletion, 0.0, 0.9, "")?;
+        let (shift, late) = (self.channel_shift, self.time_shift.get());
+        RangeError::check("augmentation.channel_shift", shift, 0.0, 1000.0, "")?;
+        RangeError::check("augmentation.stretch", self.stretch, 0.0, 0.9, "")?;
+        RangeError::check("augmentation.time_shift", late, 0.0, 1.0, "s")
     }
 
     /// The changes of one sample in one epoch.
     pub(crate) fn draw(&self, seed: Seed, epoch: u32, id: u64) -> SpikeChanges {
+        let draws = |domain| Address::new(seed, domain).presentation(epoch).sample(id);
+        let common = draws(Domain::RecordingAugmentation);
+        let spread = |step, largest: f64| (2.0 * common.uniform(step) - 1.0) * largest;
         SpikeChanges {
             channel_jitter: self.channel_jitter as f32,
+            channel_shift: spread(0, self.channel_shift) as f32,
             time_jitter: self.time_jitter.get(),
+            stretch: 1.0 + spread(1, self.stretch),
+            time_shift: spread(2, self.time_shift.get()),
             deleted_below: (self.deletion * 4_294_967_296.0) as u32,
-            draws: Address::new(seed, Domain::SpikeAugmentation)
-                .presentation(epoch)
-                .sample(id),
+            draws: draws(Domain::SpikeAugmentation),
         }
     }
 }
@@ -57,7 +77,11 @@ impl SpikeAugmentation {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SpikeChanges {
     channel_jitter: f32,
+    channel_shift: f32,
     time_jitter: f64,
+    /// Factor of all times.
+    stretch: f64,
+    time_shift: f64,
     /// A word below it deletes the spike.
     deleted_below: u32,
     draws: Address,
@@ -73,9 +97,10 @@ impl SpikeChanges {
             return None;
         }
         let (x, y) = normal_pair(a, b);
-        let moved = libm::roundf(self.channel_jitter * x) as i32;
+        let moved = libm::roundf(self.channel_jitter * x + self.channel_shift) as i32;
+        let moved_time = self.time_jitter * f64::from(y) + self.time_shift;
         Some((
-            time + self.time_jitter * f64::from(y),
+            time * self.stretch + moved_time,
             i32::from(channel) + moved,
         ))
     }
@@ -139,6 +164,37 @@ mod tests {
             "{gone}"
         );
         assert!(spikes.iter().flatten().all(|&spike| spike == (0.5, 300)));
+    }
+
+    #[test]
+    fn a_sample_moves_as_a_whole_within_the_bounds_and_differently_each_time() {
+        let config = SpikeAugmentation {
+            channel_shift: 30.0,
+            stretch: 0.2,
+            time_shift: Seconds::milli(10.0),
+            ..Default::default()
+        };
+        let (mut channels, mut lengths, mut begins) = (Vec::new(), Vec::new(), Vec::new());
+        for epoch in 0..2000 {
+            let changes = config.draw(Seed(3), epoch, 11);
+            let (begin, channel) = changes.apply(0, 0.0, 300).unwrap();
+            let (end, other) = changes.apply(1, 1.0, 400).unwrap();
+            assert_eq!(other - channel, 100);
+            channels.push(f64::from(channel));
+            begins.push(begin);
+            lengths.push(end - begin);
+        }
+        // A uniform spread has a standard deviation of its half width over root 3.
+        for (values, middle, half) in [
+            (channels, 300.0, 30.0),
+            (begins, 0.0, 0.01),
+            (lengths, 1.0, 0.2),
+        ] {
+            assert!(values.iter().all(|v| (v - middle).abs() <= half + 1e-9));
+            let (mean, sd) = moments(values.into_iter());
+            assert!((mean - middle).abs() < 0.07 * half, "{mean}");
+            assert!((sd / half - 0.577).abs() < 0.03, "{sd}");
+        }
     }
 
     #[test]

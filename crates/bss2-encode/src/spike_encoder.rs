@@ -10,7 +10,7 @@ use bss2_event::{Hertz, RangeError, Seconds, Seed, SpikeBatch, TimeGrid};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::channels::ChannelReduction;
+use crate::channels::{ChannelReduction, Thinning};
 use crate::cochlea::CochleaConfig;
 use crate::error::EncodeError;
 use crate::spike_augment::SpikeAugmentation;
@@ -94,8 +94,9 @@ pub struct SpikeEncoder {
 /// What one task works in.
 #[derive(Debug)]
 struct Task {
-    /// Bin in the upper half, channel below: ordered as spikes are.
+    /// Bin, and channel in the lowest 16 bits: ordered as spikes are.
     spikes: Vec<u64>,
+    thinning: Thinning,
     times: Vec<f64>,
     channels: Vec<u16>,
     batch: SpikeBatch,
@@ -153,7 +154,7 @@ impl SpikeEncoder {
     }
 
     /// Fills `batch` with some samples, in the order of `indices`, and returns
-    /// how many spikes of the channels in use were lost: those that come past
+    /// how many spikes of the inputs were lost: those that come past
     /// the window, or that jitter moved out of it on either side.
     ///
     /// A sample's identity is its index in the set, the batch's presentation is
@@ -181,7 +182,9 @@ impl SpikeEncoder {
         set.check_indices(indices)?;
 
         let mut tasks = std::mem::take(&mut self.tasks);
-        tasks.resize_with(indices.len().div_ceil(CHUNK), || Task::new(self.channels));
+        tasks.resize_with(indices.len().div_ceil(CHUNK), || {
+            Task::new(self.channels, self.reduction)
+        });
         let done = tasks
             .par_iter_mut()
             .zip(indices.par_chunks(CHUNK))
@@ -198,10 +201,11 @@ impl SpikeEncoder {
         done.map(|()| lost)
     }
 
-    /// The bin of a time in seconds of the recording.
-    fn bin(&self, time: f64) -> Option<u32> {
+    /// The bin of a time in seconds of the recording, from 1; what lies before or
+    /// after the window is in the bin beside it.
+    fn bin(&self, time: f64) -> u64 {
         let bin = libm::round(time / (self.compression * self.grid.dt.get()));
-        (bin >= 0.0 && bin < self.grid.steps as f64).then_some(bin as u32)
+        (bin + 1.0).clamp(0.0, self.grid.steps as f64 + 1.0) as u64
     }
 }
 
@@ -216,9 +220,10 @@ fn time_of(bin: u32, dt: f64) -> f64 {
 }
 
 impl Task {
-    fn new(channels: usize) -> Self {
+    fn new(channels: usize, reduction: ChannelReduction) -> Self {
         Self {
             spikes: Vec::new(),
+            thinning: reduction.thinning(channels),
             times: Vec::new(),
             channels: Vec::new(),
             batch: SpikeBatch::new(channels),
@@ -256,16 +261,19 @@ impl Task {
                 let Some(input) = there.and_then(|channel| encoder.reduction.input(channel)) else {
                     continue;
                 };
-                match encoder.bin(time) {
-                    Some(bin) => self.spikes.push(u64::from(bin) << 16 | u64::from(input)),
-                    None => self.lost += 1,
-                }
+                self.spikes.push(encoder.bin(time) << 16 | u64::from(input));
             }
             self.spikes.sort_unstable();
+            self.thinning.begin();
+            self.spikes.retain(|&s| self.thinning.keeps(s as u16));
+            let sent = self.spikes.len();
+            let window = 1..=encoder.grid.steps as u64;
+            self.spikes.retain(|&s| window.contains(&(s >> 16)));
+            self.lost += (sent - self.spikes.len()) as u64;
             let dt = encoder.grid.dt.get();
             self.times.clear();
             self.times
-                .extend(self.spikes.iter().map(|s| time_of((s >> 16) as u32, dt)));
+                .extend(self.spikes.iter().map(|s| time_of((s >> 16) as u32 - 1, dt)));
             self.channels.clear();
             self.channels.extend(self.spikes.iter().map(|&s| s as u16));
             self.batch

@@ -236,16 +236,16 @@ impl SpikeSet {
     /// [`EncodeError::Index`].
     pub fn select(&self, indices: &[u32]) -> Result<Self, EncodeError> {
         self.check_indices(indices)?;
-        Ok(self.map_spikes(self.channels, indices, Some))
+        Ok(self.map_spikes(self.channels, indices, |_, unit| Some(unit)))
     }
 
-    /// Some samples, on the channels that `input` gives their units; spikes
-    /// without one are left out. It must keep the order of channels.
+    /// Some samples, on the channels that `input` gives a sample's units one after
+    /// the other; spikes without one are left out. It must keep the order of channels.
     pub(crate) fn map_spikes(
         &self,
         channels: usize,
         indices: &[u32],
-        input: impl Fn(u16) -> Option<u16>,
+        mut input: impl FnMut(usize, u16) -> Option<u16>,
     ) -> Self {
         let mut set = Self {
             name: self.name.clone(),
@@ -262,7 +262,7 @@ impl SpikeSet {
             let index = index as usize;
             let (times, units) = self.spikes(index);
             for (&time, &unit) in times.iter().zip(units) {
-                if let Some(channel) = input(unit) {
+                if let Some(channel) = input(set.len(), unit) {
                     set.times.push(time);
                     set.units.push(channel);
                 }

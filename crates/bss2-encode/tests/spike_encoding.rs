@@ -25,17 +25,23 @@ fn sets() -> impl Strategy<Value = SpikeSet> {
 }
 
 fn reductions() -> impl Strategy<Value = ChannelReduction> {
-    (0_usize..100, 1_usize..12).prop_map(|(skip, every)| ChannelReduction { skip, every })
+    (0_usize..100, 1_usize..12, 0_usize..4)
+        .prop_map(|(skip, every, join)| ChannelReduction { skip, every, join })
 }
 
 fn augmentations() -> impl Strategy<Value = SpikeAugmentation> {
-    (0.0..30.0, 0.0..0.05, 0.0..0.5).prop_map(|(channel_jitter, seconds, deletion)| {
-        SpikeAugmentation {
+    let each = (0.0..30.0, 0.0..0.05, 0.0..0.5);
+    let together = (0.0..50.0, 0.0..0.5, 0.0..0.1);
+    (each, together).prop_map(
+        |((channel_jitter, jitter, deletion), (channel_shift, stretch, shift))| SpikeAugmentation {
             channel_jitter,
-            time_jitter: Seconds::new(seconds),
+            time_jitter: Seconds::new(jitter),
             deletion,
-        }
-    })
+            channel_shift,
+            stretch,
+            time_shift: Seconds::new(shift),
+        },
+    )
 }
 
 fn encoder(config: &SpeechConfig, set: &SpikeSet) -> SpikeEncoder {
@@ -53,12 +59,9 @@ fn all(set: &SpikeSet) -> Vec<u32> {
     (0..set.len() as u32).collect()
 }
 
-/// Spikes on channels that become inputs.
+/// Spikes that inputs get.
 fn used(set: &SpikeSet, reduction: ChannelReduction) -> u64 {
-    let units = set.all_units().iter();
-    units
-        .filter(|&&unit| reduction.input(unit.into()).is_some())
-        .count() as u64
+    reduction.reduce(set).unwrap().spike_count() as u64
 }
 
 fn pool(threads: usize) -> rayon::ThreadPool {
@@ -126,14 +129,15 @@ proptest! {
         // Without augmentation it is the nearest bin, in order of time and channel.
         config.augmentation = SpikeAugmentation::default();
         let (batch, _) = encode(&config, &set, &all(&set));
+        let reduced = reduction.reduce(&set).unwrap();
         for (index, sample) in batch.samples().enumerate() {
-            let (times, units) = set.spikes(index);
+            let (times, units) = reduced.spikes(index);
             let mut wanted: Vec<(usize, u16)> = times
                 .iter()
                 .zip(units)
-                .filter_map(|(&time, &unit)| {
+                .map(|(&time, &unit)| {
                     let bin = (f64::from(time) / (2000.0 * bin.get())).round() as usize;
-                    Some((bin, reduction.input(unit.into())?))
+                    (bin, unit)
                 })
                 .filter(|&(bin, _)| bin < grid.steps)
                 .collect();

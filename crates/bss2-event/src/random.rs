@@ -80,13 +80,15 @@ pub enum Domain {
     SpikeAugmentation = 67,
     /// Generated speech.
     GeneratedSpeech = 68,
+    /// Augmentation of a sample's spikes together.
+    RecordingAugmentation = 69,
     /// Reserved for tests.
     Test = 255,
 }
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -116,6 +118,7 @@ impl Domain {
         Self::AuditoryNerve,
         Self::SpikeAugmentation,
         Self::GeneratedSpeech,
+        Self::RecordingAugmentation,
         Self::Test,
     ];
 }

@@ -323,8 +323,9 @@ impl<'a> Training<'a> {
         }
         self.epochs.push(metrics);
         metrics::write(&self.folder.metrics(), &self.epochs)?;
-        self.folder
-            .write_curve(&plot::learning_curve(&self.title(), &self.epochs)?)?;
+        let tested = self.experiment.data.tested();
+        let curve = plot::learning_curve(&self.title(), tested, &self.epochs)?;
+        self.folder.write_curve(&curve)?;
         if best {
             write_checkpoint(&self.folder.best_checkpoint(), &self.state())
                 .map_err(LearnError::from)?;

@@ -48,9 +48,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         run_folder::last_checkpoint_path(&arguments.run)
     };
     let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), &checkpoint)?;
+    let sample = experiment.data.sample();
     println!(
-        "{}: test accuracy {:.2} % on {} images of {}, {:.1} hidden spikes/image, {:.0} images/s",
+        "{}: {} accuracy {:.2} % on {} {sample}s of {}, {:.1} hidden spikes/{sample}, {:.0} {sample}s/s",
         experiment.place(),
+        experiment.data.tested(),
         100.0 * evaluation.accuracy,
         data.test.len(),
         data.name(),
@@ -59,13 +61,13 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     );
     if evaluation.unsent_inputs_per_image > 0.0 {
         println!(
-            "{:.1} input spikes/image come after the reset and are not sent",
+            "{:.1} input spikes/{sample} come after the reset and are not sent",
             evaluation.unsent_inputs_per_image,
         );
     }
     if evaluation.lost_inputs_per_image > 0.0 {
         println!(
-            "{:.1} input spikes/image come past the window and are lost",
+            "{:.1} input spikes/{sample} come past the window and are lost",
             evaluation.lost_inputs_per_image,
         );
     }

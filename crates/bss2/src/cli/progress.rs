@@ -7,6 +7,7 @@ use bss2_encode::Transcribed;
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::IntoDiagnostic;
 
+use crate::config::Experiment;
 use crate::metrics::EpochMetrics;
 use crate::training::{Observer, StepReport};
 
@@ -31,13 +32,16 @@ pub(super) fn catch_interrupts() -> miette::Result<()> {
 pub(super) struct Terminal {
     bar: ProgressBar,
     epochs: u32,
+    /// The words for a sample and for what is tested on.
+    sample: &'static str,
+    tested: &'static str,
     start: Instant,
     /// Share of the run that was done when this process began.
     done_at_start: Option<f64>,
 }
 
 impl Terminal {
-    pub(super) fn new(epochs: u32) -> Self {
+    pub(super) fn new(experiment: &Experiment) -> Self {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("{prefix} [{bar:24}] {msg}")
             .expect("the template is correct")
@@ -45,7 +49,9 @@ impl Terminal {
         bar.set_style(style);
         Self {
             bar,
-            epochs,
+            epochs: experiment.epochs,
+            sample: experiment.data.sample(),
+            tested: experiment.data.tested(),
             start: Instant::now(),
             done_at_start: None,
         }
@@ -90,17 +96,19 @@ impl Observer for Terminal {
         self.bar
             .set_prefix(format!("epoch {}/{}", report.epoch + 1, self.epochs));
         self.bar.set_message(format!(
-            "loss {:.4}  accuracy {:.2} %  {:.0} images/s  {left} left",
+            "loss {:.4}  accuracy {:.2} %  {:.0} {}s/s  {left} left",
             report.loss,
             100.0 * report.accuracy,
             report.images_per_s,
+            self.sample,
         ));
     }
 
     fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: f64) {
+        let Self { sample, tested, .. } = *self;
         self.line(format!(
-            "epoch {}/{}  loss {:.4}  train {:.2} %  test {:.2} %  {:.1} hidden spikes/image  \
-             {:.0} images/s  (test {test_images_per_s:.0} images/s)",
+            "epoch {}/{}  loss {:.4}  train {:.2} %  {tested} {:.2} %  {:.1} hidden spikes/{sample}  \
+             {:.0} {sample}s/s  ({tested} {test_images_per_s:.0} {sample}s/s)",
             metrics.epoch,
             self.epochs,
             metrics.loss,

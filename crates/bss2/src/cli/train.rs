@@ -168,7 +168,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         RunFolder::create(&out, &experiment)?
     };
     progress::catch_interrupts()?;
-    let mut terminal = Terminal::new(experiment.epochs);
+    let mut terminal = Terminal::new(&experiment);
     let mut training = Training::open(&experiment, &data, substrate.as_mut(), &folder)?;
     if let Some(weights) = &init {
         training.begin_with(weights)?;

@@ -130,6 +130,28 @@ impl Default for DataConfig {
     }
 }
 
+impl DataConfig {
+    /// The word for a sample in outputs.
+    #[must_use]
+    pub fn sample(&self) -> &'static str {
+        if self.set.is_speech() {
+            "recording"
+        } else {
+            "image"
+        }
+    }
+
+    /// The word for what accuracies are measured on after an epoch.
+    #[must_use]
+    pub fn tested(&self) -> &'static str {
+        if self.hold_out > 0 {
+            "held out"
+        } else {
+            "test"
+        }
+    }
+}
+
 /// When membranes are read, and on which grid the learner computes.
 ///
 /// # Source

@@ -54,6 +54,7 @@ pub(super) fn load(
             };
             config.set = set;
             config.folder = folder;
+            let recordings = asked_for(recordings, config);
             let spikes = transcribed(name, &recordings, speech, progress)?;
             held_out(config).split(&spikes)?
         }
@@ -130,6 +131,19 @@ fn generated(config: &DataConfig) -> Result<Vec<Recording>, EncodeError> {
         speech.takes = TEST_TAKES + config.train_images.div_ceil(per_take) as u32;
     }
     Ok(speech.generate()?)
+}
+
+/// Those recordings that are not cut off afterwards: no other needs to be encoded.
+fn asked_for(mut recordings: Vec<Recording>, config: &DataConfig) -> Vec<Recording> {
+    let room = |count| if count == 0 { usize::MAX } else { count };
+    let mut left = [room(config.train_images), room(config.test_images)];
+    recordings.retain(|recording| {
+        let left = &mut left[usize::from(held_out(config).tests(&recording.name))];
+        let asked = *left > 0;
+        *left = left.saturating_sub(1);
+        asked
+    });
+    recordings
 }
 
 /// The spikes of these recordings, from the cache if they were encoded before.

@@ -5,11 +5,15 @@ use crate::metrics::EpochMetrics;
 use super::{Figure, Panel, PlotError, Series};
 
 /// The learning curve of a run as SVG text: loss at the left, accuracy on
-/// training and test images at the right.
+/// training samples and on those that it is `tested` on at the right.
 ///
 /// # Errors
 /// [`PlotError`] when a figure of the run is not finite.
-pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<String, PlotError> {
+pub fn learning_curve(
+    title: &str,
+    tested: &str,
+    epochs: &[EpochMetrics],
+) -> Result<String, PlotError> {
     let line = |name: &str, color, value: fn(&EpochMetrics) -> f64| Series {
         name: name.into(),
         points: epochs
@@ -21,7 +25,7 @@ pub fn learning_curve(title: &str, epochs: &[EpochMetrics]) -> Result<String, Pl
     };
     let loss = line("loss", 0, |epoch| epoch.loss);
     let train = line("training", 0, |epoch| 100.0 * epoch.train_accuracy);
-    let test = line("test", 1, |epoch| 100.0 * epoch.test_accuracy);
+    let test = line(tested, 1, |epoch| 100.0 * epoch.test_accuracy);
     let last = epochs.last().map_or(1, |epoch| epoch.epoch);
     let x_range = (0.0, f64::from(last).max(1.0) * 1.03);
     let highest = loss.points.iter().map(|p| p.1).fold(0.0, f64::max);
@@ -71,18 +75,18 @@ mod tests {
             wall_s: 1.0,
             data: "mnist".into(),
         };
-        let svg = learning_curve("a run", &[epoch]).unwrap();
+        let svg = learning_curve("a run", "held out", &[epoch]).unwrap();
         for text in [
             "a run",
             "epoch",
             "loss",
             "accuracy / %",
             "training",
-            "test",
+            "held out",
             "<text",
         ] {
             assert!(svg.contains(text), "{text}");
         }
-        learning_curve("no epochs yet", &[]).unwrap();
+        learning_curve("no epochs yet", "test", &[]).unwrap();
     }
 }
