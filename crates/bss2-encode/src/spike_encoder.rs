@@ -272,8 +272,11 @@ impl Task {
             self.lost += (sent - self.spikes.len()) as u64;
             let dt = encoder.grid.dt.get();
             self.times.clear();
-            self.times
-                .extend(self.spikes.iter().map(|s| time_of((s >> 16) as u32 - 1, dt)));
+            self.times.extend(
+                self.spikes
+                    .iter()
+                    .map(|s| time_of((s >> 16) as u32 - 1, dt)),
+            );
             self.channels.clear();
             self.channels.extend(self.spikes.iter().map(|&s| s as u16));
             self.batch

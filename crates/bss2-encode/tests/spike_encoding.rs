@@ -25,8 +25,11 @@ fn sets() -> impl Strategy<Value = SpikeSet> {
 }
 
 fn reductions() -> impl Strategy<Value = ChannelReduction> {
-    (0_usize..100, 1_usize..12, 0_usize..4)
-        .prop_map(|(skip, every, join)| ChannelReduction { skip, every, join })
+    (0_usize..100, 1_usize..12, 0_usize..4).prop_map(|(skip, every, join)| ChannelReduction {
+        skip,
+        every,
+        join,
+    })
 }
 
 fn augmentations() -> impl Strategy<Value = SpikeAugmentation> {

@@ -70,6 +70,8 @@ pub enum Domain {
     TieBreak = 51,
     /// Neurons that are silenced in a test.
     Silence = 52,
+    /// Another order of recurrent weights.
+    Rewiring = 53,
     /// Augmentation of input data.
     Augmentation = 64,
     /// Generated data sets.
@@ -88,7 +90,7 @@ pub enum Domain {
 
 impl Domain {
     /// All domains, for tests of their distinctness.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MismatchNeuron,
         Self::MismatchSynapse,
         Self::MismatchDriver,
@@ -113,6 +115,7 @@ impl Domain {
         Self::Shuffle,
         Self::TieBreak,
         Self::Silence,
+        Self::Rewiring,
         Self::Augmentation,
         Self::GeneratedData,
         Self::AuditoryNerve,

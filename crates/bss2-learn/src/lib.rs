@@ -65,6 +65,7 @@ pub mod optim;
 pub mod quantise;
 pub mod real;
 pub mod regulariser;
+pub mod rewire;
 pub mod schedule;
 pub mod silence;
 pub mod snapshot;
@@ -88,6 +89,7 @@ pub use optim::{AdamConfig, Optimiser, OptimiserConfig, OptimiserState, SgdConfi
 pub use quantise::{QuantiseConfig, QuantisedWeights, SignedMatrix};
 pub use real::Real;
 pub use regulariser::{LossTerms, Regularisers};
+pub use rewire::shuffle_recurrence;
 pub use schedule::Schedule;
 pub use silence::silence;
 pub use snapshot::Snapshot;

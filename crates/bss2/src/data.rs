@@ -159,6 +159,40 @@ impl Samples {
         }
     }
 
+    /// Names of the classes; numbers where they have none.
+    #[must_use]
+    pub fn class_names(&self) -> Vec<String> {
+        match self {
+            Self::Images(set) => (0..set.classes()).map(|class| class.to_string()).collect(),
+            Self::Spikes(set) => set.keys().to_vec(),
+        }
+    }
+
+    /// Everybody who speaks, by name or by number; nobody in images.
+    #[must_use]
+    pub fn speakers(&self) -> Vec<String> {
+        match self {
+            Self::Images(_) => Vec::new(),
+            Self::Spikes(set) => {
+                let speakers = set.speakers().iter().enumerate();
+                let named = speakers.map(|(place, speaker)| match &speaker.name {
+                    name if name.is_empty() => place.to_string(),
+                    name => name.clone(),
+                });
+                named.collect()
+            }
+        }
+    }
+
+    /// Who speaks in a recording: the place among [`Samples::speakers`].
+    #[must_use]
+    pub fn speaker(&self, sample: usize) -> Option<u16> {
+        match self {
+            Self::Images(_) => None,
+            Self::Spikes(set) => Some(set.samples()[sample].speaker),
+        }
+    }
+
     /// The class of each sample.
     #[must_use]
     pub fn labels(&self) -> &[u8] {

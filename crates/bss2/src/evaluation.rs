@@ -13,8 +13,10 @@ use crate::substrates::network_shape;
 use crate::training::State;
 
 /// What a test gave.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
+    /// `[sample]`: the output that was highest.
+    pub predictions: Vec<u8>,
     /// Share of images that were classified rightly, 0 to 1.
     pub accuracy: f64,
     /// Mean loss.
@@ -53,12 +55,13 @@ pub fn test(
     let presentation = TESTS + trainer.epoch();
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
     let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
-    let mut lost = 0;
+    let (mut lost, mut predictions) = (0, Vec::with_capacity(indices.len()));
     for indices in indices.chunks(experiment.batch) {
         lost += feed.encode(indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];
         let result = trainer.evaluate(substrate, &batch, labels)?;
+        predictions.extend(trainer.predictions().map(|class| class as u8));
         correct += result.correct;
         inputs += batch.spike_count();
         spikes += result.hidden_spikes;
@@ -67,6 +70,7 @@ pub fn test(
     }
     let images = data.test.len() as f64;
     Ok(Evaluation {
+        predictions,
         accuracy: correct as f64 / images,
         loss: loss / images,
         hidden_spikes_per_image: spikes as f64 / images,

@@ -195,6 +195,12 @@ impl<'a> Training<'a> {
         })
     }
 
+    /// The weights as they are.
+    #[must_use]
+    pub fn weights(&self) -> &Weights {
+        self.trainer.weights()
+    }
+
     /// Begins with these weights, unless the run has begun already.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ pub(super) struct Declaration {
     pub(super) id: String,
     pub(super) title: String,
     pub(super) about: String,
+    /// What its samples are.
+    #[serde(default = "images")]
+    pub(super) samples: String,
     /// What differs from the general size of a quick run.
     #[serde(default)]
     pub(super) quick: Scale,
@@ -33,10 +36,19 @@ pub(super) struct Declaration {
     pub(super) figure: Option<Figure>,
     #[serde(default)]
     pub(super) distributions: Vec<Distribution>,
+    /// Series whose answers are shown, class by class.
+    #[serde(default)]
+    pub(super) confusions: Vec<String>,
+    #[serde(default)]
+    pub(super) speakers: Option<Speakers>,
     #[serde(default)]
     pub(super) scenes: Option<Scenes>,
     #[serde(default)]
     pub(super) claims: Vec<Claim>,
+}
+
+fn images() -> String {
+    "images".to_owned()
 }
 
 /// Size of an experiment; what is left out is that of the next larger frame.
@@ -76,6 +88,9 @@ pub(super) struct Series {
     /// How many test images are recorded at the end, from the first.
     #[serde(default)]
     pub(super) record: u32,
+    /// Whether the answer to each test sample is kept.
+    #[serde(default)]
+    pub(super) answers: bool,
     /// What the paper reports of it.
     #[serde(default)]
     pub(super) paper: BTreeMap<Measure, Spread>,
@@ -104,6 +119,8 @@ fn training_seed() -> Vec<String> {
 pub(super) struct Tune {
     /// Keys that differ from those of the first training.
     pub(super) set: BTreeMap<String, toml::Value>,
+    /// Takes over nothing but the recurrent weights, in another order.
+    pub(super) shuffle_recurrence: bool,
 }
 
 /// A test of trained weights under other settings.
@@ -132,6 +149,10 @@ pub(super) struct Sweep {
     pub(super) quick: Option<Vec<toml::Value>>,
     #[serde(default)]
     pub(super) cases: Vec<Case>,
+    /// In place of all these: each speaker of the data is held out, in a quick run
+    /// the first alone.
+    #[serde(default)]
+    pub(super) speakers: bool,
 }
 
 /// One step of a sweep over cases.
@@ -224,6 +245,16 @@ impl Quantity {
     }
 }
 
+/// Errors by speaker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Speakers {
+    pub(super) title: String,
+    /// Of voices that were heard, series whose answers are kept; of voices that were
+    /// not, series that hold out each speaker.
+    pub(super) series: Vec<String>,
+}
+
 /// Recorded images of a series.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,6 +271,8 @@ pub(super) enum SceneKind {
     Images,
     /// One after the other.
     Succession,
+    /// Recordings, each for itself, with the sums of the readout.
+    Recordings,
 }
 
 /// One coordinate system.
@@ -270,7 +303,7 @@ pub(super) struct Mark {
 }
 
 impl Sweep {
-    /// The steps of a full or quick run.
+    /// The steps of a full or quick run, but those of speakers, who are in the data.
     pub(super) fn steps(&self, quick: bool) -> Vec<Step> {
         let values = match &self.quick {
             Some(values) if quick => values,
@@ -297,7 +330,8 @@ impl Sweep {
 
     /// What runs along it, for the head of a table.
     pub(super) fn title(&self) -> &str {
-        self.key.as_deref().unwrap_or("case")
+        let other = if self.speakers { "held out" } else { "case" };
+        self.key.as_deref().unwrap_or(other)
     }
 
     fn faults(&self, series: &Series) -> Vec<String> {
@@ -307,12 +341,16 @@ impl Sweep {
         if let Some(value) = all.clone().find(|value| number(value).is_none()) {
             fault(format!("{value} is no number to sweep over"));
         }
-        if self.key.is_none() != self.values.is_empty()
-            || self.key.is_some() != self.cases.is_empty()
+        let ways = [self.key.is_some(), !self.cases.is_empty(), self.speakers];
+        if ways.into_iter().filter(|&way| way).count() != 1
+            || self.key.is_none() != self.values.is_empty()
         {
-            fault("a sweep has either a key with values or cases".to_owned());
+            fault("a sweep has either a key with values, or cases, or speakers".to_owned());
         }
-        if self.steps(true).is_empty() {
+        if self.speakers && self.of != Stage::Training {
+            fault("speakers are held out of a training".to_owned());
+        }
+        if self.steps(true).is_empty() && !self.speakers {
             fault("nothing of its sweep is left in a quick run".to_owned());
         }
         match self.of {
@@ -360,7 +398,10 @@ impl Declaration {
                 faults.push(format!("two series are called {}", series.id));
             }
             faults.extend(series.sweep.iter().flat_map(|sweep| sweep.faults(series)));
-            let weights = series.tune.is_some() || series.deploy.is_some() || series.record > 0;
+            let weights = series.tune.is_some()
+                || series.deploy.is_some()
+                || series.record > 0
+                || series.answers;
             if weights && series.work != SeriesWork::Training {
                 faults.push(format!("{}: only spiking networks are moved", series.id));
             }
@@ -370,10 +411,18 @@ impl Declaration {
             .flat_map(|panel| &panel.series)
             .chain(self.distributions.iter().flat_map(|of| &of.series))
             .chain(self.scenes.iter().map(|scenes| &scenes.series))
+            .chain(&self.confusions)
+            .chain(self.speakers.iter().flat_map(|of| &of.series))
             .chain(self.claims.iter().map(|claim| &claim.series));
         for name in named {
             if !ids.contains(name.as_str()) {
                 faults.push(format!("there is no series {name}"));
+            }
+        }
+        for name in &self.confusions {
+            let kept = |series: &Series| series.id == *name && series.answers;
+            if !self.series.iter().any(kept) {
+                faults.push(format!("{name}: its answers are not kept"));
             }
         }
         for claim in &self.claims {

@@ -12,7 +12,7 @@ use bss2::chip::{Chip, RunMode};
 use bss2::config::{Experiment, SubstrateKind};
 use bss2::evaluation;
 use bss2::event::Joules;
-use bss2::learn::{Substrate, silence};
+use bss2::learn::{Substrate, shuffle_recurrence, silence};
 use bss2::metrics::{self, EpochMetrics};
 use bss2::power_report::{self, ImageLoad};
 use bss2::run_folder::{self, RunFolder};
@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::library::{Library, Loaded};
-use super::outcome::{Found, Outcome, Parameters, Scene, Silicon, TestOutcome};
+use super::outcome::{Answer, Answers, Found, Outcome, Parameters, Scene, Silicon, TestOutcome};
 use super::plan::{Job, Plan, Point, Run, Work};
 use super::{look, reference};
 
@@ -54,6 +54,7 @@ enum Done {
     Tested(TestOutcome),
     Recorded(Vec<Scene>),
     Measured(Parameters),
+    Answered(Answers),
 }
 
 impl Results {
@@ -70,6 +71,7 @@ impl Results {
                     Done::Tested(test) => outcome.test = Some(test),
                     Done::Recorded(scenes) => outcome.scenes = scenes,
                     Done::Measured(parameters) => outcome.parameters = Some(parameters),
+                    Done::Answered(answers) => outcome.answers = Some(answers),
                 }
             }
             outcome
@@ -97,9 +99,10 @@ pub(super) fn run(
         let trained = folder.join("outcome.json");
         let tested = out.join("tests").join(format!("{}.json", job.name));
         let (result, known) = match job.work {
-            Work::Training { from } => {
+            Work::Training { from, shuffled } => {
                 let from = from.map(run);
-                let make = || train(job, library, &folder, from.as_deref(), watcher);
+                let from = from.as_deref().map(|run| Origin { run, shuffled });
+                let make = || train(job, library, &folder, from, watcher);
                 let (epochs, known) = once(&trained, make)?;
                 (Done::Trained(epochs), known)
             }
@@ -117,6 +120,10 @@ pub(super) fn run(
                 let make = || look::record(job, library, &run(training), images);
                 let (scenes, known) = once(&tested, make)?;
                 (Done::Recorded(scenes), known)
+            }
+            Work::Answers { training } => {
+                let (given, known) = once(&tested, || answers(job, library, &run(training)))?;
+                (Done::Answered(given), known)
             }
             Work::Calibration => {
                 let (parameters, known) = once(&tested, || look::measure(job))?;
@@ -156,12 +163,20 @@ pub(super) fn load(job: &Job, library: &mut Library) -> miette::Result<(Experime
     Ok((experiment, images))
 }
 
+/// Where a training takes weights from.
+#[derive(Debug, Clone, Copy)]
+struct Origin<'a> {
+    run: &'a Path,
+    /// The recurrent ones alone, in another order.
+    shuffled: bool,
+}
+
 /// Trains in a run folder, or goes on there.
 fn train(
     job: &Job,
     library: &mut Library,
     path: &Path,
-    from: Option<&Path>,
+    from: Option<Origin>,
     watcher: &mut dyn Watcher,
 ) -> miette::Result<Vec<EpochMetrics>> {
     let (experiment, images) = load(job, library)?;
@@ -173,9 +188,16 @@ fn train(
     };
     let mut substrate = substrates::build(&experiment, data)?;
     let mut training = Training::open(&experiment, data, substrate.as_mut(), &folder)?;
-    if let Some(run) = from {
-        let checkpoint = run_folder::last_checkpoint_path(run);
-        training.begin_with(State::read(&checkpoint)?.weights())?;
+    if let Some(Origin { run, shuffled }) = from {
+        let state = State::read(&run_folder::last_checkpoint_path(run))?;
+        if shuffled {
+            let mut weights = training.weights().clone();
+            weights.recurrent.clone_from(&state.weights().recurrent);
+            shuffle_recurrence(&mut weights, experiment.train.seed);
+            training.begin_with(&weights)?;
+        } else {
+            training.begin_with(state.weights())?;
+        }
     }
     let mut observer = Steps {
         epochs: f64::from(experiment.epochs),
@@ -232,6 +254,25 @@ fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Res
         hidden_spikes: evaluation.hidden_spikes_per_image,
         images_per_s: evaluation.images_per_s,
         silicon,
+    })
+}
+
+/// The answers to all test samples where the network was trained.
+fn answers(job: &Job, library: &mut Library, run: &Path) -> miette::Result<Answers> {
+    let (experiment, loaded) = load(job, library)?;
+    let data = &loaded.data;
+    let mut substrate = substrates::build(&experiment, data)?;
+    let checkpoint = run_folder::last_checkpoint_path(run);
+    let evaluation = evaluation::evaluate(&experiment, data, substrate.as_mut(), &checkpoint)?;
+    let given = (0..data.test.len()).map(|sample| Answer {
+        label: data.test.labels()[sample],
+        prediction: evaluation.predictions[sample],
+        speaker: data.test.speaker(sample).unwrap_or_default(),
+    });
+    Ok(Answers {
+        classes: data.test.class_names(),
+        speakers: data.test.speakers(),
+        given: given.collect(),
     })
 }
 

@@ -1,11 +1,12 @@
 //! Data of all runs, each set loaded once.
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bss2::Error;
 use bss2::config::{DataConfig, Experiment};
 use bss2::data::Data;
-use bss2::encode::{ReductionConfig, SpeechConfig, SpikeAugmentation};
+use bss2::encode::{ReductionConfig, SpeechConfig, SpikeAugmentation, Transcribed};
 use sha2::{Digest, Sha256};
 
 /// What data depend on: of augmentation, only whether there is any.
@@ -66,7 +67,8 @@ impl Library {
             experiment.encoder.reduction = entry.resolved.reduction;
             return Ok(Rc::clone(&entry.loaded));
         }
-        let data = Data::load(experiment)?;
+        let told = AtomicUsize::new(0);
+        let data = Data::load_watched(experiment, &|state| tell(state, &told))?;
         let digest = digest(&data);
         let loaded = Rc::new(Loaded { data, digest });
         self.sets.push(Entry {
@@ -75,6 +77,17 @@ impl Library {
             loaded: Rc::clone(&loaded),
         });
         Ok(loaded)
+    }
+}
+
+/// Says on the terminal how far recordings are, in tenths.
+fn tell(state: Transcribed, told: &AtomicUsize) {
+    let tenth = 10 * state.done / state.recordings.max(1);
+    if tenth > told.fetch_max(tenth, Ordering::Relaxed) {
+        let Transcribed {
+            done, recordings, ..
+        } = state;
+        eprintln!("cochlea: {done} of {recordings} recordings are spikes");
     }
 }
 

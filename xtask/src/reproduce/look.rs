@@ -7,6 +7,7 @@ use bss2::chip::{Chip, RunMode};
 use bss2::chip_report;
 use bss2::config::SubstrateKind;
 use bss2::data::Samples;
+use bss2::encode::ImageSet;
 use bss2::learn::Interpolation;
 use bss2::observation::Observation;
 use bss2::run_folder;
@@ -42,8 +43,9 @@ pub(super) fn record(
     let mut substrate = substrates::build(&experiment, &loaded.data)?;
     let state = State::read(&run_folder::last_checkpoint_path(run))?;
     let (data, count) = (&loaded.data, images as usize);
-    let Samples::Images(shown) = &data.test else {
-        bail!("{}: only images are recorded", job.label);
+    let shown = match &data.test {
+        Samples::Images(images) => Some(images),
+        Samples::Spikes(_) => None,
     };
     let seen = Observation::new(&experiment, data, substrate.as_mut(), state, count)?;
     let interval = experiment.chip.inference.interval.as_micro();
@@ -51,8 +53,16 @@ pub(super) fn record(
     let scene = |image: usize| Scene {
         label: seen.labels[image],
         prediction: seen.predictions[image],
-        side: shown.side(),
-        pixels: shown.image(image).to_vec(),
+        spoken: data.test.speaker(image).map(|speaker| {
+            let label = usize::from(seen.labels[image]);
+            [
+                data.test.class_names().swap_remove(label),
+                data.test.speakers().swap_remove(usize::from(speaker)),
+            ]
+        }),
+        channels: data.inputs(),
+        side: shown.map_or(0, ImageSet::side),
+        pixels: shown.map_or(Vec::new(), |images| images.image(image).to_vec()),
         inputs: seen
             .inputs
             .sample(image)

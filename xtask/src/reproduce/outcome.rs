@@ -16,6 +16,8 @@ pub(super) struct Outcome {
     pub(super) scenes: Vec<Scene>,
     /// What the neurons of a chip are like.
     pub(super) parameters: Option<Parameters>,
+    /// How every test sample was answered.
+    pub(super) answers: Option<Answers>,
 }
 
 /// One swept value.
@@ -42,7 +44,12 @@ impl Found {
 pub(super) struct Scene {
     pub(super) label: u8,
     pub(super) prediction: u8,
-    /// Rows of the image.
+    /// Name of its class and who speaks, where it is a recording.
+    #[serde(default)]
+    pub(super) spoken: Option<[String; 2]>,
+    /// Inputs of the network.
+    pub(super) channels: usize,
+    /// Rows of the image; none of a recording.
     pub(super) side: usize,
     /// `[row, column]`, 0 to 255.
     pub(super) pixels: Vec<u8>,
@@ -71,6 +78,54 @@ pub(super) struct Parameters {
     pub(super) target_tau_syn_us: f64,
     pub(super) target_threshold_lsb: f64,
     pub(super) target_leak_lsb: f64,
+}
+
+/// The answers of a trained network to all test samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Answers {
+    /// Names of the classes; numbers where they have none.
+    pub(super) classes: Vec<String>,
+    /// Everybody who speaks; nobody in images.
+    pub(super) speakers: Vec<String>,
+    pub(super) given: Vec<Answer>,
+}
+
+/// The answer to one sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Answer {
+    pub(super) label: u8,
+    pub(super) prediction: u8,
+    /// Place among the speakers.
+    pub(super) speaker: u16,
+}
+
+impl Answers {
+    /// `[label][prediction]`: how often.
+    pub(super) fn confusion(&self) -> Vec<Vec<u32>> {
+        let mut counts = vec![vec![0; self.classes.len()]; self.classes.len()];
+        for answer in &self.given {
+            counts[usize::from(answer.label)][usize::from(answer.prediction)] += 1;
+        }
+        counts
+    }
+
+    /// Share of wrong answers to somebody in %, if he speaks.
+    pub(super) fn error_of(&self, speaker: &str) -> Option<f64> {
+        let place = self.speakers.iter().position(|name| name == speaker)?;
+        let theirs = self
+            .given
+            .iter()
+            .filter(|a| usize::from(a.speaker) == place);
+        let (all, wrong) = theirs.fold((0, 0), |(all, wrong), answer| {
+            (
+                all + 1,
+                wrong + u32::from(answer.label != answer.prediction),
+            )
+        });
+        (all > 0).then(|| 100.0 * f64::from(wrong) / f64::from(all))
+    }
 }
 
 /// A test of trained weights.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bss2::analog::calib::Decalibration;
 use bss2::chip::ChipConfig;
 use bss2::config::{self, Assignment, DataSet, Experiment, RunConfig, SubstrateKind};
-use bss2::encode::EncodeError;
+use bss2::encode::{EncodeError, find_fsdd};
 use bss2::event::RangeError;
 use miette::IntoDiagnostic;
 use sha2::{Digest, Sha256};
@@ -43,24 +43,35 @@ pub(super) struct Job {
 /// What is done, in terms of the places of other jobs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Work {
-    /// Trains, from the weights of another training if one is named.
-    Training { from: Option<usize> },
+    /// Trains, from the weights of another training if one is named; if asked for,
+    /// from its recurrent weights alone, in another order.
+    Training { from: Option<usize>, shuffled: bool },
     /// Trains a network without spikes.
     Reference,
     /// Tests the weights of a training, with a share of hidden neurons silenced.
     Test { training: usize, silence: f64 },
     /// Records the first test images with the weights of a training.
     Record { training: usize, images: u32 },
+    /// Keeps the answer to every test sample with the weights of a training.
+    Answers { training: usize },
     /// Measures the neurons of a chip.
     Calibration,
 }
 
 impl Work {
+    /// A training from drawn weights.
+    pub(super) const NEW: Self = Self::Training {
+        from: None,
+        shuffled: false,
+    };
+
     /// The training whose weights it needs.
     pub(super) fn needs(self) -> Option<usize> {
         match self {
-            Self::Training { from } => from,
-            Self::Test { training, .. } | Self::Record { training, .. } => Some(training),
+            Self::Training { from, .. } => from,
+            Self::Test { training, .. }
+            | Self::Record { training, .. }
+            | Self::Answers { training } => Some(training),
             Self::Reference | Self::Calibration => None,
         }
     }
@@ -165,6 +176,12 @@ impl Plan {
         library: &mut Library,
     ) -> miette::Result<Result<Vec<Point>, String>> {
         let steps = match &series.sweep {
+            Some(sweep) if sweep.speakers => {
+                match self.speakers(series, label, scale, request, library)? {
+                    Ok(steps) => steps.into_iter().map(Some).collect(),
+                    Err(reason) => return Ok(Err(reason)),
+                }
+            }
             Some(sweep) => sweep.steps(request.quick).into_iter().map(Some).collect(),
             None => vec![None],
         };
@@ -180,11 +197,7 @@ impl Plan {
                     Some(Step { x, .. }) => format!(", {x}"),
                     None => String::new(),
                 };
-                let mut settings = Settings {
-                    label: format!("{label}{at}, seed {seed}"),
-                    list: scale.assignments(),
-                };
-                settings.list.extend(request.set.iter().cloned());
+                let settings = Settings::of(format!("{label}{at}, seed {seed}"), scale, request);
                 let draft = Draft { series, step, seed };
                 match self.run(&draft, settings, request, library)? {
                     Ok(run) => runs.push(run),
@@ -198,6 +211,38 @@ impl Plan {
             });
         }
         Ok(Ok(points))
+    }
+
+    /// One step for every speaker of the data, who is held out; for the first alone
+    /// in a quick run.
+    fn speakers(
+        &mut self,
+        series: &Series,
+        label: &str,
+        scale: Scale,
+        request: &Request,
+        library: &mut Library,
+    ) -> miette::Result<Result<Vec<Step>, String>> {
+        let mut settings = Settings::of(label.to_owned(), scale, request);
+        settings.set(&series.set);
+        let mut resolved = match self.resolve(&settings.list, request, library)? {
+            Ok(resolved) => resolved,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let loaded = library.load(&mut resolved.experiment)?;
+        let mut names = loaded.data.train.speakers();
+        if names.is_empty() {
+            return Ok(Err("these data do not tell who speaks".to_owned()));
+        }
+        if request.quick {
+            names.truncate(1);
+        }
+        let step = |(place, name): (usize, String)| Step {
+            x: place as f64,
+            set: vec![("data.held_out".to_owned(), vec![name.clone()].into())],
+            name: Some(name),
+        };
+        Ok(Ok(names.into_iter().enumerate().map(step).collect()))
     }
 
     /// The jobs of one run.
@@ -214,7 +259,7 @@ impl Plan {
         settings.set(series.seeded.iter().map(|key| (key, &seed_value)));
         settings.set(draft.swept(Stage::Training));
         let first = match series.work {
-            SeriesWork::Training => Work::Training { from: None },
+            SeriesWork::Training => Work::NEW,
             SeriesWork::Reference => Work::Reference,
             SeriesWork::Calibration => Work::Calibration,
         };
@@ -236,6 +281,7 @@ impl Plan {
             settings.set(draft.swept(Stage::Tuning));
             let work = Work::Training {
                 from: Some(training),
+                shuffled: tune.shuffle_recurrence,
             };
             match add(self, &settings, work, &mut run)? {
                 Ok(place) => training = place,
@@ -248,6 +294,12 @@ impl Plan {
             let silence = draft.silence().unwrap_or(deploy.silence);
             RangeError::check(SILENCE, silence, 0.0, 1.0, "").into_diagnostic()?;
             if let Err(reason) = add(self, &settings, Work::Test { training, silence }, &mut run)? {
+                return Ok(Err(reason));
+            }
+        }
+        if series.answers {
+            let work = Work::Answers { training };
+            if let Err(reason) = add(self, &settings, work, &mut run)? {
                 return Ok(Err(reason));
             }
         }
@@ -269,10 +321,12 @@ impl Plan {
         library: &mut Library,
     ) -> miette::Result<Result<Resolved, String>> {
         let mut experiment = config::load(None, assignments)?;
-        if request.data.is_some() {
-            experiment.data.folder.clone_from(&request.data);
-        }
         let named = experiment.data.set;
+        // Generated speech stands in for recordings in a folder of images as well.
+        let elsewhere = |folder| named == DataSet::Speech && find_fsdd(Some(folder)).is_err();
+        if let Some(folder) = request.data.as_deref().filter(|&folder| !elsewhere(folder)) {
+            experiment.data.folder = Some(folder.to_owned());
+        }
         match library.load(&mut experiment) {
             Ok(images) => {
                 for line in images.data.announcement() {
@@ -284,14 +338,13 @@ impl Plan {
                 Ok(Ok(Resolved { experiment, images }))
             }
             // A set beside the main one may be missing.
-            Err(bss2::Error::Encode(error)) if named == DataSet::FashionMnist => {
+            Err(bss2::Error::Encode(error)) if beside(named).is_some() => {
+                let (name, remedy) = beside(named).unwrap_or_default();
                 let why = match error {
-                    EncodeError::NotFound { .. } => "Fashion-MNIST was not found".to_owned(),
+                    EncodeError::NotFound { .. } => format!("{name} was not found"),
                     error => error.to_string(),
                 };
-                Ok(Err(format!(
-                    "{why}; `bss2 data fetch fashion-mnist` downloads it"
-                )))
+                Ok(Err(format!("{why}; {remedy}")))
             }
             Err(error) => Err(error.into()),
         }
@@ -326,10 +379,12 @@ impl Plan {
             hash.update(&self.jobs[training].name);
         }
         match work {
+            Work::Training { shuffled, .. } if shuffled => hash.update("shuffled"),
             Work::Training { .. } => {}
             Work::Reference => hash.update("reference"),
             Work::Test { silence, .. } => hash.update(silence.to_le_bytes()),
             Work::Record { images, .. } => hash.update(format!("record {images}")),
+            Work::Answers { .. } => hash.update("answers"),
             Work::Calibration => hash.update("calibration"),
         }
         let digest = hash.finalize();
@@ -372,6 +427,13 @@ struct Settings {
 }
 
 impl Settings {
+    /// What holds for every series.
+    fn of(label: String, scale: Scale, request: &Request) -> Self {
+        let mut list = scale.assignments();
+        list.extend(request.set.iter().cloned());
+        Self { label, list }
+    }
+
     fn set<'a>(&mut self, keys: impl IntoIterator<Item = (&'a String, &'a toml::Value)>) {
         let label = &self.label;
         let keys = keys.into_iter().map(|(key, value)| Assignment {
@@ -380,6 +442,22 @@ impl Settings {
             origin: format!("{label}: {key} = {value}"),
         });
         self.list.extend(keys);
+    }
+}
+
+/// Name of a set that may be missing, and what brings it.
+fn beside(set: DataSet) -> Option<(&'static str, &'static str)> {
+    match set {
+        DataSet::FashionMnist => Some((
+            "Fashion-MNIST",
+            "`bss2 data fetch fashion-mnist` downloads it",
+        )),
+        DataSet::Shd => Some((
+            "SHD",
+            "shd_train.h5 and shd_test.h5 of the Spiking Heidelberg Digits (zenkelab.org), \
+             unzipped, belong into datasets/cache/shd",
+        )),
+        _ => None,
     }
 }
 
@@ -399,19 +477,31 @@ fn canonical(mut experiment: Experiment, work: Work) -> Experiment {
     experiment
 }
 
-/// Images through the software network, which take as long: a chip is calibrated
-/// first.
+/// Images through the software network, which take as long as the samples of this
+/// job: a chip is calibrated first.
 fn cost(experiment: &Experiment, work: Work) -> f64 {
-    let count = |asked: usize, whole: f64| if asked == 0 { whole } else { asked as f64 };
+    let speech = experiment.data.set.is_speech();
+    let whole = if speech {
+        [2_250.0, 250.0]
+    } else {
+        [60_000.0, 10_000.0]
+    };
+    // Recurrent networks take two to three times as long for a step.
+    let each = if speech {
+        0.13 * experiment.time.steps as f64
+    } else {
+        1.0
+    };
+    let count = |asked: usize, whole: f64| each * if asked == 0 { whole } else { asked as f64 };
     let (train, test) = (
-        count(experiment.data.train_images, 60_000.0),
-        count(experiment.data.test_images, 10_000.0),
+        count(experiment.data.train_images, whole[0]),
+        count(experiment.data.test_images, whole[1]),
     );
     let images = match work {
         Work::Training { .. } | Work::Reference => {
             f64::from(experiment.epochs) * (train + 0.5 * test)
         }
-        Work::Test { .. } => 0.5 * test,
+        Work::Test { .. } | Work::Answers { .. } => 0.5 * test,
         Work::Record { images, .. } => images.into(),
         Work::Calibration => 0.0,
     };

@@ -10,6 +10,7 @@
 mod arrays;
 mod axis;
 mod chart;
+mod confusion;
 mod dots;
 mod figures;
 mod html;
@@ -291,10 +292,11 @@ impl Section<'_> {
             count => count.to_string(),
         };
         format!(
-            "{seeds}, {} epochs, {} training and {} test images",
+            "{seeds}, {} epochs, {} training and {} test {}",
             epochs.unwrap_or(0),
             images(train_images),
-            images(test_images)
+            images(test_images),
+            self.declaration.samples
         )
     }
 

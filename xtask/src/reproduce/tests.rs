@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use bss2::encode::{SampleInfo, Speaker, SpikeSet, TimePrecision, write_spikes};
+
 use super::declaration::Declaration;
 use super::engine::{self, Results, Watcher};
 use super::library::Library;
+use super::outcome::Answers;
 use super::plan::{Job, Plan, Work};
 use super::report::Report;
 use super::{Asked, declaration};
@@ -154,7 +157,7 @@ fn json(results: &Results, plan: &Plan) -> String {
 #[test]
 fn equal_runs_are_one_and_tests_come_after_their_training() {
     let plan = plan(&mut Library::default());
-    let new = |job: &&Job| job.work == Work::Training { from: None };
+    let new = |job: &&Job| job.work == Work::NEW;
     let trainings = plan.jobs.iter().filter(new);
     // Two seeds of: training, silenced twice, tuned and tested, reference.
     assert_eq!((trainings.count(), plan.jobs.len()), (2, 2 + 4 + 4 + 2));
@@ -221,16 +224,33 @@ fn a_command_asks_for_the_same_again() {
 
 #[test]
 fn every_run_of_the_paper_resolves() {
-    let all = declaration::load(&declaration::folder(), &[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("words.h5");
+    write_recordings(&file);
+    // No sound in a test: recordings of two words stand in for it.
+    let words = [
+        "data.set=recordings".to_owned(),
+        format!("data.file={}", file.display()),
+        "speech.reduction.skip=0".to_owned(),
+    ];
+    let (speech, images): (Vec<_>, Vec<_>) = declaration::load(&declaration::folder(), &[])
+        .unwrap()
+        .into_iter()
+        .partition(|declaration| declaration.samples == "recordings");
     for quick in [true, false] {
-        let asked = Asked {
-            quick,
-            set: asked().set.split_off(1),
-            ..Asked::default()
-        };
-        let request = asked.request().unwrap();
-        let plan = Plan::new(all.clone(), &request, &mut Library::default()).unwrap();
-        assert!(plan.jobs.len() > 10);
+        for (declarations, set) in [
+            (images.clone(), asked().set.split_off(1)),
+            (speech.clone(), words.to_vec()),
+        ] {
+            let asked = Asked {
+                quick,
+                set,
+                ..Asked::default()
+            };
+            let request = asked.request().unwrap();
+            let plan = Plan::new(declarations, &request, &mut Library::default()).unwrap();
+            assert!(plan.jobs.len() >= 10);
+        }
     }
 }
 
@@ -391,4 +411,144 @@ fn claims_end_with_numbers_and_all_files_are_written() {
     ] {
         assert!(arrays.names().iter().any(|n| n == name), "{name}");
     }
+}
+
+const SPEECH: &str = r#"
+    id = "spoken"
+    title = "Spoken"
+    about = "A test."
+    samples = "recordings"
+    columns = ["test_accuracy"]
+    confusions = ["own"]
+
+    [[series]]
+    id = "own"
+    name = "heard"
+    answers = true
+    record = 1
+
+    [[series]]
+    id = "unseen"
+    name = "never heard"
+    set = { "substrate" = "software" }
+    sweep = { of = "training", speakers = true }
+
+    [[series]]
+    id = "shuffled"
+    name = "shuffled"
+    set = { "substrate" = "software" }
+    tune = { set = { "train.frozen" = ["recurrent"] }, shuffle_recurrence = true }
+
+    [[series]]
+    id = "shd"
+    name = "of missing files"
+    set = { "data.set" = "shd", "data.folder" = "none" }
+
+    [scenes]
+    series = "own"
+    kind = "recordings"
+
+    [speakers]
+    title = "Error by speaker"
+    series = ["own", "unseen"]
+"#;
+
+/// Recordings of two voices in two classes that excite different channels.
+fn write_recordings(path: &Path) {
+    let keys = ["no", "yes"].map(str::to_owned).to_vec();
+    let speakers = ["ann", "bob"].map(|name| Speaker {
+        name: name.to_owned(),
+        ..Speaker::default()
+    });
+    let mut set = SpikeSet::new("two words", 40, keys, speakers.to_vec()).unwrap();
+    for take in 0..10 {
+        for (speaker, name) in (0..).zip(["ann", "bob"]) {
+            for label in 0..2_u8 {
+                let spikes = (0..90_u16).map(|i| {
+                    let time = 0.002 * f32::from(i) + 0.001 * take as f32;
+                    (time, 20 * u16::from(label) + (7 * i + speaker) % 20)
+                });
+                let (times, units): (Vec<f32>, Vec<u16>) = spikes.unzip();
+                let recording = format!("{label}_{name}_{take}.wav");
+                let info = SampleInfo { speaker, recording };
+                set.push(label, info, &times, &units).unwrap();
+            }
+        }
+    }
+    write_spikes(path, &set, TimePrecision::Single).unwrap();
+}
+
+#[test]
+fn speakers_are_held_out_and_answers_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("words.h5");
+    write_recordings(&file);
+    let named = format!("data.file={}", file.display());
+    let set = [
+        "recipe=speech",
+        "data.set=recordings",
+        named.as_str(),
+        "speech.reduction.skip=0",
+        "speech.reduction.every=1",
+        "speech.compression=2000",
+        "time.steps=60",
+        "network.hidden=20",
+        "epochs=2",
+        "batch=4",
+        "chip.calibration.trials=8",
+    ];
+    let asked = Asked {
+        set: set.map(str::to_owned).to_vec(),
+        ..Asked::default()
+    };
+    let mut library = Library::default();
+    let declarations = vec![Declaration::parse(SPEECH).unwrap()];
+    let plan = Plan::new(declarations, &asked.request().unwrap(), &mut library).unwrap();
+    let mut watcher = Steps {
+        left: u32::MAX,
+        known: Vec::new(),
+    };
+    let results = engine::run(&plan, &mut library, folder.path(), &mut watcher).unwrap();
+    // Heard, answered, recorded; two voices; trained and with other recurrence.
+    assert_eq!(watcher.known, [false; 7]);
+    let report = Report::new(&plan, &results, &asked);
+    let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+    let series = &json["experiments"][0]["series"];
+    for (place, name) in ["ann", "bob"].into_iter().enumerate() {
+        assert_eq!(series[1]["points"][place]["name"], name);
+    }
+    let why = series[3]["not_run"].as_str().unwrap();
+    assert!(why.contains("shd_train.h5"), "{why}");
+
+    report.write(folder.path()).unwrap();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let scene = read("figures/spoken-1.svg");
+    assert!(scene.contains("spoken by ann") && scene.contains("cumulative sum"));
+    assert!(read("figures/spoken-2.svg").contains(">yes<"));
+    let errors = read("figures/spoken-3.svg");
+    // Two voices in two series, each a seed and a mean.
+    assert_eq!(errors.matches("<circle").count(), 8);
+    assert!(read("report.md").contains("all training and all test recordings"));
+    let arrays = bss2::npz::Npz::open(&folder.path().join("results.npz")).unwrap();
+    assert!(arrays.names().iter().any(|n| n == "spoken.own.confusion"));
+    let accuracy =
+        |place: usize| series[0]["points"][0]["measures"]["test_accuracy"][place].as_f64();
+    let counts = match &results_of(&results, &plan)[0] {
+        Some(answers) => answers.confusion(),
+        None => panic!("answers were kept"),
+    };
+    let right = f64::from(counts[0][0] + counts[1][1]);
+    assert_eq!(counts.concat().iter().sum::<u32>(), 20);
+    assert_eq!(accuracy(0), Some(100.0 * (right / 20.0)));
+}
+
+/// Kept answers of each series.
+fn results_of(results: &Results, plan: &Plan) -> Vec<Option<Answers>> {
+    let series = plan.experiments[0].series.iter();
+    let first = series.map(|points| {
+        results.of(&points.as_ref().ok()?[0]).runs[0]
+            .answers
+            .clone()
+    });
+    first.collect()
 }

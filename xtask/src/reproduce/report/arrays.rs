@@ -4,13 +4,14 @@
 //! `[point, seed]`, and `EXPERIMENT.SERIES.epochs.MEASURE` is
 //! `[point, seed, epoch]` of the trainings. Measured neurons are
 //! `EXPERIMENT.SERIES.tau_mem_us`, `.tau_syn_us` (excitatory, then inhibitory) and
-//! `.threshold_lsb`, `[point, seed, neuron]`.
+//! `.threshold_lsb`, `[point, seed, neuron]`. Answers to test samples are counted in
+//! `EXPERIMENT.SERIES.confusion`, `[point, seed, class, answer]`.
 
 use bss2::npz::{self, Arrays};
 use miette::IntoDiagnostic;
 
 use super::super::measure::Measure;
-use super::super::outcome::{Found, Parameters};
+use super::super::outcome::{Answers, Found, Parameters};
 use super::{Report, values};
 
 pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
@@ -22,6 +23,7 @@ pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
                 let name = format!("{}.{}", section.declaration.id, series.id);
                 let (count, seeds) = (points.len(), points.first().map_or(0, |p| p.runs.len()));
                 add_parameters(arrays, &name, points, [count, seeds])?;
+                add_confusion(arrays, &name, points, [count, seeds])?;
                 if let Some(x) = points.iter().map(|p| p.x).collect::<Option<Vec<f64>>>() {
                     arrays.add(&format!("{name}.x"), &[count], x)?;
                 }
@@ -46,6 +48,23 @@ pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
         Ok(())
     })
     .into_diagnostic()
+}
+
+fn add_confusion(
+    arrays: &mut Arrays,
+    name: &str,
+    points: &[Found],
+    [count, seeds]: [usize; 2],
+) -> std::io::Result<()> {
+    let runs = points.iter().flat_map(|point| &point.runs);
+    let answers: Option<Vec<&Answers>> = runs.map(|run| run.answers.as_ref()).collect();
+    let answers = answers.unwrap_or_default();
+    let Some(classes) = answers.first().map(|first| first.classes.len()) else {
+        return Ok(());
+    };
+    let counts = answers.iter().flat_map(|a| a.confusion().concat());
+    let shape = [count, seeds, classes, classes];
+    arrays.add(&format!("{name}.confusion"), &shape, counts)
 }
 
 fn add_parameters(

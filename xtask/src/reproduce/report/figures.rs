@@ -1,13 +1,15 @@
 //! The pictures of an experiment.
 
-use super::super::declaration::{Distribution, Figure, Horizontal, Panel, Quantity, SceneKind};
+use super::super::declaration::{
+    Distribution, Figure, Horizontal, Panel, Quantity, SceneKind, Speakers,
+};
 use super::super::measure::{Measure, Spread};
-use super::super::outcome::{Found, Outcome, Parameters};
+use super::super::outcome::{Answers, Found, Outcome, Parameters};
 use super::chart::{Chart, Line, Mark};
 use super::dots::{self, Dots};
 use super::ridge::{Ridge, Row};
 use super::svg::Svg;
-use super::{Points, Section, scene};
+use super::{Points, Section, confusion, scene};
 
 /// Names and content of the files of an experiment's pictures.
 pub(super) fn files(section: &Section) -> Vec<(String, String)> {
@@ -20,7 +22,7 @@ pub(super) fn files(section: &Section) -> Vec<(String, String)> {
         .collect()
 }
 
-/// All pictures: scenes, curves or cases, distributions.
+/// All pictures: scenes, curves or cases, confusions, speakers, distributions.
 pub(super) fn of(section: &Section) -> Vec<Svg> {
     let declaration = section.declaration;
     let mut pictures = Vec::new();
@@ -33,6 +35,10 @@ pub(super) fn of(section: &Section) -> Vec<Svg> {
                 pictures.push(scene::succession(recorded));
             }
             SceneKind::Succession => {}
+            SceneKind::Recordings => {
+                let numbered = (1..).zip(recorded);
+                pictures.extend(numbered.map(|(number, scene)| scene::recording(number, scene)));
+            }
             SceneKind::Images => {
                 let numbered = (1..).zip(recorded);
                 pictures.extend(numbered.map(|(number, scene)| scene::single(number, scene)));
@@ -46,9 +52,77 @@ pub(super) fn of(section: &Section) -> Vec<Svg> {
             _ => chart(section, figure, panel).draw(),
         }));
     }
+    pictures.extend(declaration.confusions.iter().filter_map(|id| {
+        let (name, points) = named(section, id)?;
+        let answers: Vec<&Answers> = points.first()?.runs.iter().filter_map(of_answers).collect();
+        let title = format!("Answers: {name}");
+        (!answers.is_empty()).then(|| confusion::draw(&title, &answers))
+    }));
+    pictures.extend(
+        declaration
+            .speakers
+            .iter()
+            .map(|of| speakers(section, of).draw()),
+    );
     let distributions = declaration.distributions.iter();
     pictures.extend(distributions.map(|of| ridge(section, of).draw()));
     pictures
+}
+
+fn of_answers(run: &Outcome) -> Option<&Answers> {
+    run.answers.as_ref()
+}
+
+/// Name and points of a series that was run.
+fn named<'a>(section: &'a Section, id: &str) -> Option<(&'a str, &'a Points)> {
+    let series = section.declaration.series.iter().find(|s| s.id == id)?;
+    Some((&series.name, section.points(id)?))
+}
+
+/// Errors by speaker: from kept answers, or of a test on somebody who was held out.
+fn speakers(section: &Section, of: &Speakers) -> Dots {
+    let all: Vec<(&str, &Points)> = of
+        .series
+        .iter()
+        .filter_map(|id| named(section, id))
+        .collect();
+    let runs = all.iter().flat_map(|(_, points)| points.iter());
+    let answers = runs.flat_map(|point| point.runs.iter().filter_map(of_answers));
+    let cases: Vec<String> = answers
+        .map(|a| a.speakers.clone())
+        .next()
+        .unwrap_or_default();
+    let errors = |points: &Points, speaker: &String| -> Vec<f64> {
+        let held_out = points
+            .iter()
+            .find(|point| point.name.as_ref() == Some(speaker));
+        match (held_out, &points[..]) {
+            (Some(point), _) => point
+                .runs
+                .iter()
+                .filter_map(|run| Measure::TestError.of(run))
+                .collect(),
+            (None, [own]) => own
+                .runs
+                .iter()
+                .filter_map(|run| of_answers(run)?.error_of(speaker))
+                .collect(),
+            _ => Vec::new(),
+        }
+    };
+    let series = all.iter().map(|(name, points)| dots::Series {
+        name: (*name).to_owned(),
+        values: cases
+            .iter()
+            .map(|speaker| errors(points, speaker))
+            .collect(),
+    });
+    Dots {
+        title: of.title.clone(),
+        x_label: Measure::TestError.label().to_owned(),
+        series: series.collect(),
+        cases,
+    }
 }
 
 fn cases(section: &Section, panel: &Panel) -> Dots {

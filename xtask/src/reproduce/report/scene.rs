@@ -1,4 +1,5 @@
-//! Images and what the network did with them: spikes above readout traces.
+//! Images or recordings and what the network did with them: spikes above readout
+//! traces.
 
 use super::super::outcome::Scene;
 use super::axis::Axis;
@@ -10,6 +11,7 @@ const IMAGE: f64 = 96.0;
 const RASTER: f64 = 120.0;
 const TRACES: f64 = 130.0;
 const GAP: f64 = 22.0;
+const TRACE: &str = "readout / threshold";
 
 /// One image from rest: itself, input spikes, hidden spikes, readout traces.
 pub(super) fn single(number: usize, scene: &Scene) -> Svg {
@@ -28,12 +30,11 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
     let end = scene.period_us * scene.readout.len() as f64;
     let x = Axis::between(0.0, end, LEFT, WIDTH - RIGHT);
     let mut top = 34.0 + IMAGE + GAP;
-    let inputs = (scene.side * scene.side) as f64;
     raster(
         &mut svg,
         top,
         "input",
-        inputs,
+        scene.channels as f64,
         "in",
         marks(&scene.inputs, 0.0, &x),
     );
@@ -48,7 +49,7 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
         marks(&scene.hidden, 0.0, &x),
     );
     top += RASTER + GAP;
-    traces(&mut svg, top, std::slice::from_ref(scene), &x);
+    traces(&mut svg, top, TRACE, std::slice::from_ref(scene), &x);
     let place = x.at(8.0);
     svg.line("mk", (place, top), (place, top + TRACES));
     svg.text(
@@ -59,6 +60,55 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
     );
     x.draw_below(&mut svg, top + TRACES, "time / us");
     let below = top + TRACES + 58.0;
+    legend(&mut svg, below, scene);
+    svg
+}
+
+/// One recording from rest: input spikes, hidden spikes, readout traces and their
+/// sums, of which the highest at the end is the answer.
+pub(super) fn recording(number: usize, scene: &Scene) -> Svg {
+    let [said, speaker] = scene.spoken.clone().unwrap_or_default();
+    let title = format!("Test recording {number}: {said}, spoken by {speaker}");
+    let mut svg = Svg::titled(&title, LEFT);
+    let words = format!(
+        "read as class {}; {} input spikes, {} hidden spikes",
+        scene.prediction,
+        scene.inputs.len(),
+        scene.hidden.len()
+    );
+    svg.text((LEFT, 42.0), "mt", "start", &words);
+    let end = scene.period_us * scene.readout.len() as f64;
+    let x = Axis::between(0.0, end, LEFT, WIDTH - RIGHT);
+    let mut top = 42.0 + GAP;
+    let neurons = highest(std::slice::from_ref(scene));
+    for (title, rows, class, spikes) in [
+        ("input", scene.channels as f64, "in", &scene.inputs),
+        ("recurrent neuron", neurons, "c0", &scene.hidden),
+    ] {
+        raster(&mut svg, top, title, rows, class, marks(spikes, 0.0, &x));
+        top += RASTER + GAP;
+    }
+    let mut sums = vec![0.0; scene.readout.first().map_or(0, Vec::len)];
+    let summed = scene.readout.iter().map(|sample| {
+        for (sum, value) in sums.iter_mut().zip(sample) {
+            *sum += value;
+        }
+        sums.clone()
+    });
+    let summed = Scene {
+        readout: summed.collect(),
+        ..scene.clone()
+    };
+    for (title, scene) in [(TRACE, scene), ("cumulative sum", &summed)] {
+        traces(&mut svg, top, title, std::slice::from_ref(scene), &x);
+        top += TRACES + GAP;
+    }
+    x.draw_below(&mut svg, top - GAP, "time / us");
+    legend(&mut svg, top - GAP + 58.0, scene);
+    svg
+}
+
+fn legend(svg: &mut Svg, below: f64, scene: &Scene) {
     svg.entry(
         "c0",
         (LEFT, below),
@@ -76,7 +126,6 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
     };
     svg.entry("dm", (LEFT + 282.0, below), &other);
     svg.height = below + 14.0;
-    svg
 }
 
 /// Images in close succession: each from the residues of the one before.
@@ -112,7 +161,7 @@ pub(super) fn succession(scenes: &[Scene]) -> Svg {
         spikes.collect(),
     );
     top += RASTER + GAP;
-    traces(&mut svg, top, scenes, &x);
+    traces(&mut svg, top, TRACE, scenes, &x);
     for place in 1..=scenes.len() {
         let at = x.at(begin(place));
         svg.line("mk", (at, first), (at, top + TRACES));
@@ -152,12 +201,12 @@ fn raster(svg: &mut Svg, top: f64, title: &str, rows: f64, class: &str, spikes: 
 }
 
 /// Readout traces, interrupted between two images; the right class above all others.
-fn traces(svg: &mut Svg, top: f64, scenes: &[Scene], x: &Axis) {
+fn traces(svg: &mut Svg, top: f64, title: &str, scenes: &[Scene], x: &Axis) {
     let all = scenes
         .iter()
         .flat_map(|scene| scene.readout.iter().flatten());
     let y = Axis::new(all.map(|v| f64::from(*v)), 0.06, top + TRACES, top);
-    y.draw_left(svg, (LEFT, WIDTH - RIGHT), "readout / threshold");
+    y.draw_left(svg, (LEFT, WIDTH - RIGHT), title);
     for (place, scene) in scenes.iter().enumerate() {
         let begin = scene.interval_us.unwrap_or(0.0) * place as f64;
         let outputs = scene.readout.first().map_or(0, Vec::len);
@@ -190,11 +239,7 @@ fn draw_image(svg: &mut Svg, scene: &Scene, (left, top): (f64, f64), size: f64) 
         if brightness > 8 {
             let (row, column) = (i / scene.side, i % scene.side);
             let (x, y) = (left + pixel * column as f64, top + pixel * row as f64);
-            svg.body += &format!(
-                "<rect class=\"ik\" x=\"{x:.2}\" y=\"{y:.2}\" width=\"{pixel:.2}\" \
-                 height=\"{pixel:.2}\" fill-opacity=\"{:.2}\"/>",
-                f64::from(brightness) / 255.0
-            );
+            svg.shade("ik", (x, y), (pixel, pixel), f64::from(brightness) / 255.0);
         }
     }
 }
@@ -207,6 +252,8 @@ mod tests {
         Scene {
             label: 3,
             prediction,
+            spoken: None,
+            channels: 4,
             side: 2,
             pixels: vec![0, 255, 128, 0],
             inputs: vec![(1.0, 1), (2.0, 2)],
@@ -238,5 +285,18 @@ mod tests {
             "{svg}"
         );
         assert!(!succession(&[]).whole(true).contains("NaN"));
+    }
+
+    #[test]
+    fn recordings_are_shown_with_the_sums_of_their_readout() {
+        let mut scene = scene(4, None);
+        scene.spoken = Some(["three".to_owned(), "ann".to_owned()]);
+        let svg = recording(2, &scene).whole(true);
+        for text in ["three, spoken by ann", "cumulative sum", "recurrent neuron"] {
+            assert!(svg.contains(text), "{text}");
+        }
+        assert_eq!(svg.matches("<circle").count(), 3);
+        // Ten outputs and three entries of the legend, traces and sums.
+        assert_eq!(svg.matches("<polyline").count(), 2 * 10 + 3);
     }
 }

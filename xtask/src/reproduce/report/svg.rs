@@ -112,6 +112,15 @@ impl Svg {
         );
     }
 
+    /// A rectangle that is filled so densely, 0 to 1.
+    pub(super) fn shade(&mut self, class: &str, at: (f64, f64), size: (f64, f64), density: f64) {
+        self.body += &format!(
+            "<rect class=\"{class}\" x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{:.2}\" \
+             stroke-opacity=\"0\" fill-opacity=\"{density:.2}\"/>",
+            at.0, at.1, size.0, size.1
+        );
+    }
+
     /// A row of the legend, at the left end of its line.
     pub(super) fn entry(&mut self, class: &str, at: (f64, f64), name: &str) {
         self.polyline(class, &[at, (at.0 + 24.0, at.1)]);
