@@ -156,7 +156,7 @@ impl LoweredCore {
         address: RunAddress,
         times: &[f64],
         sources: &[u16],
-        recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        mut recurrence: impl FnMut(u16, f64) -> Option<f64>,
         workspace: &mut Workspace,
         observation: &mut Observation,
     ) {
@@ -165,7 +165,7 @@ impl LoweredCore {
             address,
             times,
             sources,
-            recurrence,
+            &mut recurrence,
             workspace,
             observation,
         );
@@ -183,7 +183,7 @@ impl LoweredCore {
         address: RunAddress,
         times: &[f64],
         sources: &[u16],
-        recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        mut recurrence: impl FnMut(u16, f64) -> Option<f64>,
         workspace: &mut Workspace,
         observation: &mut Observation,
     ) {
@@ -193,7 +193,8 @@ impl LoweredCore {
             sources,
             resumes: true,
         };
-        self.step(SimdPath::Native, input, recurrence, workspace, observation);
+        let path = SimdPath::Native;
+        self.step(path, input, &mut recurrence, workspace, observation);
     }
 
     /// Resets all neurons between a run and the one that is resumed from it, and
@@ -219,7 +220,7 @@ impl LoweredCore {
         address: RunAddress,
         times: &[f64],
         sources: &[u16],
-        recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        mut recurrence: impl FnMut(u16, f64) -> Option<f64>,
         workspace: &mut Workspace,
         observation: &mut Observation,
     ) {
@@ -229,14 +230,16 @@ impl LoweredCore {
             sources,
             resumes: false,
         };
-        self.step(path, input, recurrence, workspace, observation);
+        self.step(path, input, &mut recurrence, workspace, observation);
     }
 
+    /// Not generic over the recurrence, so that the hot loop is compiled once, here,
+    /// and not anew in every crate that runs a core.
     fn step(
         &self,
         path: SimdPath,
         input: step::Input<'_>,
-        mut recurrence: impl FnMut(u16, f64) -> Option<f64>,
+        recurrence: &mut dyn FnMut(u16, f64) -> Option<f64>,
         workspace: &mut Workspace,
         observation: &mut Observation,
     ) {
@@ -249,17 +252,17 @@ impl LoweredCore {
             "sources are those of the site table"
         );
         let snapped = self.common.integration.grid == Grid::Snapped;
-        let (common, recurrence) = (&self.common, &mut recurrence);
+        let common = &self.common;
         macro_rules! run {
             ($g:literal, $snap:literal, $blocks:expr, $buffers:expr) => {
                 path.dispatch(
                     #[inline(always)]
                     || {
-                        step::run::<$g, $snap, _>(
+                        step::run::<$g, $snap>(
                             common,
                             $blocks,
                             input,
-                            recurrence,
+                            &mut *recurrence,
                             $buffers,
                             observation,
                         )

@@ -38,12 +38,25 @@ pub struct SpikeCounter {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observation {
     pub(crate) neurons: usize,
+    pub(crate) read_from: usize,
     pub(crate) codes: Vec<f32>,
     pub(crate) spikes: Vec<NeuronSpike>,
     pub(crate) madc: Vec<u16>,
 }
 
 impl Observation {
+    /// From now on the CADC channels of neurons before this one are not read out,
+    /// which saves time: their codes are unspecified. What is read does not depend on it.
+    pub fn read_from(&mut self, neuron: usize) {
+        self.read_from = neuron;
+    }
+
+    /// First neuron whose channel is read out; 0 at first.
+    #[must_use]
+    pub fn first_read(&self) -> usize {
+        self.read_from
+    }
+
     /// CADC codes `[time, neuron]`: whole numbers 0..=255 unless the profile
     /// switches rounding off.
     #[must_use]

@@ -3,9 +3,10 @@
 use bss2_event::random::Address;
 
 use crate::cadc::{MAX_CODE, bend, bend_strength};
+use crate::events::Events;
 use crate::lowered::Common;
 use crate::neuron::lif::{BlockState, Lanes, LifBlock};
-use crate::noise::fill_sums;
+use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::synapse::L;
 use crate::trial::Trial;
@@ -91,16 +92,42 @@ pub(crate) struct Sample {
 pub(crate) struct Around<'a, const G: usize> {
     pub(crate) before: &'a [BlockState<G>],
     pub(crate) after: &'a [BlockState<G>],
+    /// What the currents at the beginning do to the membranes until the end, volts.
+    pub(crate) rise: &'a [Lanes],
+    /// End of the reset of each neuron, microseconds.
+    pub(crate) held_until: &'a [Lanes],
+    pub(crate) events: &'a Events<G>,
+    pub(crate) strengths: &'a [Lanes],
     /// (microseconds from the beginning of the step, lane).
     pub(crate) crossings: &'a [(f32, u16)],
     /// Microseconds from the beginning of the run.
     pub(crate) t_start: f64,
     pub(crate) h: f32,
+    /// Blocks before this one are not read out.
+    pub(crate) first_block: usize,
+}
+
+impl<const G: usize> Around<'_, G> {
+    /// Block, lane and moment of the crossings on a half that is read out, the last one
+    /// first: of several of one neuron the first decides what is seen before them.
+    #[inline(always)]
+    fn crossings<'a>(
+        &'a self,
+        blocks: &'a [LifBlock<G>],
+        half: usize,
+    ) -> impl Iterator<Item = (usize, usize, f32)> + 'a {
+        self.crossings.iter().rev().filter_map(move |&(at, lane)| {
+            let (block, l) = (usize::from(lane) / L, usize::from(lane) % L);
+            let read = block >= self.first_block && usize::from(blocks[block].half[l]) == half;
+            // On the snapped grid neurons jump at the end of a step.
+            (read && at < self.h).then_some((block, l, at))
+        })
+    }
 }
 
 /// Takes a sample, or the part of it that lies in a step.
 #[inline(always)]
-pub(crate) fn take<const G: usize>(
+pub(crate) fn take<const G: usize, const SNAP: bool>(
     blocks: &[LifBlock<G>],
     trials: &[Trial<G>],
     around: Around<'_, G>,
@@ -114,15 +141,90 @@ pub(crate) fn take<const G: usize>(
             end: begin + sample.conversion as f32,
             codes_per_us: (256.0 / sample.conversion) as f32,
         };
-        ramp.convert(blocks, trials, around, sample.half, traces);
+        ramp.convert::<G, SNAP>(blocks, trials, around, sample.half, traces);
     } else {
-        read(blocks, trials, around, sample.half, begin, traces);
+        read::<G, SNAP>(blocks, trials, around, sample.half, begin, traces);
     }
+}
+
+/// The membranes of a block some part of a step after its beginning: slope and
+/// curvature of the beginning, `h v'` and `h^2 v''/2`, with the third power so that
+/// the end is met, and the events of the step until then. Events to come have no
+/// part in it, nor has the noise of the step.
+#[inline(always)]
+fn within<const G: usize>(
+    c: &LifBlock<G>,
+    t: &Trial<G>,
+    around: &Around<'_, G>,
+    block: usize,
+    at: f32,
+) -> Lanes {
+    let part = at / around.h;
+    let before = &around.before[block].v;
+    let (rise, held_until) = (&around.rise[block], &around.held_until[block]);
+    let t_start = around.t_start as f32;
+    let mut moved = [0.0; L];
+    for l in 0..L {
+        let current = rise[l] * c.first_rise[l];
+        let away = before[l] - t.v_rest[l];
+        let slope = current - away * c.h_tau_mem[l];
+        let curvature = -0.5 * (slope * c.h_tau_mem[l] + current * c.h_tau_syn[l]);
+        let whole = rise[l] - away * (1.0 - t.v_decay[l]);
+        let rest = whole - slope - curvature;
+        moved[l] = part * (slope + part * (curvature + part * rest));
+    }
+    for event in around.events.step.iter().take_while(|event| event.at < at) {
+        let d = at - event.at;
+        for opened in around.events.opened(event) {
+            let Some(row) = opened.row.on(around.strengths, block) else {
+                continue;
+            };
+            let g = usize::from(opened.group);
+            for l in 0..L {
+                // What saturation leaves of a small current on top of the others.
+                let before = t.kappa[g][l] * around.before[block].current[g][l];
+                let before = if before < 2.0 { before } else { 2.0 };
+                let left = 1.0 + before * before * (0.25 * before - 0.75);
+                let share = left * t.saturation[g][l] * c.inverse_saturation[g][l];
+                let x = 0.5 * d * (c.inverse_tau_mem[l] + c.inverse_tau_syn[g][l]);
+                moved[l] += share * row[l] * (d * (1.0 - x * (1.0 - 0.5 * x)));
+            }
+        }
+    }
+    let mut v = *before;
+    for l in 0..L {
+        // Not those that are held at reset, for a part of the step at least.
+        v[l] += if held_until[l] <= t_start { moved[l] } else { 0.0 };
+    }
+    v
+}
+
+/// The membranes of a block `at` microseconds after the beginning of a step. Where
+/// the equation has further terms or events act at once, they go straight to the end.
+#[inline(always)]
+fn membranes<const G: usize, const SNAP: bool>(
+    c: &LifBlock<G>,
+    t: &Trial<G>,
+    around: &Around<'_, G>,
+    block: usize,
+    at: f32,
+) -> Lanes {
+    let part = at / around.h;
+    // Samples may lie on the end of a step, but for rounding.
+    if !SNAP && c.terms.is_none() && part < 1.0 - 1e-6 {
+        return within(c, t, around, block, at);
+    }
+    let (before, after) = (&around.before[block].v, &around.after[block].v);
+    let mut v = [0.0; L];
+    for l in 0..L {
+        v[l] = before[l] + part * (after[l] - before[l]);
+    }
+    v
 }
 
 /// Reads the membranes of a half `at` microseconds after the beginning of a step.
 #[inline(always)]
-fn read<const G: usize>(
+fn read<const G: usize, const SNAP: bool>(
     blocks: &[LifBlock<G>],
     trials: &[Trial<G>],
     around: Around<'_, G>,
@@ -130,33 +232,28 @@ fn read<const G: usize>(
     at: f32,
     traces: &mut [Lanes],
 ) {
-    let fraction = at / around.h;
-    for (block, c) in blocks.iter().enumerate() {
+    for (block, c) in blocks.iter().enumerate().skip(around.first_block) {
         if !c.has_half[half] {
             continue;
         }
-        let (before, after) = (&around.before[block].v, &around.after[block].v);
+        let v = membranes::<G, SNAP>(c, &trials[block], &around, block, at);
         for l in 0..L {
-            let v = before[l] + fraction * (after[l] - before[l]);
             traces[block][l] = if usize::from(c.half[l]) == half {
-                v
+                v[l]
             } else {
                 traces[block][l]
             };
         }
     }
     // A neuron that fired in between jumps: straight up to the threshold
-    // before, as at the end after. On the snapped grid it jumps at the end.
-    for &(crossing, lane) in around.crossings {
-        let (block, l) = (usize::from(lane) / L, usize::from(lane) % L);
-        if usize::from(blocks[block].half[l]) == half && crossing < around.h {
-            let before = around.before[block].v[l];
-            traces[block][l] = if at < crossing {
-                before + (trials[block].v_threshold[l] - before) * (at / crossing)
-            } else {
-                around.after[block].v[l]
-            };
-        }
+    // before, as at the end after.
+    for (block, l, crossing) in around.crossings(blocks, half) {
+        let before = around.before[block].v[l];
+        traces[block][l] = if at < crossing {
+            before + (trials[block].v_threshold[l] - before) * (at / crossing)
+        } else {
+            around.after[block].v[l]
+        };
     }
 }
 
@@ -194,7 +291,7 @@ fn reached((v0, above0): (f32, f32), (v1, above1): (f32, f32)) -> f32 {
 impl Ramp {
     /// Latches the membranes of a half that the ramp reaches within a step.
     #[inline(always)]
-    fn convert<const G: usize>(
+    fn convert<const G: usize, const SNAP: bool>(
         self,
         blocks: &[LifBlock<G>],
         trials: &[Trial<G>],
@@ -206,7 +303,7 @@ impl Ramp {
         let (first, last) = (self.begin >= 0.0, self.end <= around.h + NANOSECOND);
         let (counter0, counter1) = (self.counter(from), self.counter(to));
         if first {
-            for (trace, c) in traces.iter_mut().zip(blocks) {
+            for (trace, c) in traces.iter_mut().zip(blocks).skip(around.first_block) {
                 for l in 0..L {
                     trace[l] = if usize::from(c.half[l]) == half {
                         WAITING
@@ -218,22 +315,21 @@ impl Ramp {
         }
         // Those that jump within the step go before: what they leave waiting lies
         // above the ramp at its end, as the straight line below will find.
-        for &(crossing, lane) in around.crossings {
-            let (block, l) = (usize::from(lane) / L, usize::from(lane) % L);
+        for (block, l, crossing) in around.crossings(blocks, half) {
             let c = &blocks[block];
-            if usize::from(c.half[l]) == half && crossing < around.h && traces[block][l].is_nan() {
+            if traces[block][l].is_nan() {
                 let ends = (around.before[block].v[l], around.after[block].v[l]);
                 let threshold = trials[block].v_threshold[l];
                 let channel = (c.cadc_scale[l], c.cadc_offset[l]);
                 traces[block][l] = self.jump((from, to), crossing, ends, threshold, channel);
             }
         }
-        let (part0, part1) = (from / around.h, to / around.h);
-        for (block, c) in blocks.iter().enumerate() {
-            let (before, after) = (&around.before[block].v, &around.after[block].v);
+        for (block, c) in blocks.iter().enumerate().skip(around.first_block) {
+            let t = &trials[block];
+            let begin = membranes::<G, SNAP>(c, t, &around, block, from);
+            let end = membranes::<G, SNAP>(c, t, &around, block, to);
             for l in 0..L {
-                let rise = after[l] - before[l];
-                let (v0, v1) = (before[l] + part0 * rise, before[l] + part1 * rise);
+                let (v0, v1) = (begin[l], end[l]);
                 let above = |v: f32, counter: f32| c.cadc_scale[l] * v + c.cadc_offset[l] - counter;
                 let v = reached((v0, above(v0, counter0)), (v1, above(v1, counter1)));
                 // Above the whole ramp: the largest code.
@@ -291,31 +387,36 @@ impl Ramp {
     }
 }
 
-/// Turns the sampled membranes, `[sample][block]` in volts, into codes.
+/// Turns the sampled membranes, `[sample][block]` in volts, into codes of the
+/// neurons that are read out.
 #[inline(always)]
 pub(crate) fn convert<const G: usize>(
     common: &Common,
     blocks: &[LifBlock<G>],
     address: Address,
-    normals: &mut [Lanes],
+    words: &mut [[u32; L]],
     traces: &mut [Lanes],
     observation: &mut Observation,
 ) {
     let neurons = common.neurons;
     let samples = common.integration.schedule.samples;
+    let from = observation.read_from.min(neurons);
     observation.neurons = neurons;
     observation.codes.resize(samples * neurons, 0.0);
     let noise = common.cadc.noise as f32;
     let strength = bend_strength(common.cadc.bend);
-    normals.fill([0.0; L]);
     for sample in 0..samples {
         let traces = &mut traces[sample * blocks.len()..][..blocks.len()];
-        if noise > 0.0 {
-            fill_sums(address, sample as u32, normals);
+        // A word serves two samples.
+        if noise > 0.0 && sample % 2 == 0 {
+            fill_words(address, sample as u32 / 2, from, words);
         }
-        for ((trace, c), z) in traces.iter_mut().zip(blocks).zip(normals.iter()) {
+        let shift = 16 * (sample % 2) as u32;
+        let lanes = traces.iter_mut().zip(blocks).zip(&*words);
+        for ((trace, c), words) in lanes.skip(from / L) {
             for l in 0..L {
-                let code = c.cadc_scale[l] * trace[l] + c.cadc_offset[l] + noise * z[l];
+                let z = nearly_normal(words[l] >> shift);
+                let code = c.cadc_scale[l] * trace[l] + c.cadc_offset[l] + noise * z;
                 trace[l] = bend(code, strength);
             }
             if common.cadc.quantise {
@@ -324,8 +425,8 @@ pub(crate) fn convert<const G: usize>(
                 }
             }
         }
-        observation.codes[sample * neurons..][..neurons]
-            .copy_from_slice(&traces.as_flattened()[..neurons]);
+        observation.codes[sample * neurons..][..neurons][from..]
+            .copy_from_slice(&traces.as_flattened()[from..neurons]);
     }
 }
 

@@ -10,7 +10,7 @@ use bss2_event::random::{Address, Domain};
 use crate::events::{Events, Step, Touch};
 use crate::lowered::{Common, RunAddress};
 use crate::madc::Recorder;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate};
+use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate, saturate_share};
 use crate::neuron::pack::{Ending, Pack};
 use crate::neuron::threshold::{LocalNeuron, Membrane, Nodes, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
@@ -31,6 +31,9 @@ pub struct Workspace {
 pub(crate) struct Buffers<const G: usize> {
     pub(crate) events: Events<G>,
     pub(crate) trials: Vec<Trial<G>>,
+    /// `[block]`: what the currents at the beginning of a step do to the membranes
+    /// within it, volts.
+    rise: Vec<Lanes>,
     /// States at the beginning and at the end of a step.
     pub(crate) before: Vec<BlockState<G>>,
     after: Vec<BlockState<G>>,
@@ -46,6 +49,9 @@ pub(crate) struct Buffers<const G: usize> {
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
     pack: Pack<G>,
+    /// Whether an on-chip event left some neuron above its threshold at the end of the
+    /// last step.
+    lifted: bool,
     /// Crossings of this step: (microseconds from its beginning, lane).
     pub(crate) crossings: Vec<(f32, u16)>,
     /// The same in the order in which their events are sent.
@@ -66,11 +72,11 @@ pub(crate) struct Input<'a> {
 }
 
 #[inline(always)]
-pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option<f64>>(
+pub(crate) fn run<const G: usize, const SNAP: bool>(
     common: &Common,
     blocks: &[LifBlock<G>],
     input: Input<'_>,
-    recurrence: &mut F,
+    recurrence: &mut dyn FnMut(u16, f64) -> Option<f64>,
     buffers: &mut Buffers<G>,
     observation: &mut Observation,
 ) {
@@ -92,6 +98,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
         buffers.carry_over();
     } else {
         let b = &mut *buffers;
+        b.lifted = false;
         b.events.clear();
         let (normals, trials) = (&mut b.normals, &mut b.trials);
         trial::draw(
@@ -124,7 +131,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
             .events
             .gather(common, input.times, input.sources, step);
         if noisy && index % 4 == 0 {
-            fill_words(noise, (index / 4) as u32, &mut buffers.words);
+            fill_words(noise, (index / 4) as u32, 0, &mut buffers.words);
         }
         buffers.crossings.clear();
         if let Some(madc) = &mut madc {
@@ -139,6 +146,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
             }
         }
         buffers.settle(common, step);
+        buffers.lifted = false;
         buffers.send(draws(Domain::SpikeJitter), jitter, index, h as f32);
         for i in 0..buffers.sent.len() {
             let (at, neuron) = buffers.sent[i];
@@ -163,23 +171,28 @@ pub(crate) fn run<const G: usize, const SNAP: bool, F: FnMut(u16, f64) -> Option
                 let around = Around {
                     before: &buffers.before,
                     after: &buffers.after,
+                    rise: &buffers.rise,
+                    held_until: &buffers.held_until,
+                    events: &buffers.events,
+                    strengths: common.table.strengths(),
                     crossings: &buffers.crossings,
                     t_start: step.start(),
                     h: h as f32,
+                    first_block: observation.read_from / L,
                 };
                 let traces = &mut buffers.traces[sample.index * blocks.len()..][..blocks.len()];
-                readout::take(blocks, &buffers.trials, around, sample, traces);
+                readout::take::<G, SNAP>(blocks, &buffers.trials, around, sample, traces);
             },
         );
         std::mem::swap(&mut buffers.before, &mut buffers.after);
     }
     buffers.elapsed = steps as f64 * h;
-    let (normals, traces) = (&mut buffers.normals, &mut buffers.traces);
+    let (words, traces) = (&mut buffers.words, &mut buffers.traces);
     readout::convert(
         common,
         blocks,
         draws(Domain::CadcNoise),
-        normals,
+        words,
         traces,
         observation,
     );
@@ -263,12 +276,14 @@ fn moments(
 }
 
 /// Propagates a block through a step; says whether some neuron crosses or is
-/// released.
+/// released. `rise` gets what the currents it begins with do, without events and
+/// where events come also without saturation.
 #[inline(always)]
 fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     inputs: &Inputs<'_, G>,
     old: &BlockState<G>,
     new: &mut BlockState<G>,
+    rise: &mut Lanes,
 ) -> bool {
     let Inputs {
         trial: t,
@@ -280,13 +295,14 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     } = *inputs;
     let mut attention = 0_u32;
     for l in 0..L {
-        let mut dv = kick[l];
+        let (mut dv, mut undriven) = (0.0, 0.0);
         let mut lift = 0.0;
         for g in 0..G {
             let current = old.current[g][l];
             let mut x = t.kappa[g][l] * current;
             let mut end = t.decay[g][l] * current;
             if DRIVEN {
+                undriven += t.saturation[g][l] * x;
                 x += drive.x[g][l];
                 end += drive.current[g][l];
                 if g % 2 == 1 && !SNAP {
@@ -296,7 +312,8 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
             new.current[g][l] = end;
             dv += t.saturation[g][l] * saturate(x);
         }
-        let v = t.v_rest[l] + (old.v[l] - t.v_rest[l]) * t.v_decay[l] + dv;
+        rise[l] = if DRIVEN { undriven } else { dv };
+        let v = t.v_rest[l] + (old.v[l] - t.v_rest[l]) * t.v_decay[l] + (dv + kick[l]);
         let v = if v > inputs.low { v } else { inputs.low };
         let v = if v < inputs.high { v } else { inputs.high };
         let held = held_until[l] >= inputs.hold_from;
@@ -311,6 +328,7 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
 
 impl<const G: usize> Buffers<G> {
     fn prepare(&mut self, blocks: usize, samples: usize) {
+        self.rise.resize(blocks, [0.0; L]);
         self.before.resize(blocks, BlockState::ZERO);
         self.after.resize(blocks, BlockState::ZERO);
         self.held_until.resize(blocks, [0.0; L]);
@@ -432,6 +450,7 @@ impl<const G: usize> Buffers<G> {
             hold_from: hold_from::<SNAP>(step),
         };
         let (old, new) = (&self.before[block], &mut self.after[block]);
+        let rise = &mut self.rise[block];
         let mut begin = None;
         let attention = if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
             let w = &mut self.adaptation[block];
@@ -442,11 +461,11 @@ impl<const G: usize> Buffers<G> {
                 terms.propagate::<false>(&inputs, old, new, w)
             }
         } else if driven {
-            propagate::<G, true, SNAP>(&inputs, old, new)
+            propagate::<G, true, SNAP>(&inputs, old, new, rise)
         } else {
-            propagate::<G, false, SNAP>(&inputs, old, new)
+            propagate::<G, false, SNAP>(&inputs, old, new, rise)
         };
-        if attention {
+        if attention | self.lifted {
             let pass = Pass {
                 step,
                 driven,
@@ -470,22 +489,22 @@ impl<const G: usize> Buffers<G> {
         delay: f32,
     ) -> LocalNeuron<G> {
         let (t, old) = (&self.trials[block], &self.before[block]);
+        // Loops, since closures of `from_fn` would be compiled for the baseline alone.
+        let (mut inverse_tau_syn, mut gain) = ([0.0; G], [0.0; G]);
+        for g in 0..G {
+            inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
+            let trial = t.saturation[g][l] * c.inverse_saturation[g][l];
+            let driven = if driven { self.drive.x[g][l] } else { 0.0 };
+            let x = t.kappa[g][l] * old.current[g][l] + driven;
+            gain[g] = trial * saturate_share(x);
+        }
         LocalNeuron {
             v_rest: t.v_rest[l],
             v_reset: t.v_reset[l],
             v_threshold: t.v_threshold[l],
             inverse_tau_mem: c.inverse_tau_mem[l],
-            inverse_tau_syn: std::array::from_fn(|g| c.inverse_tau_syn[g][l]),
-            gain: std::array::from_fn(|g| {
-                let trial = t.saturation[g][l] / c.saturation[g][l].abs();
-                let driven = if driven { self.drive.x[g][l] } else { 0.0 };
-                let x = t.kappa[g][l] * old.current[g][l] + driven;
-                if x > 1e-6 {
-                    trial * saturate(x) / x
-                } else {
-                    trial
-                }
-            }),
+            inverse_tau_syn,
+            gain,
             drift,
             hold: delay + c.refractory[l],
         }
@@ -506,11 +525,13 @@ impl<const G: usize> Buffers<G> {
                 }
             }
         }
+        let begin = &self.before[block].v;
         let mut flags = [0; L];
         for l in 0..L {
             let held = held_until[l] >= hold_from;
             let released = (held_until[l] > t_start) & !SNAP;
-            flags[l] = u8::from((released | (highest[l] > t.v_attention[l])) & !held);
+            let above = (highest[l] > t.v_attention[l]) | (begin[l] > t.v_threshold[l]);
+            flags[l] = u8::from((released | above) & !held);
         }
         flags
     }
@@ -564,7 +585,11 @@ impl<const G: usize> Buffers<G> {
         let lane = (block * L + l) as u16;
         let neuron = self.local_neuron(c, (block, l), pass.driven, drift, pass.delay);
         let old = &self.before[block];
-        let begin = (old.v[l], std::array::from_fn(|g| old.current[g][l]));
+        let mut currents = [0.0; G];
+        for g in 0..G {
+            currents[g] = old.current[g][l];
+        }
+        let begin = (old.v[l], currents);
         let until = self.held_until[block][l] - t_start;
         let (Some(block_terms), Some(w)) = (&c.terms, pass.adaptation) else {
             if self.pack.is_full() {
@@ -639,6 +664,7 @@ impl<const G: usize> Buffers<G> {
             return;
         }
         let (t_end, e) = (step.end() as f32, step.middle_offset(time));
+        let mut lifted = 0;
         let strengths = common.table.strengths();
         for g in 0..G {
             let row = common.table.row(source.into(), g);
@@ -657,9 +683,11 @@ impl<const G: usize> Buffers<G> {
                         None => change,
                         Some(terms) => terms.force(g, l, state.v[l]) * change,
                     };
+                    lifted |= u32::from(state.v[l] > t.v_threshold[l]);
                 }
             }
         }
+        self.lifted |= lifted != 0;
     }
 }
 

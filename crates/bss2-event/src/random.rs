@@ -1,9 +1,10 @@
 //! Random draws as pure functions.
 //!
-//! No generator is passed around or advanced: a draw is Philox 4x32-10 of a
+//! No generator is passed around or advanced: a draw is Philox 4x32 of a
 //! key, which is the seed of a chip or of a run, and a counter that names the
 //! draw. Threads, the split into batches and a resumed run therefore cannot
-//! change a value.
+//! change a value. Single draws take the usual ten rounds, hot loops seven: the
+//! fewest that pass all tests of BigCrush, by the source's Table 2.
 //!
 //! Counter words: `[step, element, sample, domain << 24 | presentation]`.
 //!
@@ -220,8 +221,9 @@ impl Address {
     }
 
     /// Random words of [`LANES`] consecutive elements at one step, in hot loops:
-    /// lane `l` of word `w` is `self.element(e + l).words(step)[w]`, where `e`
-    /// is this address's element.
+    /// lane `l` of word `w` belongs to element `e + l`, where `e` is this address's
+    /// element. Of seven rounds, so these are other words than those of
+    /// [`Address::words`].
     #[inline(always)]
     #[must_use]
     pub fn lanes(self, step: u32) -> [[u32; LANES]; 4] {
@@ -229,7 +231,7 @@ impl Address {
         for (lane, element) in elements.iter_mut().enumerate() {
             *element = element.wrapping_add(lane as u32);
         }
-        philox_lanes(
+        philox_lanes::<7>(
             [
                 [step; LANES],
                 elements,
@@ -244,11 +246,14 @@ impl Address {
 /// Counters that [`Address::lanes`] evaluates together.
 pub const LANES: usize = 16;
 
-/// Philox 4x32-10 of [`LANES`] counters, written so that a compiler turns every
+/// Philox 4x32 of [`LANES`] counters, written so that a compiler turns every
 /// line into vector instructions. `rand_philox` keeps its own version private.
 #[inline(always)]
-fn philox_lanes(mut c: [[u32; LANES]; 4], mut key: [u32; 2]) -> [[u32; LANES]; 4] {
-    for _ in 0..10 {
+fn philox_lanes<const ROUNDS: usize>(
+    mut c: [[u32; LANES]; 4],
+    mut key: [u32; 2],
+) -> [[u32; LANES]; 4] {
+    for _ in 0..ROUNDS {
         let mut next = [[0; LANES]; 4];
         for l in 0..LANES {
             let p0 = u64::from(c[0][l]) * 0xD251_1F53;
@@ -347,8 +352,23 @@ mod tests {
         ];
         for (counter, key, answer) in cases {
             assert_eq!(philox4x32_10(counter, key), answer);
-            let lanes = philox_lanes(counter.map(|word| [word; LANES]), key);
+            let lanes = philox_lanes::<10>(counter.map(|word| [word; LANES]), key);
             assert_eq!(lanes.map(|word| word[LANES - 1]), answer);
+        }
+    }
+
+    /// Known answers of Random123 1.14 for philox4x32 with seven rounds.
+    #[test]
+    fn seven_rounds_give_the_published_answers() {
+        for (word, answer) in [
+            (0, [0x5f6f_b709, 0x0d89_3f64, 0x4f12_1f81, 0x4f73_0a48]),
+            (
+                u32::MAX,
+                [0x5207_ddc2, 0x4516_5e59, 0x4d8e_e751, 0x8c52_f662],
+            ),
+        ] {
+            let lanes = philox_lanes::<7>([[word; LANES]; 4], [word; 2]);
+            assert_eq!(lanes.map(|word| word[0]), answer);
         }
     }
 
@@ -357,11 +377,13 @@ mod tests {
         let base = Address::new(Seed(9), Domain::Test)
             .presentation(3)
             .sample(1 << 33 | 5);
+        // A word depends on its element alone, not on the lane that it is drawn in.
         let lanes = base.element(32).lanes(11);
         for l in 0..LANES {
-            let single = base.element(32 + l as u32).words(11);
-            assert_eq!([0, 1, 2, 3].map(|w| lanes[w][l]), single);
+            let first = base.element(32 + l as u32).lanes(11);
+            assert_eq!(lanes.map(|word| word[l]), first.map(|word| word[0]));
         }
+        assert_ne!(lanes, base.element(32).lanes(12));
         let mut stream = base.element(4).stream();
         assert_eq!(stream.next_u32(), base.element(4).words(0)[0]);
     }

@@ -36,6 +36,7 @@ pub struct Recording<T = f32> {
     samples: usize,
     steps: usize,
     neurons: usize,
+    trace_from: usize,
     traces: Vec<T>,
     spikes: Vec<u8>,
 }
@@ -48,11 +49,24 @@ impl<T: Copy + Default> Recording<T> {
             samples: 0,
             steps: 0,
             neurons: 0,
+            trace_from: 0,
             traces: Vec::new(),
             spikes: Vec::new(),
         };
         recording.resize(samples, steps, neurons);
         recording
+    }
+
+    /// From now on the traces of neurons before this one are not asked for: whoever fills
+    /// the recording may leave them as they are. Spikes are always those of all.
+    pub fn trace_from(&mut self, neuron: usize) {
+        self.trace_from = neuron;
+    }
+
+    /// First neuron whose traces are asked for; 0 at first.
+    #[must_use]
+    pub fn traced_from(&self) -> usize {
+        self.trace_from
     }
 
     /// Takes a new shape and keeps the memory where it suffices. The content is

@@ -145,6 +145,7 @@ impl<T: Real> Ideal<T> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize_with(batch.len().div_ceil(SAMPLES_PER_TASK), Scratch::default);
         let per_task = SAMPLES_PER_TASK * steps * neurons;
+        let trace_from = recording.traced_from();
         let (traces, spikes) = recording.parts_mut();
         if !traces.is_empty() {
             traces
@@ -156,6 +157,7 @@ impl<T: Real> Ideal<T> {
                     let samples = Samples {
                         batch,
                         first: task * SAMPLES_PER_TASK,
+                        trace_from,
                     };
                     self.path.dispatch(
                         #[inline(always)]
@@ -213,6 +215,7 @@ impl<T: Real> Ideal<T> {
                         traces,
                         spikes,
                         neurons,
+                        trace_from: samples.trace_from,
                     };
                     rows.write(0, block * LANES, self.shape.hidden, &state.membrane, true);
                     for t in 1..steps {
@@ -232,6 +235,7 @@ impl<T: Real> Ideal<T> {
                 traces,
                 spikes,
                 neurons,
+                trace_from: samples.trace_from,
             };
             scratch.spikes.clear();
             if let Some(recurrent) = &self.recurrent {
@@ -296,6 +300,7 @@ impl<T: Real> Ideal<T> {
 struct Samples<'a> {
     batch: &'a SpikeBatch,
     first: usize,
+    trace_from: usize,
 }
 
 impl<'a> Samples<'a> {
@@ -311,6 +316,8 @@ struct Rows<'a, T> {
     traces: &'a mut [T],
     spikes: &'a mut [u8],
     neurons: usize,
+    /// Layers that end before are not traced.
+    trace_from: usize,
 }
 
 impl<T: Real> Rows<'_, T> {
@@ -320,7 +327,9 @@ impl<T: Real> Rows<'_, T> {
     fn write(&mut self, t: usize, first: usize, end: usize, membrane: &Lanes<T>, spiking: bool) {
         let row = t * self.neurons;
         let range = row + first..row + end;
-        membrane.write(up_to_block_mut(&mut self.traces[range.clone()]));
+        if end > self.trace_from {
+            membrane.write(up_to_block_mut(&mut self.traces[range.clone()]));
+        }
         let spikes = up_to_block_mut(&mut self.spikes[range]);
         let mut above = [0; LANES];
         if spiking {

@@ -67,11 +67,13 @@ pub fn coarse_code(code: f32, bits: u32) -> f32 {
 /// Normalises the codes of one sample: `traces[t][n] = (codes[t][n] -
 /// codes[0][n]) gains[n]`; both are `[time, neuron]`.
 ///
-/// Codes may be unrounded. Gains come from [`TraceScale::gains`].
+/// Codes may be unrounded. Gains come from [`TraceScale::gains`]. Neurons before
+/// `from` are left out: their traces stay what they were.
 ///
 /// # Panics
-/// If the slices differ in length or are no whole number of rows.
-pub fn normalise_traces(codes: &[f32], gains: &[f32], traces: &mut [f32]) {
+/// If the slices differ in length or are no whole number of rows, or there are no
+/// more than `from` neurons.
+pub fn normalise_traces(codes: &[f32], gains: &[f32], from: usize, traces: &mut [f32]) {
     assert_eq!(codes.len(), traces.len(), "a trace for each code");
     let neurons = gains.len();
     assert!(
@@ -85,8 +87,10 @@ pub fn normalise_traces(codes: &[f32], gains: &[f32], traces: &mut [f32]) {
                 .chunks_exact(neurons)
                 .zip(traces.chunks_exact_mut(neurons))
             {
-                for n in 0..neurons {
-                    out[n] = (row[n] - codes[n]) * gains[n];
+                let (row, out) = (&row[from..], &mut out[from..]);
+                let (first, gains) = (&codes[from..neurons], &gains[from..]);
+                for n in 0..out.len() {
+                    out[n] = (row[n] - first[n]) * gains[n];
                 }
             }
         },
@@ -164,7 +168,7 @@ mod tests {
     fn a_threshold_of_seventy_codes_is_one() {
         let gains = TraceScale::default().gains(SHAPE, &QuantiseConfig::default(), 120.0);
         let mut traces = [0.0; 4];
-        normalise_traces(&[80.0, 81.5, 150.0, 151.5], &gains, &mut traces);
+        normalise_traces(&[80.0, 81.5, 150.0, 151.5], &gains, 0, &mut traces);
         assert_eq!(traces[..2], [0.0, 0.0]);
         assert!((traces[2] - 70.0 / 256.0 * 1.2 / 0.33).abs() < 1e-6);
         assert!((traces[3] - 2.0 * traces[2]).abs() < 1e-6);

@@ -194,6 +194,7 @@ impl Trainer {
         };
         let written = keep.map_or(&self.weights, |_| &self.masked);
         let write = substrate.write_weights(written)?;
+        self.recording.trace_from(0);
         let run = substrate.run(batch, &mut self.recording)?;
         let ties = self.config.loss.random_ties;
         let ties = ties.then(|| Address::new(seed, Domain::TieBreak));
@@ -252,6 +253,9 @@ impl Trainer {
     /// offset for all outputs and times shifts every readout alike, so it
     /// changes neither prediction nor softmax and is left out.
     ///
+    /// Of the traces only those of the outputs are asked for; [`Trainer::observe`] asks
+    /// for all.
+    ///
     /// # Errors
     /// When the substrate fails or the batch does not fit.
     pub fn evaluate(
@@ -260,7 +264,32 @@ impl Trainer {
         batch: &SpikeBatch,
         labels: &[u8],
     ) -> Result<Evaluation, LearnError> {
+        self.test(substrate, batch, labels, self.shape.hidden)
+    }
+
+    /// As [`Trainer::evaluate`], with the traces of all neurons in
+    /// [`Trainer::recording`].
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    pub fn observe(
+        &mut self,
+        substrate: &mut dyn Substrate,
+        batch: &SpikeBatch,
+        labels: &[u8],
+    ) -> Result<Evaluation, LearnError> {
+        self.test(substrate, batch, labels, 0)
+    }
+
+    fn test(
+        &mut self,
+        substrate: &mut dyn Substrate,
+        batch: &SpikeBatch,
+        labels: &[u8],
+        trace_from: usize,
+    ) -> Result<Evaluation, LearnError> {
         self.check(substrate)?;
+        self.recording.trace_from(trace_from);
         let run = substrate.run(batch, &mut self.recording)?;
         let loss = self.bptt.loss(
             &self.objective,

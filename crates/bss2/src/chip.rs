@@ -269,7 +269,7 @@ impl Substrate for Chip {
         if batch.is_empty() {
             return Ok(RunReport::default());
         }
-        let length = recording.sample_len();
+        let (length, trace_from) = (recording.sample_len(), recording.traced_from());
         // Whole hardware runs, so that no result depends on the number of workers.
         let per_run = self.images_per_run;
         let runs = batch.len().div_ceil(per_run);
@@ -287,6 +287,7 @@ impl Substrate for Chip {
             .zip(spikes.par_chunks_mut(per_worker * length))
             .enumerate()
             .map(|(part, ((worker, traces), spikes))| {
+                worker.trace_from(trace_from);
                 let outputs = traces.chunks_mut(length).zip(spikes.chunks_mut(length));
                 outputs
                     .enumerate()

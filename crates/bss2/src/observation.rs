@@ -65,7 +65,7 @@ impl Observation {
         for indices in indices.chunks(experiment.batch) {
             feed.encode(indices, TESTS + trainer.epoch(), &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
-            trainer.evaluate(substrate, &batch, labels)?;
+            trainer.observe(substrate, &batch, labels)?;
             let predictions = trainer.predictions().map(|class| class as u8);
             observation.predictions.extend(predictions);
             observation.inputs.append(&batch);

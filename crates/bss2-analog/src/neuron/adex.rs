@@ -20,7 +20,8 @@
 //!    which is a spike;
 //! 6. `w` for the other half, at the membrane's end.
 //!
-//! Where the exponential term is strong, and around spikes, a neuron is followed
+//! Where none of sixteen neighbours comes near its onset, the exponential term is left
+//! out. Where it is strong, and around spikes, a neuron is followed
 //! through the step on its own, in shorter steps: see [`Upswing`].
 //!
 //! # Source
@@ -37,6 +38,14 @@ use crate::synapse::L;
 /// From this reduction of `u` in one step a neuron is followed on its own.
 const STRONG: f32 = 0.15;
 
+/// So many slopes below its onset, and further for a strong one, the exponential term
+/// moves a membrane by less than a twenty thousandth of its slope in a step and is left
+/// out.
+const NEGLIGIBLE: f64 = 10.0;
+
+/// Lanes that are looked at together for whether it matters.
+const PART: usize = 16;
+
 /// Coefficients of the further terms of a block for one step.
 #[derive(Debug, Clone)]
 pub(crate) struct AdexBlock<const G: usize> {
@@ -51,6 +60,8 @@ pub(crate) struct AdexBlock<const G: usize> {
     pub(crate) inverse_slope: Lanes,
     /// Per microsecond.
     pub(crate) exp_rate: Lanes,
+    /// Up to here it is negligible.
+    v_far: Lanes,
     /// Per microsecond.
     pub(crate) inverse_tau_w: Lanes,
     pub(crate) a: Lanes,
@@ -104,6 +115,7 @@ impl<const G: usize> AdexBlock<G> {
             slope: zero,
             inverse_slope: zero,
             exp_rate: zero,
+            v_far: [f32::INFINITY; L],
             inverse_tau_w: zero,
             a: zero,
             w_jump: zero,
@@ -139,6 +151,8 @@ impl<const G: usize> AdexBlock<G> {
             self.slope[l] = e.slope as f32;
             self.inverse_slope[l] = (1.0 / e.slope) as f32;
             self.exp_rate[l] = (1.0 / e.tau) as f32;
+            let strength = libm::log(libm::fmax(h / e.tau, 1.0));
+            self.v_far[l] = (e.threshold - (NEGLIGIBLE + strength) * e.slope) as f32;
         }
         if let Some(w) = terms.adaptation {
             self.adaptation = true;
@@ -232,6 +246,18 @@ impl<const G: usize> AdexBlock<G> {
         }
     }
 
+    /// Whether the exponential term of some lane of a part matters in a step between
+    /// two membranes.
+    #[inline(always)]
+    fn rises(&self, part: usize, begin: &Lanes, end: &Lanes) -> bool {
+        let mut rises = 0_u32;
+        for l in part..part + PART {
+            let far = self.v_far[l];
+            rises |= u32::from((begin[l] > far) | (end[l] > far));
+        }
+        rises != 0
+    }
+
     /// The membrane after a step of leak, currents and a constant `w`.
     #[inline(always)]
     fn relaxed(&self, inputs: &Inputs<'_, G>, l: usize, v: f32, dv: f32, w: f32) -> f32 {
@@ -287,8 +313,11 @@ impl<const G: usize> AdexBlock<G> {
                 relax[l] *= 1.0 + 0.5 * step * self.lost_conductance(l, away);
             }
         }
-        if self.exponential {
-            for l in 0..L {
+        for part in (0..L).step_by(PART) {
+            if !self.exponential || !self.rises(part, &old.v, &new.v) {
+                continue;
+            }
+            for l in part..part + PART {
                 let (begin, v) = (old.v[l], new.v[l]);
                 let growth = mean_growth((v - begin) * self.inverse_slope[l]);
                 let at_begin = exp((begin - self.v_exp[l]) * self.inverse_slope[l]);

@@ -71,6 +71,8 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) event_membrane: [[Lanes; G]; MOMENTS],
     /// Membrane step at the largest current, volts; negative for inhibition.
     pub(crate) saturation: [Lanes; G],
+    /// One over its magnitude.
+    pub(crate) inverse_saturation: [Lanes; G],
     pub(crate) v_decay: Lanes,
     pub(crate) v_decay_slope: Lanes,
     pub(crate) v_rest: Lanes,
@@ -79,6 +81,12 @@ pub(crate) struct LifBlock<const G: usize> {
     /// From here a step is looked at closely: the membrane may have peaked
     /// above threshold inside it.
     pub(crate) v_attention: Lanes,
+    /// h over tau_mem, and over the mean tau_syn.
+    pub(crate) h_tau_mem: Lanes,
+    pub(crate) h_tau_syn: Lanes,
+    /// What a current would do within a step if it stayed as it begins and nothing
+    /// leaked, over what it does; mean of the inputs.
+    pub(crate) first_rise: Lanes,
     /// Membrane noise of one step, volts per unit of a byte.
     pub(crate) noise: Lanes,
     /// Standard deviation of the membrane noise.
@@ -151,12 +159,16 @@ impl<const G: usize> LifBlock<G> {
             event_current: [zeros; MOMENTS],
             event_membrane: [zeros; MOMENTS],
             saturation: zeros,
+            inverse_saturation: zeros,
             v_decay: zero,
             v_decay_slope: zero,
             v_rest: zero,
             v_reset: zero,
             v_threshold: [f32::INFINITY; L],
             v_attention: [f32::INFINITY; L],
+            h_tau_mem: zero,
+            h_tau_syn: zero,
+            first_rise: zero,
             noise: zero,
             noise_sd: zero,
             rest_sd: zero,
@@ -179,7 +191,11 @@ impl<const G: usize> LifBlock<G> {
         self.v_rest[l] = p.v_rest as f32;
         self.v_reset[l] = p.v_reset as f32;
         self.v_threshold[l] = p.v_threshold as f32;
-        let margin = 0.5 * (h / p.tau_mem).powi(2) * (p.v_threshold - p.v_rest).abs();
+        // From its peak, where the current is (v_threshold - v_rest) / tau_mem, a
+        // membrane falls as the current decays; the fastest input bounds it.
+        let tau = p.tau_syn[..G].iter().fold(p.tau_mem, |a, &b| a.min(b));
+        let fall = 0.5 * h * h / (p.tau_mem * tau);
+        let margin = fall.min(1.0) * (p.v_threshold - p.v_rest).abs();
         self.v_attention[l] = if p.v_threshold.is_finite() {
             (p.v_threshold - margin) as f32
         } else {
@@ -190,6 +206,13 @@ impl<const G: usize> LifBlock<G> {
         self.rest_sd[l] = p.rest_sd as f32;
         self.refractory[l] = p.refractory as f32;
         self.inverse_tau_mem[l] = (1.0 / p.tau_mem) as f32;
+        let mean = |of: &dyn Fn(f64) -> f64| {
+            let sum: f64 = p.tau_syn[..G].iter().map(|&tau| of(tau)).sum();
+            (sum / G as f64) as f32
+        };
+        self.h_tau_mem[l] = (h / p.tau_mem) as f32;
+        self.h_tau_syn[l] = mean(&|tau| h / tau);
+        self.first_rise[l] = mean(&|tau| h / response(h, tau, p.tau_mem));
         self.cadc_scale[l] = p.cadc.0 as f32;
         self.cadc_offset[l] = p.cadc.1 as f32;
         self.half[l] = p.half;
@@ -199,6 +222,7 @@ impl<const G: usize> LifBlock<G> {
             // Largest mean current times the membrane's answer to a constant one.
             let charge = p.saturation[g] * p.tau_mem * (1.0 - b);
             self.saturation[g][l] = if g % 2 == 0 { charge } else { -charge } as f32;
+            self.inverse_saturation[g][l] = (1.0 / charge) as f32;
             let a = libm::exp(-h / tau);
             self.decay[g][l] = a as f32;
             self.decay_slope[g][l] = (a * h / tau) as f32;
@@ -231,6 +255,16 @@ pub(crate) fn saturate(x: f32) -> f32 {
     x * (1.0 + x * x * (x * 0.0625 - 0.25))
 }
 
+/// `saturate(x) / x`.
+#[inline(always)]
+pub(crate) fn saturate_share(x: f32) -> f32 {
+    if x < 2.0 {
+        1.0 + x * x * (x * 0.0625 - 0.25)
+    } else {
+        1.0 / x
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +278,7 @@ mod tests {
             let x = i as f32 / 100.0;
             assert!(saturate(x + 0.01) >= saturate(x));
             assert!((saturate(x) - x.tanh()).abs() < 0.07, "{x}");
+            assert!((saturate(x) - x * saturate_share(x)).abs() < 1e-6, "{x}");
         }
     }
 

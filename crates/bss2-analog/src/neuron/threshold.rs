@@ -374,13 +374,14 @@ impl Quartic {
                 low = d
             }
             let newton = d - excess / self.slope(d);
-            let next = if newton > low && newton < high {
-                newton
+            // The error of a Newton step goes with the square of its length: a tenth of
+            // a nanosecond after ten.
+            let (next, close) = if newton > low && newton < high {
+                (newton, 1e-2)
             } else {
-                0.5 * (low + high)
+                (0.5 * (low + high), 1e-4)
             };
-            // A tenth of a nanosecond.
-            if (next - d).abs() < 1e-4 {
+            if (next - d).abs() < close {
                 return Course::Crosses(next);
             }
             d = next;

@@ -49,8 +49,12 @@ impl<const G: usize> Membrane<G> for Upswing<'_, G> {
             if v > threshold {
                 return Course::Crosses(elapsed);
             }
-            let half = currents_after(neuron, &currents, 0.5 * s);
-            let full = currents_after(neuron, &half, 0.5 * s);
+            let (mut half, mut full) = (currents, currents);
+            for g in 0..G {
+                let left = exp(-0.5 * s * neuron.inverse_tau_syn[g]);
+                half[g] *= left;
+                full[g] = half[g] * left;
+            }
             let k1 = self.slope(neuron, &currents, v, self.w);
             let middle = self.lift(v, k1, 0.0, 0.5 * s).min(threshold);
             let w = self.adapted(0.5 * (v + middle), 0.5 * s);
@@ -114,15 +118,6 @@ impl Slopes {
     fn bend(&self) -> f32 {
         self.k3 - self.k1
     }
-}
-
-#[inline(always)]
-fn currents_after<const G: usize>(
-    neuron: &LocalNeuron<G>,
-    currents: &[f32; G],
-    s: f32,
-) -> [f32; G] {
-    std::array::from_fn(|g| currents[g] * exp(-s * neuron.inverse_tau_syn[g]))
 }
 
 impl<const G: usize> Upswing<'_, G> {

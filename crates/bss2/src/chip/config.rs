@@ -242,7 +242,7 @@ impl Default for ChipConfig {
             decalibration: Decalibration::default(),
             calibration_file: None,
             calibration: CalibrationConfig::default(),
-            steps_per_sample: integration.steps_per_sample,
+            steps_per_sample: 1,
             grid: integration.grid,
             fabric: FabricTiming::default(),
             quantise: QuantiseConfig::default(),

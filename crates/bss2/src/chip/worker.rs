@@ -36,6 +36,11 @@ impl Worker {
         })
     }
 
+    /// Traces of neurons before this one are not asked for.
+    pub(super) fn trace_from(&mut self, neuron: usize) {
+        self.observation.read_from(neuron);
+    }
+
     /// Sends one sample through fabric and analog core. Inputs past `window` are
     /// not sent; `resumed` is the reset after the sample before, where this one
     /// goes on from its residues.
@@ -98,7 +103,7 @@ impl Worker {
         traces: &mut [f32],
         spikes: &mut [u8],
     ) -> RunReport {
-        let mut codes = self.observation.codes();
+        let (mut codes, from) = (self.observation.codes(), self.observation.first_read());
         let bits = config.trace.bits;
         if bits < 8 {
             self.coarse.clear();
@@ -107,10 +112,10 @@ impl Worker {
             codes = &self.coarse;
         }
         if time.interpolation == 1 {
-            normalise_traces(codes, gains, traces);
+            normalise_traces(codes, gains, from, traces);
         } else {
             self.sampled.resize(codes.len(), 0.0);
-            normalise_traces(codes, gains, &mut self.sampled);
+            normalise_traces(codes, gains, from, &mut self.sampled);
             let (neurons, k) = (gains.len(), time.interpolation);
             interpolate_traces(&self.sampled, neurons, k, time.between, traces);
         }
