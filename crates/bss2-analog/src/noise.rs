@@ -75,7 +75,11 @@ mod tests {
         assert!((moment(4) - 3.0).abs() < 1e-4, "{}", moment(4));
         let beyond = |limit: f64| numbers().filter(|z| z.abs() > limit).count() as f64 / n;
         for (limit, normal) in [(1.0, 0.3173), (2.0, 0.0455), (2.5, 0.0124)] {
-            assert!((beyond(limit) - normal).abs() < 0.011, "{limit}: {}", beyond(limit));
+            assert!(
+                (beyond(limit) - normal).abs() < 0.011,
+                "{limit}: {}",
+                beyond(limit)
+            );
         }
         // The upper half of a word has no part in it.
         assert_eq!(nearly_normal(0xffff_1234), nearly_normal(0x1234));

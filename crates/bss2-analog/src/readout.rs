@@ -194,7 +194,11 @@ fn within<const G: usize>(
     let mut v = *before;
     for l in 0..L {
         // Not those that are held at reset, for a part of the step at least.
-        v[l] += if held_until[l] <= t_start { moved[l] } else { 0.0 };
+        v[l] += if held_until[l] <= t_start {
+            moved[l]
+        } else {
+            0.0
+        };
     }
     v
 }
