@@ -1,8 +1,10 @@
 //! The command line of the tasks.
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand};
 
-use crate::reproduce;
+use crate::{bench, reproduce};
 
 /// Repository tasks of bss2.
 #[derive(Debug, Parser)]
@@ -22,4 +24,13 @@ pub(crate) enum Task {
     Tidy,
     /// Rebuild what the paper reports.
     Reproduce(reproduce::Arguments),
+    /// Measure how fast everything is, beside goals and floors.
+    Bench(bench::Arguments),
+    /// The command `bss2` as it is built into this program: a process to be measured.
+    #[command(hide = true)]
+    Bss2 {
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }

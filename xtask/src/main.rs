@@ -1,16 +1,26 @@
-//! Repository tasks: `cargo xtask ci|tidy|reproduce`.
+//! Repository tasks: `cargo xtask ci|tidy|reproduce|bench`.
 
+mod bench;
 mod ci;
 mod cli;
+mod release;
 mod reproduce;
 mod tidy;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
-fn main() -> miette::Result<()> {
+fn main() -> miette::Result<ExitCode> {
     match cli::Arguments::parse().task {
-        cli::Task::Ci => ci::run(),
-        cli::Task::Tidy => tidy::run(),
-        cli::Task::Reproduce(arguments) => reproduce::run_in_release(&arguments),
+        cli::Task::Ci => ci::run()?,
+        cli::Task::Tidy => tidy::run()?,
+        cli::Task::Reproduce(arguments) => release::run(|| reproduce::run(&arguments))?,
+        cli::Task::Bench(arguments) => release::run(|| bench::run(&arguments))?,
+        cli::Task::Bss2 { arguments } => {
+            let program = std::iter::once("bss2".into());
+            return Ok(bss2::cli::run(program.chain(arguments)));
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }

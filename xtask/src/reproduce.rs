@@ -19,12 +19,11 @@ mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, time::Instant};
+use std::time::Instant;
 
 use bss2::config::Assignment;
 use clap::Args;
-use miette::{IntoDiagnostic, WrapErr, bail, miette};
+use miette::{IntoDiagnostic, WrapErr, miette};
 use serde::{Deserialize, Serialize};
 
 use declaration::Scale;
@@ -133,26 +132,8 @@ impl Asked {
     }
 }
 
-/// Runs here in a release build, and in one that is started for it elsewhere:
-/// what is reproduced is also measured.
-pub(crate) fn run_in_release(arguments: &Arguments) -> miette::Result<()> {
-    if !cfg!(debug_assertions) {
-        return run(arguments);
-    }
-    let status = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--release", "--package", "xtask", "--"])
-        .args(env::args_os().skip(1))
-        .status()
-        .into_diagnostic()
-        .wrap_err("cargo could not be started")?;
-    if status.success() {
-        Ok(())
-    } else {
-        bail!("the release build failed ({status})")
-    }
-}
-
-fn run(arguments: &Arguments) -> miette::Result<()> {
+/// Plans, runs, reports.
+pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     let file = arguments.out.join(ASKED);
     let asked = if arguments.resume {
         let text = fs::read_to_string(&file)

@@ -37,7 +37,7 @@ pub use codes::{CapMemCode, SignedWeight, SynapseLabel, Weight};
 pub use error::{EventError, Fault, RangeError};
 pub use random::{Domain, Seed};
 pub use recording::{Recording, TimeGrid};
-pub use simd::SimdPath;
+pub use simd::{InstructionSet, SimdPath};
 pub use sites::{NeuronCircuits, RowMode, Site, SiteTable};
 pub use spike::{SampleSpikes, SpikeBatch};
 pub use units::{Amperes, Farads, Hertz, Joules, Seconds, Siemens, Volts, Watts};

@@ -6,7 +6,7 @@
 //! grain of a sample or a tile. Multiply and add are separate operations unless
 //! the source says `mul_add`, so every path gives the same bits.
 
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Which copy of a kernel runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,5 +38,52 @@ impl SimdPath {
             Self::Native => Arch::new().dispatch(Kernel(kernel)),
             Self::Baseline => kernel(),
         }
+    }
+}
+
+/// An instruction set, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstructionSet {
+    /// What it is called.
+    pub name: &'static str,
+    /// Numbers of 32 bits in a vector.
+    pub lanes: usize,
+}
+
+impl InstructionSet {
+    /// That of [`SimdPath::Native`] on this processor.
+    #[must_use]
+    pub fn native() -> Self {
+        struct Width;
+        impl WithSimd for Width {
+            type Output = usize;
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F32_LANES
+            }
+        }
+        let lanes = Arch::new().dispatch(Width);
+        let name = match lanes {
+            16 => "AVX-512",
+            8 => "AVX2 and FMA",
+            _ if cfg!(target_arch = "aarch64") => "NEON",
+            _ => "the baseline of the build",
+        };
+        // `pulp` counts the baseline as scalar; compilers take its vectors of 128 bits.
+        let lanes = lanes.max(4);
+        Self { name, lanes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_named_set_is_one_that_the_processor_has() {
+        let set = InstructionSet::native();
+        assert!(set.lanes < 16 || std::is_x86_feature_detected!("avx512f"));
+        let vectors = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+        assert_eq!(set.lanes >= 8, vectors, "{set:?}");
     }
 }

@@ -9,6 +9,7 @@ mod import;
 mod progress;
 mod train;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -182,11 +183,18 @@ pub fn command() -> clap::Command {
 /// interrupted.
 #[must_use]
 pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+/// Runs a command line, its first word being the name of the program, as [`main`]
+/// does. It sets the threads of the whole process, so a process can run but one.
+#[must_use]
+pub fn run<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) -> ExitCode {
     // Long lines stay whole: paths and keys are copied from errors.
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(MietteHandlerOpts::new().wrap_lines(false).build())
     }));
-    let result = match Arguments::parse().command {
+    let result = match Arguments::parse_from(arguments).command {
         Command::Train(task) => train::run(task),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

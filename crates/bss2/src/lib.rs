@@ -12,6 +12,7 @@
 //! - [`run_folder`], [`metrics`], [`plot`]: what it leaves behind;
 //! - [`observation`], [`exchange`]: what a trained network does with single images,
 //!   in arrays for other programs;
+//! - [`workload`]: an experiment without a run folder, whose speed is measured;
 //! - [`cli`]: the `bss2` command.
 //!
 //! The member crates are re-exported, so that a user imports one crate:
@@ -55,6 +56,7 @@ pub mod power_report;
 pub mod run_folder;
 pub mod substrates;
 pub mod training;
+pub mod workload;
 
 pub use bss2_analog as analog;
 pub use bss2_encode as encode;
