@@ -321,7 +321,7 @@ impl Buses {
 pub(super) fn lively(drawn: &Trainer) -> miette::Result<Trainer> {
     let mut trainer = drawn.clone();
     let mut weights = drawn.weights().clone();
-    weights.hidden.apply(|w| *w = 2.6 * *w + 0.0015);
+    weights.hidden.apply(|w| *w = 3.8 * *w + 0.0033);
     trainer.set_weights(&weights).map_err(bss2::Error::from)?;
     Ok(trainer)
 }
