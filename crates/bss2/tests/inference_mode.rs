@@ -123,7 +123,8 @@ fn the_first_image_of_a_run_is_that_of_training_until_its_reset() {
             .fold(0.0, f32::max)
     };
     for at in 0..5 {
-        // A spike that noise moves between bins moves an output by a few codes.
-        assert!(distance(at) < 0.15, "sample {at}: {}", distance(at));
+        // Steps of another length meet other noise: a spike that it moves between bins
+        // moves an output by a few codes.
+        assert!(distance(at) < 0.25, "sample {at}: {}", distance(at));
     }
 }
