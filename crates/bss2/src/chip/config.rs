@@ -247,7 +247,7 @@ impl Default for ChipConfig {
             fabric: FabricTiming::default(),
             quantise: QuantiseConfig::default(),
             spike_shift: Seconds::micro(0.0),
-            membrane_at_spike: 1.02,
+            membrane_at_spike: 1.03,
             trace: TraceScale::default(),
             power: PowerConfig::default(),
         }
