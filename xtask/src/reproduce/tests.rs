@@ -486,6 +486,7 @@ fn speakers_are_held_out_and_answers_kept() {
     let named = format!("data.file={}", file.display());
     let set = [
         "recipe=speech",
+        "software_epochs=0",
         "data.set=recordings",
         named.as_str(),
         "speech.reduction.skip=0",

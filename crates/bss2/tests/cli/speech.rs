@@ -111,6 +111,7 @@ fn a_recurrent_network_learns_speech_in_the_loop_and_recurrence_can_be_frozen() 
         for assignment in [
             "data.set=recordings",
             "data.file=two.h5",
+            "software_epochs=0",
             "time.steps=120",
             "network.hidden=30",
             "batch=10",
