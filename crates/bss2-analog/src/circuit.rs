@@ -141,7 +141,7 @@ pub enum OffsetCurrent {
 pub struct RefractoryCounter {
     /// Clock divider exponent, 0..=15.
     pub clock_scale: u8,
-    /// Cycles of the refractory period.
+    /// Cycles of the refractory period; more than the hold-off has.
     pub counter: u8,
     /// Setting of the early release, 0..=15.
     pub holdoff: u8,
@@ -214,7 +214,7 @@ impl RefractoryCounter {
         )?;
         RangeError::check("refractory.holdoff", self.holdoff.into(), 0.0, 15.0, "")?;
         let holdoff_cycles = self.holdoff_cycles();
-        if self.counter < holdoff_cycles {
+        if self.counter <= holdoff_cycles {
             return Err(AnalogError::HoldoffTooLong {
                 circuit,
                 counter: self.counter,
@@ -371,15 +371,24 @@ mod tests {
         let slow = RefractoryCounter::for_period(Seconds::micro(32.0)).unwrap();
         assert!((slow.period().as_micro() - 32.0).abs() < 0.2);
         assert!(RefractoryCounter::for_period(Seconds::micro(33.0)).is_err());
-        let glitch = RefractoryCounter {
-            counter: 20,
-            holdoff: 0,
-            ..slow
-        };
-        assert!(matches!(
-            glitch.validate(3),
-            Err(AnalogError::HoldoffTooLong { circuit: 3, .. })
-        ));
+        // A reset of no length would end as it begins, and a membrane whose reset lies
+        // above threshold fire for ever at one moment.
+        for (counter, holdoff, least) in [(20, 0, 32), (31, 0, 32), (1, 15, 2)] {
+            let glitch = RefractoryCounter {
+                counter,
+                holdoff,
+                ..slow
+            };
+            let error = glitch.validate(3).unwrap_err().to_string();
+            let told = format!("circuit 3 is {counter}, allowed are {least} to 255");
+            assert!(error.contains(&told), "{error}");
+            let shortest = RefractoryCounter {
+                counter: least,
+                ..glitch
+            };
+            shortest.validate(3).unwrap();
+            assert!(shortest.reset_duration() > Seconds::new(0.0));
+        }
     }
 
     #[test]

@@ -62,10 +62,11 @@ pub enum AnalogError {
         "the MADC records between steps, which the snapped grid does not know; use the exact grid"
     )]
     MadcOnSnappedGrid,
-    /// The refractory counter ends before the reset is released.
+    /// The refractory counter leaves no time for the reset.
     #[error(
-        "the refractory counter value {counter} of circuit {circuit} is shorter than the reset \
-         hold-off of {holdoff_cycles} cycles; the end of the reset would be missed"
+        "the refractory counter of circuit {circuit} is {counter}, allowed are {} to 255: the \
+         reset is released {holdoff_cycles} cycles before the counter ends",
+        .holdoff_cycles + 1
     )]
     HoldoffTooLong {
         /// The circuit.

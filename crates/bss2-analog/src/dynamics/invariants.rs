@@ -1,6 +1,6 @@
 //! What holds for every neuron on both kernels.
 
-use bss2_event::{CapMemCode, NeuronCircuits, RowMode, Seed, Site, SiteTable};
+use bss2_event::{CapMemCode, NeuronCircuits, RowMode, Seconds, Seed, Site, SiteTable};
 use proptest::prelude::*;
 
 use super::{LEAKY, Setting, VAIN};
@@ -8,7 +8,7 @@ use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 use crate::{
     AdaptationConfig, AnalogCore, Cell, CircuitConfig, Integration, LeakScale, MismatchProfile,
-    Network, Observation, OffsetCurrent, RunAddress, SYNAPSES, Workspace,
+    Network, Observation, OffsetCurrent, RefractoryCounter, RunAddress, SYNAPSES, Workspace,
 };
 
 fn leaky() -> impl Strategy<Value = LaneParameters> {
@@ -180,9 +180,15 @@ proptest! {
         switches in any::<[bool; 9]>(),
         capacitance in 0..=63_u8,
         pulse_scale in 0..=15_u8,
+        (clock_scale, counter, holdoff) in
+            (0..=15_u8, prop_oneof![0..=40_u8, any::<u8>()], 0..=15_u8),
+        at_once in any::<bool>(),
         joined in any::<bool>(),
     ) {
-        let profile = MismatchProfile::cube66();
+        let mut profile = MismatchProfile::cube66();
+        if at_once {
+            profile.noise.comparator_delay = Seconds::new(0.0);
+        }
         let mut chip = AnalogCore::new(profile, Seed(3)).unwrap();
         for (cell, code) in Cell::ALL.into_iter().zip(&codes) {
             chip.capmem_mut().set_all(cell, CapMemCode::saturating((*code).into()));
@@ -201,6 +207,7 @@ proptest! {
                 invert_b: switches[8],
                 pulse_scale,
             },
+            refractory: RefractoryCounter { clock_scale, counter, holdoff },
             ..CircuitConfig::default()
         };
         let neurons = [NeuronCircuits { membrane: 0, partner: joined.then_some(1) }];
@@ -209,7 +216,10 @@ proptest! {
         let mut row_modes = [RowMode::Excitatory; 512];
         row_modes[1] = RowMode::Inhibitory;
         let network = Network { neurons: &neurons, sites: &sites, row_modes: &row_modes };
-        let mut core = chip.lower(&network, &Integration::default()).unwrap();
+        let lowered = chip.lower(&network, &Integration::default());
+        let released = (31 - 2 * holdoff).max(1);
+        prop_assert_eq!(lowered.is_ok(), counter > released);
+        let Ok(mut core) = lowered else { return Ok(()) };
         core.write_weights(&[63; SYNAPSES]).unwrap();
         let times: Vec<f64> = (0..40).map(|i| 8e-7 * f64::from(i)).collect();
         let sources: Vec<u16> = (0..40).map(|i| i % 2).collect();
