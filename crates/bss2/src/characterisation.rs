@@ -74,15 +74,15 @@ pub fn measure(
     mut progress: impl FnMut(&'static str),
 ) -> Result<Characterisation, Error> {
     let bench = Bench::new(experiment)?;
-    let (neurons, targets) = (bench.neurons(), &bench.chip.targets().of);
+    let (neurons, targets) = (bench.neurons(), &bench.targets);
     let config = &experiment.chip;
     let mut core = bench.chip.core().clone();
     progress("the chip as it comes");
-    let before = bench.measure(&core)?;
+    let before = bench.measure(&core, bench.chip.targets())?;
     progress("calibration");
-    set_up(&mut core, neurons, targets, config, |_| ())?;
+    set_up(&mut core, neurons, &targets.of, config, |_| ())?;
     core.set_age(config.age);
-    let after = bench.measure(&core)?;
+    let after = bench.measure(&core, targets)?;
     let (power, energy_per_image) = power_report::inference(
         config.power,
         &core,
@@ -94,7 +94,7 @@ pub fn measure(
         bench.with_comparators(&core, false),
     );
     progress("responses to single inputs");
-    let responses = response::measure(&quiet, neurons, targets, config.noise_seed)?;
+    let responses = response::measure(&quiet, neurons, &targets.of, config.noise_seed)?;
     progress("firing rates");
     let rates = rate::measure(&core, neurons, &after, config.noise_seed)?;
     progress("readout");

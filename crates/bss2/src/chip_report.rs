@@ -8,11 +8,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use bss2_analog::AnalogCore;
-use bss2_analog::calib::{self, CalibrationReport, Measured, SavedCalibration};
+use bss2_analog::calib::{self, CalibrationReport, Decalibration, Measured, SavedCalibration};
 use bss2_event::{NeuronCircuits, Seconds};
 use bss2_learn::NetworkShape;
 
-use crate::chip::calibration::{save, set_up};
+use crate::chip::calibration::{ChipTargets, save, set_up};
 use crate::chip::{Chip, ChipConfig, ChipError};
 use crate::config::Experiment;
 use crate::error::Error;
@@ -20,7 +20,7 @@ use crate::files::write_atomically;
 use crate::plot;
 
 /// A chip whose neurons are joined as the experiment's network needs them,
-/// as it was measured.
+/// as it was measured. Targets scatter once it is calibrated to them.
 #[derive(Debug, Clone)]
 pub struct ChipReport {
     /// The chip, for titles.
@@ -42,12 +42,18 @@ pub fn characterise(experiment: &Experiment) -> Result<ChipReport, ChipError> {
     let bench = Bench::new(experiment)?;
     let mut core = bench.chip.core().clone();
     let config = &experiment.chip;
+    let mut targets = bench.chip.targets();
     if config.calibration_file().is_some() {
-        let (neurons, targets) = (bench.neurons(), &bench.chip.targets().of);
-        set_up(&mut core, neurons, targets, config, |_| ())?;
+        targets = &bench.targets;
+        set_up(&mut core, bench.neurons(), &targets.of, config, |_| ())?;
     }
-    let before = bench.measure(&core)?;
-    Ok(bench.report(before, None))
+    let before = bench.measure(&core, targets)?;
+    Ok(ChipReport {
+        label: config.label(),
+        repeated: targets.repeated,
+        before,
+        calibration: None,
+    })
 }
 
 /// Measures the chip of an experiment, calibrates it and measures again; tells
@@ -61,12 +67,17 @@ pub fn calibrate(
 ) -> Result<ChipReport, ChipError> {
     let bench = Bench::new(experiment)?;
     let mut core = bench.chip.core().clone();
-    let before = bench.measure(&core)?;
-    let (neurons, targets) = (bench.neurons(), &bench.chip.targets().of);
+    let before = bench.measure(&core, bench.chip.targets())?;
+    let (neurons, targets) = (bench.neurons(), &bench.targets.of);
     let settings = &experiment.chip.calibration;
     let after = calib::calibrate(&mut core, neurons, targets, settings, progress)?;
     let calibration = SavedCalibration::new(&core, neurons, targets, after);
-    Ok(bench.report(before, Some(calibration)))
+    Ok(ChipReport {
+        label: experiment.chip.label(),
+        repeated: bench.targets.repeated,
+        before,
+        calibration: Some(calibration),
+    })
 }
 
 /// A network that shows how the experiment uses circuits, whatever its images are:
@@ -84,7 +95,10 @@ pub fn network(experiment: &Experiment) -> NetworkShape {
 /// The chip of an experiment as it comes, with its neurons joined and their
 /// switches set.
 pub(crate) struct Bench {
+    /// Its targets do not scatter: nothing has brought its neurons anywhere yet.
     pub(crate) chip: Chip,
+    /// What a calibration brings its neurons to.
+    pub(crate) targets: ChipTargets,
 }
 
 impl Bench {
@@ -92,28 +106,29 @@ impl Bench {
         let config = ChipConfig {
             calibrated: false,
             calibration_file: None,
+            decalibration: Decalibration::default(),
             // A chip is calibrated first and ages afterwards.
             age: Seconds::new(0.0),
             ..experiment.chip.clone()
         };
         let chip = Chip::new(config, network(experiment), experiment.time)?;
-        Ok(Self { chip })
+        let targets = ChipTargets::new(&experiment.chip, chip.placement().circuits())?;
+        Ok(Self { chip, targets })
     }
 
     pub(crate) fn neurons(&self) -> &[NeuronCircuits] {
         self.chip.placement().circuits()
     }
 
-    pub(crate) fn measure(&self, core: &AnalogCore) -> Result<CalibrationReport, ChipError> {
+    pub(crate) fn measure(
+        &self,
+        core: &AnalogCore,
+        targets: &ChipTargets,
+    ) -> Result<CalibrationReport, ChipError> {
         let settings = &self.chip.config().calibration;
-        let targets = &self.chip.targets().of;
         let core = self.with_comparators(core, true);
-        Ok(calib::characterise(
-            &core,
-            self.neurons(),
-            targets,
-            settings,
-        )?)
+        let report = calib::characterise(&core, self.neurons(), &targets.of, settings);
+        Ok(report?)
     }
 
     /// The chip with all comparators on, those of the readout as well, or all off.
@@ -123,20 +138,6 @@ impl Bench {
             core.circuits_mut()[usize::from(neuron.membrane)].threshold_enabled = on;
         }
         core
-    }
-
-    fn report(
-        &self,
-        before: CalibrationReport,
-        calibration: Option<SavedCalibration>,
-    ) -> ChipReport {
-        let config = self.chip.config();
-        ChipReport {
-            label: config.label(),
-            repeated: self.chip.targets().repeated,
-            before,
-            calibration,
-        }
     }
 }
 
@@ -164,14 +165,14 @@ impl ChipReport {
         text.push('\n');
         for before in &self.before.quantities {
             let (name, unit) = before.quantity.label();
-            let target = target(before);
+            let after = self.after().and_then(|after| after.get(before.quantity));
+            let target = target(after.unwrap_or(before));
             write!(
                 text,
                 "{name:<24} {unit:<5} {target:>16} {:>26}",
                 spread_of(before)
             )
             .expect("text grows");
-            let after = self.after().and_then(|after| after.get(before.quantity));
             if let Some(after) = after {
                 let failed = after.failures().count();
                 write!(text, " {:>26} {failed:>7}", spread_of(after)).expect("text grows");

@@ -110,13 +110,14 @@ impl NeuronTargets {
 }
 
 /// Targets neuron by neuron: one list per quantity, one value per neuron. What
-/// has no list is the same for all.
+/// has no list stays as it is.
 ///
 /// ```
 /// use bss2_analog::calib::{NeuronTargets, TargetTable};
 ///
 /// let table = TargetTable { threshold: Some(vec![150.0, 120.0]), ..TargetTable::default() };
-/// let targets = table.targets(&NeuronTargets::default(), 2)?;
+/// let mut targets = [NeuronTargets::default(); 2];
+/// table.overlay(&mut targets)?;
 /// assert_eq!((targets[1].threshold, targets[1].leak), (120.0, 80.0));
 /// # Ok::<(), bss2_analog::AnalogError>(())
 /// ```
@@ -137,25 +138,21 @@ pub struct TargetTable {
 }
 
 impl TargetTable {
-    /// The targets of each neuron; `common` where there is no list.
+    /// Puts the lists in the place of what the neurons' targets were.
     ///
     /// # Errors
     /// [`AnalogError::TargetCount`] for a list of another length, or the first
-    /// target outside its range.
-    pub fn targets(
-        &self,
-        common: &NeuronTargets,
-        neurons: usize,
-    ) -> Result<Vec<NeuronTargets>, AnalogError> {
-        let mut targets = vec![*common; neurons];
+    /// target outside its range; the targets are then of no use.
+    pub fn overlay(&self, targets: &mut [NeuronTargets]) -> Result<(), AnalogError> {
+        let expected = targets.len();
         macro_rules! take {
             ($($field:ident)*) => {$(
                 if let Some(list) = &self.$field {
-                    if list.len() != neurons {
+                    if list.len() != expected {
                         return Err(AnalogError::TargetCount {
                             target: stringify!($field),
                             found: list.len(),
-                            expected: neurons,
+                            expected,
                         });
                     }
                     for (target, value) in targets.iter_mut().zip(list) {
@@ -166,8 +163,7 @@ impl TargetTable {
         }
         take!(leak reset threshold tau_mem tau_syn_exc tau_syn_inh refractory);
         take!(strength_exc strength_inh capacitance);
-        targets.iter().try_for_each(NeuronTargets::validate)?;
-        Ok(targets)
+        Ok(targets.iter().try_for_each(NeuronTargets::validate)?)
     }
 }
 
@@ -182,14 +178,16 @@ mod tests {
             ..TargetTable::default()
         };
         let common = NeuronTargets::default();
-        assert_eq!(table.targets(&common, 3).unwrap(), vec![common; 3]);
-        let error = table.targets(&common, 4).unwrap_err().to_string();
+        let mut three = [common; 3];
+        table.overlay(&mut three).unwrap();
+        assert_eq!(three, [common; 3]);
+        let error = table.overlay(&mut [common; 4]).unwrap_err().to_string();
         assert_eq!(
             error,
             "tau_mem has targets for 3 neurons, the network has 4"
         );
         table.strength_inh = Some(vec![1.0, 1.0, 9.0]);
-        let error = table.targets(&common, 3).unwrap_err().to_string();
+        let error = table.overlay(&mut three).unwrap_err().to_string();
         assert_eq!(error, "targets.strength_inh is 9, allowed are 0.1 to 4");
     }
 }

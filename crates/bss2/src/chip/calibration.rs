@@ -36,25 +36,24 @@ impl ChipTargets {
             }
             targets
         };
-        let mut of = match &config.targets_file {
-            None => neurons.iter().map(own).collect(),
-            Some(path) => {
-                let table: TargetTable = read(path)?;
-                let targets = table.targets(&config.targets, neurons.len());
-                targets.map_err(|error| file_error(path, &error))?
-            }
-        };
+        let mut of: Vec<NeuronTargets> = neurons.iter().map(own).collect();
+        if let Some(path) = &config.targets_file {
+            let table: TargetTable = read(path)?;
+            let overlaid = table.overlay(&mut of);
+            overlaid.map_err(|error| file_error(path, &error))?;
+        }
         let repeated = config.decalibration.scatter(&mut of)?;
         Ok(Self { of, repeated })
     }
 }
 
 /// Sets the neurons as the configuration says: calibrated anew, as a saved
-/// calibration did, or not at all. Tells `progress` each stage of a new
-/// calibration.
+/// calibration did, or not at all, when only their switches follow the targets. Tells
+/// `progress` each stage of a new calibration.
 ///
 /// # Errors
-/// [`ChipError`], above all for a saved calibration of another chip.
+/// [`ChipError`], above all for a saved calibration of another chip, and for targets
+/// that scatter without a calibration that brings neurons there.
 pub fn set_up(
     core: &mut AnalogCore,
     neurons: &[NeuronCircuits],
@@ -63,6 +62,9 @@ pub fn set_up(
     progress: impl FnMut(&'static str),
 ) -> Result<Option<CalibrationReport>, ChipError> {
     if !config.calibrated {
+        if config.decalibration.sigma > 0.0 {
+            return Err(ChipError::ScatterUncalibrated(config.decalibration.sigma));
+        }
         calib::configure(core, neurons, targets)?;
         return Ok(None);
     }
@@ -100,8 +102,10 @@ fn file_error(path: &Path, error: &impl ToString) -> ChipError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use bss2_analog::{Cell, MismatchProfile};
+    use bss2_analog::{Cell, LeakScale, MeasuredChip, MismatchProfile};
     use bss2_event::Seed;
 
     fn config() -> ChipConfig {
@@ -162,6 +166,58 @@ mod tests {
             let error = set_up(&mut loaded, &neurons, &targets, &config, |_| ()).unwrap_err();
             assert!(matches!(error, ChipError::File { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn without_a_calibration_switches_are_those_of_the_common_targets() {
+        let mut config = ChipConfig {
+            calibrated: false,
+            ..config()
+        };
+        config.decalibration.sigma = 0.5;
+        let (mut core, neurons) = (fresh(&MismatchProfile::cube66()), neurons());
+        let targets = ChipTargets::new(&config, &neurons).unwrap().of;
+        // Time constants that scatter would switch the leaks of some neurons.
+        let error = set_up(&mut core, &neurons, &targets, &config, |_| ()).unwrap_err();
+        assert!(error.to_string().contains("decalibration.sigma is 0.5"), "{error}");
+        let faults = config.faults();
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].field, "decalibration.sigma");
+        config.decalibration.sigma = 0.0;
+        assert_eq!(config.faults(), []);
+        let targets = ChipTargets::new(&config, &neurons).unwrap().of;
+        set_up(&mut core, &neurons, &targets, &config, |_| ()).unwrap();
+        let scales = |offset: usize| core.circuits()[offset].leak_scale;
+        assert!((0..6).all(|n| scales(2 * n) == LeakScale::Unity));
+        assert!((0..6).all(|n| scales(2 * n + 1) == LeakScale::Eighth));
+    }
+
+    #[test]
+    fn a_measured_chip_keeps_its_capacitors_under_a_file_that_does_not_list_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("targets.toml");
+        let chip = MeasuredChip {
+            name: "w7".into(),
+            codes: BTreeMap::new(),
+            membrane_capacitance: (0..512).map(|n| (n % 60) as u8).collect(),
+            cadc_offset: None,
+            targets: NeuronTargets::default(),
+        };
+        let config = ChipConfig {
+            measured: Some(chip),
+            targets_file: Some(path.clone()),
+            ..ChipConfig::default()
+        };
+        let capacitors = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let targets = ChipTargets::new(&config, &neurons()[..3]).unwrap().of;
+            assert_eq!(targets[1].threshold, 110.0);
+            targets.iter().map(|t| t.capacitance).collect::<Vec<_>>()
+        };
+        let thresholds = "threshold = [100.0, 110.0, 120.0]\n";
+        assert_eq!(capacitors(thresholds), [0, 2, 4]);
+        let listed = format!("{thresholds}capacitance = [9, 8, 7]\n");
+        assert_eq!(capacitors(&listed), [9, 8, 7]);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct ChipConfig {
     /// 1 gives 512 with 128.
     pub circuits_per_neuron: usize,
     /// Whether the neurons are calibrated; otherwise all cells are at their
-    /// nominal codes.
+    /// nominal codes, and of the targets only those of digital settings count.
     pub calibrated: bool,
     /// What every neuron is calibrated to.
     pub targets: NeuronTargets,
@@ -140,6 +140,16 @@ impl ChipConfig {
             )),
             _ => Ok(()),
         };
+        let sigma = self.decalibration.sigma;
+        let scatter = if sigma > 0.0 && !self.calibrated {
+            Err(Fault::new(
+                "decalibration.sigma",
+                sigma,
+                "0 while calibrated is false",
+            ))
+        } else {
+            Ok(())
+        };
         let number = |field, value: f64, min, max| RangeError::check(field, value, min, max, "");
         let alone = [
             (self.mode == RunMode::Inference, "1 in inference mode"),
@@ -209,6 +219,7 @@ impl ChipConfig {
         let ranges = ranges.into_iter().filter_map(Result::err).map(Fault::from);
         let sections = [
             calibration,
+            scatter,
             fleet,
             profile,
             reset.map_err(|error| Fault::from(error).within("inference.reset")),

@@ -24,6 +24,9 @@ pub enum ChipError {
         /// Why not.
         reason: String,
     },
+    /// Targets scatter, and nothing brings the neurons there.
+    #[error("chip.decalibration.sigma is {0}, allowed is 0 while chip.calibrated is false")]
+    ScatterUncalibrated(f64),
     /// The membranes would never be read.
     #[error("no sample of the CADC fits: there are 0 steps before the end of an image")]
     NoSample,
