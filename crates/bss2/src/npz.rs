@@ -1,5 +1,6 @@
-//! Plain arrays of numbers in an npz archive. Nothing that a file says is trusted:
-//! its arrays are small, and pickled objects are never read.
+//! Plain arrays of numbers in an npz archive. Nothing that a file says is trusted: of
+//! an array no more is read than the shape that is wanted of it needs, and pickled
+//! objects never.
 
 mod write;
 
@@ -13,8 +14,12 @@ use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{DType, NpyFile, Order, TypeChar};
 use thiserror::Error;
 
-/// Most bytes that an array may have.
-const LIMIT: u64 = 1 << 20;
+/// Most bytes of an array's header: magic, version, its length and what it says.
+const HEADER: u64 = 10 + 1024;
+/// Bytes of the largest number.
+const NUMBER: u64 = 8;
+/// Most bytes that a header may tell of, so that no product of them overflows.
+const LIMIT: u64 = 1 << 40;
 
 /// Why an archive, or an array in it, cannot be used.
 #[derive(Debug, Error)]
@@ -131,7 +136,7 @@ impl Npz {
     /// Names of the arrays that are pickled objects.
     pub fn pickled(&mut self) -> Vec<String> {
         let mut names = self.names();
-        names.retain(|name| matches!(self.array(name), Err(NpzError::Pickled { .. })));
+        names.retain(|name| matches!(self.array(name, None), Err(NpzError::Pickled { .. })));
         names
     }
 
@@ -148,7 +153,7 @@ impl Npz {
         let Some(name) = self.first_of(names) else {
             return Ok(None);
         };
-        let array = self.of_shape(&name, shape)?;
+        let array = self.array(&name, Some(shape))?;
         match array.values {
             Values::Integers(values) => Ok(Some((name, values))),
             Values::Floats(_) => Err(self.unfit(
@@ -168,7 +173,7 @@ impl Npz {
         let Some(name) = self.first_of(&[name]) else {
             return Ok(None);
         };
-        Ok(Some(self.of_shape(&name, shape)?.values.into_floats()))
+        Ok(Some(self.array(&name, Some(shape))?.values.into_floats()))
     }
 
     /// A single number, whole or not, if an array of the name exists.
@@ -179,15 +184,7 @@ impl Npz {
         let Some(name) = self.first_of(&[name]) else {
             return Ok(None);
         };
-        let array = self.array(&name)?;
-        let shape = array.shape;
-        match array.values.into_floats()[..] {
-            [value] => Ok(Some(value)),
-            _ => {
-                let found = format!("has shape {shape:?}");
-                Err(self.unfit(&name, &found, "a single number"))
-            }
-        }
+        Ok(self.array(&name, None)?.values.into_floats().first().copied())
     }
 
     /// The error of an array, or an entry of one, that does not fit.
@@ -216,16 +213,8 @@ impl Npz {
         Some((*name).to_owned())
     }
 
-    fn of_shape(&mut self, name: &str, shape: &[u64]) -> Result<Array, NpzError> {
-        let array = self.array(name)?;
-        if array.shape != shape {
-            let found = format!("has shape {:?}", array.shape);
-            return Err(self.unfit(name, &found, &format!("{shape:?}")));
-        }
-        Ok(array)
-    }
-
-    fn array(&mut self, name: &str) -> Result<Array, NpzError> {
+    /// An array of a shape, or a single number of any.
+    fn array(&mut self, name: &str, shape: Option<&[u64]>) -> Result<Array, NpzError> {
         let path = self.path.clone();
         let damaged = |reason: String| NpzError::Unfit {
             path: path.clone(),
@@ -233,12 +222,13 @@ impl Npz {
             found: format!("is damaged ({reason})"),
             needed: "a whole array".to_owned(),
         };
+        let numbers = shape.map_or(1, |shape| shape.iter().product());
         let mut bytes = Vec::new();
         self.archive
             .zip_archive()
             .by_name(&file_name_from_array_name(name))
             .map_err(|error| damaged(error.to_string()))?
-            .take(LIMIT + 1)
+            .take(HEADER + NUMBER * numbers)
             .read_to_end(&mut bytes)
             .map_err(|error| damaged(error.to_string()))?;
         check_header(&bytes).map_err(|reason| damaged(reason.to_owned()))?;
@@ -249,21 +239,27 @@ impl Npz {
                 array: name.to_owned(),
             });
         }
+        let found = array.shape();
+        let fits = match shape {
+            Some(shape) => found == shape,
+            None => found.iter().product::<u64>() == 1,
+        };
+        if !fits {
+            let needed = shape.map_or("a single number".into(), |shape| format!("{shape:?}"));
+            return Err(self.unfit(name, &format!("has shape {found:?}"), &needed));
+        }
         Array::read(array).map_err(damaged)
     }
 }
 
 /// Refuses what the reader of arrays would stumble over: sizes beyond any of ours.
 fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
-    if bytes.len() as u64 > LIMIT {
-        return Err("more than a million bytes");
-    }
     if bytes.len() < 10 || !bytes.starts_with(b"\x93NUMPY\x01") {
         return Err("no array of version 1");
     }
     let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let header = bytes.get(10..10 + length).ok_or("its header is cut off")?;
-    if header.len() > 1024 {
+    if length as u64 > HEADER - 10 {
         return Err("its header is longer than any of numbers");
     }
     let header = String::from_utf8_lossy(header);
@@ -282,7 +278,7 @@ fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
         .map(|digits| digits.parse().unwrap_or(u64::MAX).max(1))
         .fold(1, u64::saturating_mul);
     if product > LIMIT {
-        return Err("more than a million bytes");
+        return Err("larger than any memory");
     }
     Ok(())
 }
@@ -302,7 +298,6 @@ impl Values {
 }
 
 struct Array {
-    shape: Vec<u64>,
     dtype: String,
     values: Values,
 }
@@ -315,7 +310,7 @@ impl Array {
         if array.order() == Order::Fortran && array.shape().len() > 1 {
             return Err("in Fortran order".to_owned());
         }
-        let (shape, dtype) = (array.shape().to_vec(), of.to_string());
+        let dtype = of.to_string();
         macro_rules! read {
             ($number:ty) => {
                 array
@@ -338,10 +333,38 @@ impl Array {
             (TypeChar::Float, 8) => Values::Floats(read!(f64).collect()),
             _ => return Err(format!("of type {dtype}, not of numbers")),
         };
-        Ok(Self {
-            shape,
-            dtype,
-            values,
-        })
+        Ok(Self { dtype, values })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_of_any_size_are_read_when_their_shape_is_the_wanted_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.npz");
+        // A million bytes and two, without their headers.
+        let shape = [1024, 256];
+        let value = |i: usize| i as f32 / 1024.0;
+        let bytes = write(|arrays| {
+            arrays.add("single", &shape, (0..1024 * 256).map(value))?;
+            let double = (0..1024 * 256).map(|i| f64::from(value(i)));
+            arrays.add("double", &shape, double)
+        });
+        std::fs::write(&path, bytes.unwrap()).unwrap();
+        let mut npz = Npz::open(&path).unwrap();
+        for name in ["single", "double"] {
+            let values = npz.floats(name, &[1024, 256]).unwrap().unwrap();
+            assert_eq!(values.len(), 1024 * 256);
+            assert_eq!(values[1024 * 256 - 1], f64::from(value(1024 * 256 - 1)));
+            // No more is read than what is wanted, and what is there is named.
+            let error = npz.floats(name, &[10, 2]).unwrap_err().to_string();
+            assert!(error.contains("has shape [1024, 256], needed is [10, 2]"), "{error}");
+            let error = npz.scalar(name).unwrap_err().to_string();
+            assert!(error.contains("needed is a single number"), "{error}");
+        }
+        assert!(npz.pickled().is_empty());
     }
 }

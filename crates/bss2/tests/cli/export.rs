@@ -94,6 +94,22 @@ fn exported_arrays_are_what_the_run_did_and_a_run_begins_with_them() {
 }
 
 #[test]
+fn a_network_of_a_million_bytes_begins_with_what_was_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let run = |out: &str, more: &[&str]| {
+        let mut command = train(at, out, &["--epochs", "1"]);
+        command.args(["--set", "network.hidden=1024"]);
+        command.args(["--set", "data.train_images=20"]);
+        command.args(more);
+        succeed(command);
+    };
+    run("a", &[]);
+    export(at, "a", "a.npz");
+    run("b", &["--init", "a.npz"]);
+}
+
+#[test]
 fn a_chip_s_weights_are_exported_as_it_holds_them() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -203,7 +203,7 @@ fn a_malformed_calibration_is_refused_with_its_fault() {
     refused(&["leak_v", "damaged"]);
     // Shapes that no memory holds, and bytes that are not there.
     with(&|arrays| arrays[0].2 = "(4294967296, 4294967296, 2)".into());
-    refused(&["leak_v", "million"]);
+    refused(&["leak_v", "larger than any memory"]);
     with(&|arrays| arrays[0].3.truncate(100));
     refused(&["leak_v", "damaged"]);
 
