@@ -10,7 +10,7 @@ use crate::cadc::{Cadc, CadcSchedule, VOLTS_PER_LSB, bend, bend_strength};
 use crate::capmem::{CapMem, Cell, VOLTS_PER_CODE};
 use crate::circuit::{self, CircuitConfig, CircuitParameters, NominalCodes};
 use crate::error::AnalogError;
-use crate::lowered::LoweredCore;
+use crate::lowered::{LoweredCore, RunAddress};
 use crate::madc::Madc;
 use crate::measured::MeasuredChip;
 use crate::mismatch::FixedPattern;
@@ -30,7 +30,8 @@ pub struct Integration {
     pub steps_per_sample: usize,
     /// Where events and spikes may lie.
     pub grid: Grid,
-    /// How long a run lasts; until its last CADC sample where it is not given.
+    /// How long a run lasts, at most 65.536 ms; until its last CADC sample where it is
+    /// not given.
     /// Steps are shortened so that they divide it: a run that goes on from this
     /// one ([`LoweredCore::resume`]) begins at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,12 +112,16 @@ impl Integration {
             None => (1.0, 1e6),
             Some(duration) => {
                 let duration = duration.as_micro();
-                RangeError::check("duration", duration, 0.01, 1e6, "us")?;
+                RangeError::check("duration", duration, 0.01, LONGEST_US, "us")?;
                 let room = (duration - start - late.as_micro()) / period;
                 (0.0, (room + ROUNDING + 1.0).floor().max(0.0))
             }
         };
-        RangeError::check("schedule.samples", schedule.samples as f64, least, most, "")?;
+        let samples = schedule.samples as f64;
+        RangeError::check("schedule.samples", samples, least, most, "")?;
+        let sampled = start + period * (samples - 1.0).max(0.0);
+        let end = sampled.max(self.madc.map_or(0.0, |madc| madc.end_us()));
+        RangeError::check("length of a run", end, 0.0, LONGEST_US, "us")?;
         if let Some(madc) = &self.madc {
             if self.grid == Grid::Snapped {
                 return Err(AnalogError::MadcOnSnappedGrid);
@@ -166,6 +171,12 @@ pub struct AnalogCore {
 /// Steps that the shortest time constant lasts at least, for the expansion about
 /// the middle of a step to hold.
 const STEPS_PER_TAU: f64 = 2.5;
+
+/// Microseconds that a run lasts at most. Moments are f32 microseconds since its
+/// beginning: below 2^16 they lie 2^-8 us = 3.9 ns apart. The end of a refractory period
+/// and the beginning of the step that it ends in are rounded by half of that each, so it
+/// is met to 4 ns.
+const LONGEST_US: f64 = 65_536.0;
 
 /// Slack, so that multiples of a step or a period stay what they are in spite of
 /// rounding.
@@ -302,7 +313,8 @@ impl AnalogCore {
     /// connected to a known voltage instead of a membrane.
     #[must_use]
     pub fn read_reference(&self, voltage: Volts, run: Seed, reads: usize) -> Vec<f64> {
-        let address = Address::new(run, Domain::CadcNoise).sample(self.chip.0);
+        let run = RunAddress::new(self.chip, run, 0, RunAddress::CALIBRATIONS);
+        let address = Address::new(run.seed, Domain::CadcNoise).presentation(run.presentation);
         let strength = bend_strength(self.profile.cadc.bend);
         (0..Site::CIRCUITS)
             .map(|channel| {
@@ -325,8 +337,7 @@ impl AnalogCore {
     /// Compiles the settings for a network. Weights are zero afterwards.
     ///
     /// # Errors
-    /// Settings outside their range; circuits that are used twice; a step too
-    /// long for a time constant.
+    /// Settings outside their range; circuits that are used twice.
     pub fn lower(
         &self,
         network: &Network<'_>,

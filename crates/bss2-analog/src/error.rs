@@ -62,6 +62,14 @@ pub enum AnalogError {
         "the MADC records between steps, which the snapped grid does not know; use the exact grid"
     )]
     MadcOnSnappedGrid,
+    /// Events on joined circuits that there are not.
+    #[error("row {row} reaches joined circuits, but neuron {neuron} has none")]
+    NoPartner {
+        /// The row.
+        row: u16,
+        /// The neuron.
+        neuron: usize,
+    },
     /// The refractory counter leaves no time for the reset.
     #[error(
         "the refractory counter of circuit {circuit} is {counter}, allowed are {} to 255: the \

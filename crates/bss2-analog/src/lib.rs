@@ -21,7 +21,7 @@
 //! chip.circuits_mut()[5].leak_scale = LeakScale::Eighth; // and every switch
 //! let stimulus = Stimulus {
 //!     neurons: vec![NeuronCircuits::single(5)],
-//!     rows: vec![Row { mode: RowMode::Excitatory, weight: 40 }],
+//!     rows: vec![Row { mode: RowMode::Excitatory, weight: 40, partner: false }],
 //!     events: vec![(Seconds::micro(5.0), 0)], // on that row
 //!     ..Stimulus::default()
 //! };

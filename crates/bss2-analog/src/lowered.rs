@@ -19,11 +19,16 @@ pub struct RunAddress {
     pub seed: Seed,
     /// The sample's identity in its data set.
     pub sample: u64,
-    /// Which showing of the data this is, below 2^24.
+    /// Which showing of the data this is, below 2^24; those from
+    /// [`RunAddress::CALIBRATIONS`] on belong to calibrations.
     pub presentation: u32,
 }
 
 impl RunAddress {
+    /// Presentations from here on are experiments of calibrations: no run of a network
+    /// meets the noise that a calibration of its chip has met.
+    pub const CALIBRATIONS: u32 = 3 << 22;
+
     /// Draws of run `run` on chip `chip`.
     #[must_use]
     pub fn new(chip: Seed, run: Seed, sample: u64, presentation: u32) -> Self {

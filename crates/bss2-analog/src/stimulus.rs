@@ -17,6 +17,9 @@ pub struct Row {
     pub mode: RowMode,
     /// Weight of its synapses, 0..=63.
     pub weight: u8,
+    /// Whether its events reach the joined circuit of every neuron, which has time
+    /// constants and strengths of its own, in place of the membrane's.
+    pub partner: bool,
 }
 
 /// What neurons are given while they are recorded.
@@ -25,7 +28,7 @@ pub struct Stimulus {
     /// Circuits of each neuron.
     pub neurons: Vec<NeuronCircuits>,
     /// The first rows of both halves; all others are silent. An event on a row
-    /// reaches the membrane's circuit of every neuron.
+    /// reaches one circuit of every neuron.
     pub rows: Vec<Row>,
     /// When an event arrives, and on which of the rows; in any order.
     pub events: Vec<(Seconds, u16)>,
@@ -55,8 +58,8 @@ impl Stimulus {
     /// `run` meets its own noise.
     ///
     /// # Errors
-    /// More than 256 rows, weights above 63, events on rows that do not exist;
-    /// as [`AnalogCore::lower`].
+    /// More than 256 rows, weights above 63, events on rows that do not exist, rows
+    /// that reach the joined circuits of neurons without; as [`AnalogCore::lower`].
     pub fn record(
         &self,
         core: &AnalogCore,
@@ -67,7 +70,7 @@ impl Stimulus {
         RangeError::check("rows", rows as f64, 0.0, Site::ROWS as f64, "")?;
         let mut row_modes = [RowMode::Disabled; 2 * Site::ROWS];
         let mut weights = vec![0; SYNAPSES];
-        for (row, Row { mode, weight }) in self.rows.iter().enumerate() {
+        for (row, Row { mode, weight, .. }) in self.rows.iter().enumerate() {
             RangeError::check("weight", (*weight).into(), 0.0, 63.0, "")?;
             for row in [row, Site::ROWS + row] {
                 row_modes[row] = *mode;
@@ -109,15 +112,24 @@ impl Stimulus {
         Ok(trials.map_init(Workspace::default, record).collect())
     }
 
-    /// Source `r` reaches row `r` of the neurons' own circuits.
+    /// Source `r` reaches row `r` of one circuit of each neuron.
     fn sites(&self) -> Result<SiteTable, AnalogError> {
-        let reached = |row| {
-            let circuits = self.neurons.iter().map(|neuron| neuron.membrane);
-            circuits.map(|circuit| Site { circuit, row }).collect()
-        };
-        let rows = 0..self.rows.len() as u16;
-        let silent = self.neurons.iter().map(|_| Vec::new());
-        let per_source = rows.map(reached).chain(silent).collect();
+        let mut per_source = Vec::with_capacity(self.rows.len() + self.neurons.len());
+        for (row, Row { partner, .. }) in self.rows.iter().enumerate() {
+            let row = row as u16;
+            let site = |(neuron, circuits): (usize, &NeuronCircuits)| {
+                let circuit = match partner {
+                    false => Some(circuits.membrane),
+                    true => circuits.partner,
+                };
+                let circuit = circuit.ok_or(AnalogError::NoPartner { row, neuron })?;
+                Ok(Site { circuit, row })
+            };
+            let reached: Result<Vec<_>, AnalogError> =
+                self.neurons.iter().enumerate().map(site).collect();
+            per_source.push(reached?);
+        }
+        per_source.resize(per_source.len() + self.neurons.len(), Vec::new());
         Ok(SiteTable::new(self.rows.len(), per_source)?)
     }
 }
@@ -127,12 +139,18 @@ const COLUMNS: usize = Site::CIRCUITS / 2;
 
 #[cfg(test)]
 mod tests {
+    use bss2_event::CapMemCode;
+
     use super::*;
-    use crate::MismatchProfile;
+    use crate::{Cell, MismatchProfile};
 
     fn codes(weight: u8, events: &[(Seconds, u16)]) -> Result<Vec<f32>, AnalogError> {
         let core = AnalogCore::new(MismatchProfile::ideal(), Seed(1))?;
-        let row = |mode| Row { mode, weight };
+        let row = |mode| Row {
+            mode,
+            weight,
+            partner: false,
+        };
         let stimulus = Stimulus {
             neurons: vec![NeuronCircuits::single(300), NeuronCircuits::single(7)],
             rows: vec![row(RowMode::Excitatory), row(RowMode::Inhibitory)],
@@ -154,6 +172,50 @@ mod tests {
         let both = codes(63, &[at(9.0, 1), at(5.0, 0)]).unwrap();
         assert_eq!(both, codes(63, &[at(5.0, 0), at(9.0, 1)]).unwrap());
         assert_ne!(both, up);
+    }
+
+    #[test]
+    fn a_row_reaches_the_input_of_the_circuit_that_it_names() {
+        let mut core = AnalogCore::new(MismatchProfile::ideal(), Seed(1)).unwrap();
+        let quick = CapMemCode::saturating(400);
+        core.capmem_mut().set(Cell::IBiasSyninExcTau, 1, quick);
+        let stimulus = |partner, neuron| Stimulus {
+            neurons: vec![neuron],
+            rows: vec![Row {
+                mode: RowMode::Excitatory,
+                weight: 63,
+                partner,
+            }],
+            events: vec![(Seconds::micro(5.0), 0)],
+            ..Stimulus::default()
+        };
+        let joined = NeuronCircuits {
+            membrane: 0,
+            partner: Some(1),
+        };
+        let peak = |partner| {
+            let recorded = stimulus(partner, joined).record(&core, Seed(0), 1).unwrap();
+            let codes = recorded[0].codes();
+            let highest = codes.iter().copied().fold(0.0, f32::max);
+            let lift = highest - codes[0];
+            (
+                lift,
+                codes.iter().position(|&code| code == highest).unwrap(),
+            )
+        };
+        let (own, partner) = (peak(false), peak(true));
+        assert!(own.0 > 5.0 && partner.0 > 1.0, "{own:?} {partner:?}");
+        assert!(
+            partner.1 < own.1,
+            "the joined circuit's current is over sooner"
+        );
+
+        let single = stimulus(true, NeuronCircuits::single(4));
+        let error = single.record(&core, Seed(0), 1).unwrap_err().to_string();
+        assert!(
+            error.contains("row 0") && error.contains("neuron 0"),
+            "{error}"
+        );
     }
 
     #[test]

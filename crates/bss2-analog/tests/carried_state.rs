@@ -407,6 +407,12 @@ fn a_duration_leaves_room_for_its_samples() {
     );
     assert_eq!(
         message(1, 0.0, Some(0.0)),
-        "duration is 0 us, allowed are 0.01 us to 1000000 us"
+        "duration is 0 us, allowed are 0.01 us to 65536 us"
+    );
+    assert_eq!(lower(0, 0.0, Some(65_536.0)), Ok(()));
+    assert_eq!(lower(38_000, 0.0, None), Ok(()));
+    assert_eq!(
+        message(41_001, 0.0, None),
+        "length of a run is 69700 us, allowed are 0 us to 65536 us"
     );
 }

@@ -15,8 +15,6 @@ use std::path::{Path, PathBuf};
 use crate::error::EncodeError;
 use crate::spike_set::{SpikeSet, SpikeSplit};
 
-/// Takes below it are tested on.
-const TEST_TAKES: u32 = 5;
 /// Faults of a folder that are told, of however many.
 const TOLD: usize = 10;
 
@@ -127,11 +125,14 @@ pub enum HeldOut<'a> {
 }
 
 impl HeldOut<'_> {
+    /// Takes below it are the first.
+    pub const FIRST_TAKES: u32 = 5;
+
     /// Whether a recording is tested on.
     #[must_use]
     pub fn tests(self, name: &RecordingName) -> bool {
         match self {
-            Self::FirstTakes => name.take < TEST_TAKES,
+            Self::FirstTakes => name.take < Self::FIRST_TAKES,
             Self::Speakers(held) => held.contains(&name.speaker),
         }
     }

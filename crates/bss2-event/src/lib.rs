@@ -13,7 +13,8 @@
 //! - [`recording`]: what an experiment gives back ([`Recording`]);
 //! - [`random`]: draws that are pure functions of (seed, what, chip or run,
 //!   sample, element, step), in any order and on any thread;
-//! - [`simd`]: the one place where an instruction set is chosen.
+//! - [`simd`]: the one place where an instruction set is chosen;
+//! - [`files`]: files that are written in whole or not at all.
 //!
 //! ```
 //! use bss2_event::{Seconds, SpikeBatch};
@@ -26,6 +27,7 @@
 
 pub mod codes;
 pub mod error;
+pub mod files;
 pub mod random;
 pub mod recording;
 pub mod simd;

@@ -11,11 +11,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use bss2_event::files::write_atomically;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-
-use crate::files::write_atomically;
 
 const MAGIC: [u8; 8] = *b"BSS2CKPT";
 const HEADER: usize = 24;

@@ -53,7 +53,6 @@ pub mod config;
 pub mod dropout;
 pub mod error;
 mod events;
-pub mod files;
 mod gradient;
 pub mod ideal;
 pub mod init;

@@ -45,7 +45,11 @@ pub(crate) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
     {
         let stimulus = Stimulus {
             neurons: neurons.clone(),
-            rows: vec![Row { mode, weight: 63 }],
+            rows: vec![Row {
+                mode,
+                weight: 63,
+                partner: false,
+            }],
             events: vec![(Seconds::micro(at(EVENT)), 0)],
             integration: Integration {
                 schedule,

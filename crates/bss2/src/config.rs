@@ -13,6 +13,7 @@ mod sections;
 
 pub use difference::{Difference, obstacles};
 pub use load::{Assignment, ConfigError, load};
+pub(crate) use recipe::KEY as RECIPE;
 pub use sections::{
     DataConfig, DataSet, InitialWeights, NetworkConfig, RunConfig, SubstrateKind, TimeConfig,
 };

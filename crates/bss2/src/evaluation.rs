@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use bss2_analog::RunAddress;
 use bss2_event::SpikeBatch;
 use bss2_learn::{Substrate, Trainer, Weights};
 
@@ -36,6 +37,9 @@ pub struct Evaluation {
 /// Presentations from here on are tests: the noise that test images meet is
 /// never that of training images of the same index.
 pub(crate) const TESTS: u32 = 1 << 23;
+// The tests of the most epochs that a configuration may ask for come before what belongs
+// to calibrations.
+const _: () = assert!(TESTS + 100_000 < RunAddress::CALIBRATIONS);
 
 /// Shows all test images, not augmented and in their order, to the network as
 /// the trainer holds it. Every epoch's test meets its own noise.

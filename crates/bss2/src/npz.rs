@@ -184,7 +184,12 @@ impl Npz {
         let Some(name) = self.first_of(&[name]) else {
             return Ok(None);
         };
-        Ok(self.array(&name, None)?.values.into_floats().first().copied())
+        Ok(self
+            .array(&name, None)?
+            .values
+            .into_floats()
+            .first()
+            .copied())
     }
 
     /// The error of an array, or an entry of one, that does not fit.
@@ -361,7 +366,10 @@ mod tests {
             assert_eq!(values[1024 * 256 - 1], f64::from(value(1024 * 256 - 1)));
             // No more is read than what is wanted, and what is there is named.
             let error = npz.floats(name, &[10, 2]).unwrap_err().to_string();
-            assert!(error.contains("has shape [1024, 256], needed is [10, 2]"), "{error}");
+            assert!(
+                error.contains("has shape [1024, 256], needed is [10, 2]"),
+                "{error}"
+            );
             let error = npz.scalar(name).unwrap_err().to_string();
             assert!(error.contains("needed is a single number"), "{error}");
         }

@@ -20,7 +20,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::config::{self, ConfigError, Difference, Experiment};
-use crate::files::write_atomically;
+use crate::files::{TEMPORARY_PREFIX, write_atomically};
 
 const CONFIG: &str = "config.toml";
 /// Empty; locked by the process that holds the folder. A file of its own, since
@@ -248,10 +248,12 @@ pub fn next_free(parent: &Path, name: &str) -> PathBuf {
         .expect("there are more numbers than folders")
 }
 
-/// Whether a file was being written when its process died: such are named as
-/// `tempfile` names them.
+/// Whether a file was being written when its process died.
 fn is_temporary(entry: &fs::DirEntry) -> bool {
-    entry.file_name().to_string_lossy().starts_with(".tmp")
+    entry
+        .file_name()
+        .to_string_lossy()
+        .starts_with(TEMPORARY_PREFIX)
 }
 
 /// Cleans up after processes that were killed; what cannot be removed does no harm.
@@ -290,9 +292,17 @@ mod tests {
             Err(RunFolderError::NoRun { .. })
         ));
         fs::create_dir(&path).unwrap();
-        fs::write(path.join(".tmp123"), "half").unwrap();
+        // What somebody else put there is not ours to remove.
+        fs::write(path.join(".tmp123"), "notes").unwrap();
+        assert!(matches!(
+            RunFolder::create(&path, &experiment),
+            Err(RunFolderError::NotEmpty { .. })
+        ));
+        fs::remove_file(path.join(".tmp123")).unwrap();
+        let half = path.join(format!("{TEMPORARY_PREFIX}123"));
+        fs::write(&half, "half").unwrap();
         let held = RunFolder::create(&path, &experiment).unwrap();
-        assert!(!path.join(".tmp123").exists());
+        assert!(!half.exists());
         assert_eq!(RunFolder::read_config(&path).unwrap(), experiment);
         assert!(matches!(
             RunFolder::create(&path, &experiment),

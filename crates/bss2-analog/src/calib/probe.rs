@@ -138,6 +138,7 @@ impl<'a> Probe<'a> {
         until: &[f64],
     ) -> Result<Averages, AnalogError> {
         self.experiments += 1;
+        let presentation = RunAddress::CALIBRATIONS + self.experiments;
         let input = protocol.event.map(|(input, _)| input);
         let sites = self.sites(input);
         let mode = match input {
@@ -175,10 +176,8 @@ impl<'a> Probe<'a> {
                 |(workspace, observation), chunk| {
                     let mut sums = Sums::new(protocol.samples, neurons);
                     for trial in chunk * CHUNK..((chunk + 1) * CHUNK).min(protocol.trials) {
-                        let address = RunAddress {
-                            presentation: self.experiments,
-                            ..RunAddress::new(core.chip(), self.seed, trial as u64, 0)
-                        };
+                        let (chip, trial) = (core.chip(), trial as u64);
+                        let address = RunAddress::new(chip, self.seed, trial, presentation);
                         let (times, sources) = match protocol.event {
                             Some((_, time)) => (&[time.get()][..], &[trial as u16 % ROWS][..]),
                             None => (&[][..], &[][..]),
@@ -229,5 +228,65 @@ impl<'a> Probe<'a> {
             .chain(self.neurons.iter().map(|_| Vec::new()))
             .collect();
         SiteTable::new(ROWS.into(), rows).expect("circuits and rows of the chip")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MismatchProfile;
+
+    #[test]
+    fn an_experiment_meets_noise_that_no_run_meets() {
+        let core = AnalogCore::new(MismatchProfile::cube66(), Seed(0)).unwrap();
+        let neurons = [NeuronCircuits::single(3)];
+        let protocol = Protocol {
+            samples: 50,
+            start: Start::Rest,
+            event: None,
+            trials: 1,
+        };
+        let mut probe = Probe::new(&neurons, Seed(0));
+        let found = probe.run(&core, &protocol).unwrap().traces.concat();
+        let sites = probe.sites(None);
+        let row_modes = [RowMode::Disabled; 512];
+        let network = Network {
+            neurons: &neurons,
+            sites: &sites,
+            row_modes: &row_modes,
+        };
+        let schedule = CadcSchedule {
+            period: Probe::period(),
+            samples: protocol.samples,
+            ..CadcSchedule::default()
+        };
+        let integration = Integration {
+            schedule,
+            ..Integration::default()
+        };
+        let lowered = core.lower(&network, &integration).unwrap();
+        let run = |presentation| -> Vec<f64> {
+            let mut observation = Observation::default();
+            let address = RunAddress::new(Seed(0), Seed(0), 0, presentation);
+            let mut workspace = Workspace::default();
+            lowered.run(
+                address,
+                &[],
+                &[],
+                |_, _| None,
+                &mut workspace,
+                &mut observation,
+            );
+            observation
+                .codes()
+                .iter()
+                .map(|&code| code.into())
+                .collect()
+        };
+        // The first epochs and tests of a chip with this seed.
+        for presentation in [0, 1, 1 << 23, (1 << 23) + 1] {
+            assert_ne!(run(presentation), found);
+        }
+        assert_eq!(run(RunAddress::CALIBRATIONS + 1), found);
     }
 }

@@ -46,6 +46,24 @@ fn firing_rates_under_constant_current_are_exact() {
 }
 
 #[test]
+fn refractory_periods_are_met_at_the_end_of_the_longest_run() {
+    let p = LaneParameters {
+        v_rest: 4.0,
+        refractory: 8.2,
+        ..LEAKY
+    };
+    let setting = Setting::new(both(p).to_vec(), 65_530.0);
+    for (p, spikes) in both(p).iter().zip(setting.run().0) {
+        assert!(spikes.len() > 7000 && spikes[spikes.len() - 1] > 65_500.0);
+        let (early, late) = (&spikes[..200], &spikes[spikes.len() - 200..]);
+        for pair in early.windows(2).chain(late.windows(2)) {
+            let error = pair[1] - pair[0] - 1.0 / rate(p);
+            assert!(error.abs() < 0.01, "{pair:?}: {error} us");
+        }
+    }
+}
+
+#[test]
 fn responses_are_differences_of_exponentials() {
     for (tau_mem, tau_syn) in [(6.0, 6.0), (10.0, 3.0), (4.0, 12.0)] {
         let p = LaneParameters {

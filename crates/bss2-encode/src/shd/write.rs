@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bss2_event::files::replace;
 use half::f16;
 use rust_hdf5::{DatatypeMessage, H5File, H5Type, Hdf5Error};
 
@@ -49,30 +50,20 @@ pub fn write_spikes(
     precision: TimePrecision,
 ) -> Result<(), EncodeError> {
     let io = |error| EncodeError::io(path, error);
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is private by default; the system takes away what the
-    // user's mask forbids.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder).map_err(io)?;
     let halves = match precision {
         TimePrecision::Half => Some(halves(set)?),
         TimePrecision::Single => None,
     };
-    fill(temporary.path(), set, halves.as_deref()).map_err(|error| EncodeError::SpikeFile {
-        path: path.to_owned(),
-        fault: SpikeFileFault::Hdf5 {
-            dataset: "the file",
-            reason: error.to_string(),
-        },
-    })?;
-    temporary.as_file().sync_all().map_err(io)?;
-    temporary.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    let write = |temporary: &Path| {
+        fill(temporary, set, halves.as_deref()).map_err(|error| EncodeError::SpikeFile {
+            path: path.to_owned(),
+            fault: SpikeFileFault::Hdf5 {
+                dataset: "the file",
+                reason: error.to_string(),
+            },
+        })
+    };
+    replace(path, write, io)
 }
 
 fn halves(set: &SpikeSet) -> Result<Vec<Half>, EncodeError> {

@@ -56,7 +56,14 @@ pub(super) fn measure(
     let mut of = |mode| -> Result<Responses, AnalogError> {
         let mut by_weight = Vec::new();
         for weight in 0..WEIGHTS {
-            stimulus.rows = vec![Row { mode, weight }; ROWS.into()];
+            stimulus.rows = vec![
+                Row {
+                    mode,
+                    weight,
+                    partner: false
+                };
+                ROWS.into()
+            ];
             let recorded = stimulus.record(core, run, TRIALS)?;
             by_weight.push(average(&recorded, gap, neurons.len()));
         }

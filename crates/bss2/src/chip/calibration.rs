@@ -179,7 +179,10 @@ mod tests {
         let targets = ChipTargets::new(&config, &neurons).unwrap().of;
         // Time constants that scatter would switch the leaks of some neurons.
         let error = set_up(&mut core, &neurons, &targets, &config, |_| ()).unwrap_err();
-        assert!(error.to_string().contains("decalibration.sigma is 0.5"), "{error}");
+        assert!(
+            error.to_string().contains("decalibration.sigma is 0.5"),
+            "{error}"
+        );
         let faults = config.faults();
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].field, "decalibration.sigma");

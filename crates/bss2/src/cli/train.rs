@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use miette::miette;
 
 use crate::config::{self, Assignment, Experiment};
 use crate::data::Data;
@@ -48,11 +49,37 @@ impl Task {
             (file, _) => file.clone(),
         };
         let mut assignments = arguments.assignments();
+        let beneath = assignments.iter().find(|a| a.key == config::RECIPE);
+        if let (Some(assignment), true, None) = (beneath, arguments.resume, &arguments.config) {
+            return Err(miette!(
+                help = "leave it out, or start a new run with another --out",
+                "{} has no effect on a run that goes on: it has settings of its own",
+                assignment.origin
+            ));
+        }
         let bare = own.is_none() && arguments.recipe.is_none();
         if bare && matches!(self, Self::Speech(_)) {
             assignments.insert(0, Assignment::of_flag("speech", "recipe", "speech"));
         }
-        Ok(config::load(own.as_deref(), &assignments)?)
+        let experiment = config::load(own.as_deref(), &assignments)?;
+        let fitting = Self::of(&experiment);
+        if arguments.resume && fitting != self.name() {
+            return Err(miette!(
+                help = "go on with it by `bss2 train {fitting} --resume`",
+                "the run is no {} run, but one of `bss2 train {fitting}`",
+                self.name()
+            ));
+        }
+        Ok(experiment)
+    }
+
+    /// Name of the task that goes on with an experiment.
+    fn of(experiment: &Experiment) -> &'static str {
+        if experiment.data.set.is_speech() {
+            "speech"
+        } else {
+            "mnist"
+        }
     }
 }
 
@@ -184,7 +211,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         Ending::Stopped => {
             eprintln!(
                 "stopped; go on with: bss2 train {} --resume --out {out}",
-                task.name()
+                Task::of(&experiment)
             );
             Ok(ExitCode::from(progress::INTERRUPTED))
         }

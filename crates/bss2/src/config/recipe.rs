@@ -11,7 +11,7 @@ const RECIPES: [(&str, &str); 3] = [
 ];
 
 /// The key that names a recipe.
-pub(super) const KEY: &str = "recipe";
+pub(crate) const KEY: &str = "recipe";
 
 /// The settings of a recipe.
 ///

@@ -12,9 +12,6 @@ use bss2_encode::{
 use super::{Data, HOLD_OUT, Samples, first, validated};
 use crate::config::{DataConfig, DataSet, Experiment};
 
-/// Takes of everybody that are tested on.
-const TEST_TAKES: u32 = 5;
-
 /// As [`Data::load_watched`], for speech.
 pub(super) fn load(
     experiment: &mut Experiment,
@@ -128,7 +125,7 @@ fn generated(config: &DataConfig) -> Result<Vec<Recording>, EncodeError> {
     let mut speech = GeneratedSpeech::default();
     if config.train_images > 0 {
         let per_take = 10 * speech.voices as usize;
-        speech.takes = TEST_TAKES + config.train_images.div_ceil(per_take) as u32;
+        speech.takes = HeldOut::FIRST_TAKES + config.train_images.div_ceil(per_take) as u32;
     }
     Ok(speech.generate()?)
 }

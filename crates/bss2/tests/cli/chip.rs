@@ -243,6 +243,12 @@ fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
         info(&["--set", "chip.calibrated=false"]),
         &["calibration_file", "calibrated is false"],
     );
+    let mut scattered = chip(at, &["info", "--decalibration", "0.2"]);
+    scattered.args(["--set", "chip.calibrated=false"]);
+    fail(
+        scattered,
+        &["chip.decalibration.sigma", "0 while calibrated is false"],
+    );
     std::fs::write(at.join("cal/calibration.toml"), "format = 1\n").unwrap();
     fail(
         info(&["--chip-seed", "3"]),
@@ -250,52 +256,22 @@ fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
     );
 
     // The same codes again, and a network that trains and is tested with them.
-    succeed(calibrate(&[
-        "--chip-seed",
-        "3",
-        "--decalibration",
-        "0.5",
-        "--detune",
-        "threshold",
-    ]));
+    let detuned = ["--chip-seed", "3", "--decalibration", "0.5"];
+    let detuned = [&detuned[..], &["--detune", "threshold"]].concat();
+    succeed(calibrate(&detuned));
     let codes = std::fs::read(at.join("cal/calibration.toml")).unwrap();
     // It is calibrated when it is new and ages afterwards.
-    succeed(calibrate(&[
-        "--chip-seed",
-        "3",
-        "--decalibration",
-        "0.5",
-        "--detune",
-        "threshold",
-        "--set",
-        "chip.age=4 Ms",
-    ]));
+    let age = ["--set", "chip.age=4 Ms"];
+    succeed(calibrate(&[&detuned[..], &age].concat()));
     let aged = std::fs::read(at.join("cal/calibration.toml")).unwrap();
     assert!(aged == codes, "the age of a chip moved its codes");
-    succeed(calibrate(&[
-        "--chip-seed",
-        "3",
-        "--decalibration",
-        "0.5",
-        "--detune",
-        "threshold",
-    ]));
+    succeed(calibrate(&detuned));
     assert_eq!(
         std::fs::read(at.join("cal/calibration.toml")).unwrap(),
         codes
     );
-    let more = [
-        "--chip-seed",
-        "3",
-        "--decalibration",
-        "0.5",
-        "--detune",
-        "threshold",
-    ];
-    let said = stderr(&succeed(train_on_chip(
-        at,
-        &[&more[..], &quick[..], &file[..]].concat(),
-    )));
+    let more = [&detuned[..], &quick, &file].concat();
+    let said = stderr(&succeed(train_on_chip(at, &more)));
     assert!(
         said.contains("of the decalibration were drawn again"),
         "{said}"

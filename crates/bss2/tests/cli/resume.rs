@@ -152,6 +152,15 @@ fn what_resume_refuses() {
         ],
     );
     fail(resume(at, "none"), &["holds no run"]);
+    // It has all its settings, so a recipe beneath them would change nothing.
+    for recipe in [["--recipe", "tuned"], ["--set", "recipe=tuned"]] {
+        let mut beneath = resume(at, "run");
+        beneath.args(recipe);
+        fail(beneath, &["recipe", "has no effect on a run that goes on"]);
+    }
+    let mut speech = bss2(at);
+    speech.args(["train", "speech", "--resume", "--out", "run"]);
+    fail(speech, &["no speech run", "bss2 train mnist --resume"]);
     let mut nowhere = bss2(at);
     nowhere.args(["train", "mnist", "--resume"]);
     let output = nowhere.output().unwrap();
