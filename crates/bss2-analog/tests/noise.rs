@@ -1,6 +1,8 @@
 //! Every source of noise and variation does what its setting says, and nothing
 //! when it is off; codes rise with the voltage.
 
+use std::sync::LazyLock;
+
 use bss2_analog::{
     AnalogCore, CadcSchedule, Cell, Integration, MismatchProfile, Network, Observation, RunAddress,
     SYNAPSES, Start, Workspace,
@@ -237,59 +239,94 @@ fn dead_circuits_neither_fire_nor_hear() {
     }
 }
 
+/// Chips of all kinds of channels, without noise.
+static QUIET: LazyLock<Vec<AnalogCore>> = LazyLock::new(|| {
+    let silent = MismatchProfile::ideal();
+    let chip = |seed: u32| {
+        let mut profile = MismatchProfile::cube66();
+        profile.cadc.noise = 0.0;
+        profile.cadc.offset = f64::from(seed % 4) * 13.0;
+        profile.cadc.channel_gain = f64::from(seed / 4) * 0.06;
+        profile.capmem = silent.capmem;
+        profile.noise = silent.noise;
+        AnalogCore::new(profile, Seed(seed.into())).unwrap()
+    };
+    (0..16).map(chip).collect()
+});
+
+/// Chips with all their noise.
+static NOISY: LazyLock<Vec<AnalogCore>> = LazyLock::new(|| {
+    let chip = |seed| AnalogCore::new(MismatchProfile::cube66(), Seed(seed)).unwrap();
+    (0..4).map(chip).collect()
+});
+
+fn is_byte(code: f64) -> bool {
+    (0.0..=255.0).contains(&code) && code.fract() == 0.0
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
     /// Invariant 2, for voltages applied to the channels.
     #[test]
     fn codes_are_bytes_and_rise_with_a_voltage(
-        seed in any::<u64>(),
-        offset in 0.0..40.0,
-        gain in 0.0..0.2,
+        chip in 0..16_usize,
+        digital_offset in any::<i8>(),
+        slope in 100..1023_i64,
         volts in prop::collection::vec(-0.5..2.0_f64, 2..12),
     ) {
-        let mut profile = MismatchProfile::cube66();
-        profile.cadc.noise = 0.0;
-        profile.cadc.offset = offset;
-        profile.cadc.channel_gain = gain;
-        let core = AnalogCore::new(profile, Seed(seed)).unwrap();
+        let set = |core: &AnalogCore| {
+            let mut core = core.clone();
+            for channel in 0..512 {
+                core.cadc_mut().set_digital_offset(channel, digital_offset);
+            }
+            for ramp in core.cadc_mut().ramps_mut() {
+                ramp.slope = CapMemCode::new(slope).unwrap();
+            }
+            core
+        };
+        let (quiet, noisy) = (set(&QUIET[chip]), set(&NOISY[chip % 4]));
         let mut volts = volts;
         volts.sort_by(f64::total_cmp);
         let mut below = vec![0.0; 512];
         for volt in volts {
-            let codes = core.read_reference(Volts::new(volt), Seed(0), 1);
+            let codes = quiet.read_reference(Volts::new(volt), Seed(0), 1);
             for (code, below) in codes.iter().zip(&below) {
-                prop_assert!(code >= below && *code <= 255.0 && code.fract() == 0.0);
+                prop_assert!(code >= below && is_byte(*code));
             }
             below = codes;
+            let codes = noisy.read_reference(Volts::new(volt), Seed(0), 1);
+            prop_assert!(codes.into_iter().all(is_byte));
         }
     }
+}
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
     /// Invariant 2, for membranes: their rest rises with the code of the leak.
     #[test]
     fn codes_are_bytes_and_rise_with_a_membrane(
-        seed in any::<u64>(),
+        chip in 0..16_usize,
         codes in prop::collection::vec(0..1023_i64, 2..8),
     ) {
-        let silent = MismatchProfile::ideal();
-        let mut profile = MismatchProfile::cube66();
-        profile.cadc.noise = 0.0;
-        profile.capmem = silent.capmem;
-        profile.noise = silent.noise;
-        let mut core = AnalogCore::new(profile, Seed(seed)).unwrap();
-        core.capmem_mut().set_all(Cell::VThreshold, CapMemCode::MAX);
-        for circuit in core.circuits_mut() {
-            circuit.threshold_enabled = false;
+        let mut cores = [&QUIET[chip], &NOISY[chip % 4]].map(AnalogCore::clone);
+        for core in &mut cores {
+            for circuit in core.circuits_mut() {
+                circuit.threshold_enabled = false;
+            }
         }
         let mut codes = codes;
         codes.sort_unstable();
         let mut below = vec![0.0; usize::from(NEURONS)];
         for code in codes {
-            core.capmem_mut().set_all(Cell::VLeak, CapMemCode::new(code).unwrap());
-            let read = rest(&core, 1, 1);
+            let [read, noisy] = cores.each_mut().map(|core| {
+                core.capmem_mut().set_all(Cell::VLeak, CapMemCode::new(code).unwrap());
+                rest(core, 1, 1)
+            });
             for (code, below) in read.iter().zip(&below) {
-                prop_assert!(code >= below && *code <= 255.0 && code.fract() == 0.0);
+                prop_assert!(code >= below && is_byte(*code));
             }
             below = read;
+            prop_assert!(noisy.into_iter().all(is_byte));
         }
     }
 }

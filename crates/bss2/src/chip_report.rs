@@ -232,3 +232,28 @@ fn spread_of(measured: &Measured) -> String {
         missing => format!("{mean:.2} +- {sd:.2} ({missing} unseen)"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bss2_analog::LeakScale;
+    use bss2_analog::calib::NeuronTargets;
+
+    #[test]
+    fn before_its_calibration_nothing_of_a_chip_scatters() {
+        let mut experiment = Experiment::default();
+        experiment.chip.decalibration.sigma = 0.5;
+        let bench = Bench::new(&experiment).unwrap();
+        let common = experiment.chip.targets;
+        assert!(bench.chip.targets().of.iter().all(|t| *t == common));
+        // A tenth of the time constants ask for another switch of the leak.
+        let quick = |t: &&NeuronTargets| t.tau_mem < Seconds::micro(2.0);
+        assert!(bench.targets.of.iter().filter(quick).count() > 10);
+        let circuits = bench.chip.core().circuits();
+        for neuron in bench.neurons() {
+            let scale = |circuit: u16| circuits[usize::from(circuit)].leak_scale;
+            assert_eq!(scale(neuron.membrane), LeakScale::Unity);
+            assert_eq!(neuron.partner.map(scale), Some(LeakScale::Eighth));
+        }
+    }
+}

@@ -70,44 +70,69 @@ fn record(chip: &mut Chip, batch: &SpikeBatch) -> Recording {
     recording
 }
 
+/// A network on a chip, and how many samples it is given.
+fn cases() -> impl Strategy<Value = (NetworkShape, u64, usize)> {
+    let shape = (20_usize..50, 20_usize..50, any::<bool>());
+    let shape = shape.prop_map(|(inputs, hidden, recurrent)| NetworkShape {
+        inputs,
+        hidden,
+        outputs: 5,
+        recurrent,
+    });
+    (shape, any::<u64>(), 1_usize..30)
+}
+
+/// Codes of all cells, and the recording of all samples.
+type Result = (Vec<bss2::event::CapMemCode>, Recording);
+
+fn assert_the_same(
+    config: &ChipConfig,
+    shape: NetworkShape,
+    samples: usize,
+) -> std::result::Result<(), TestCaseError> {
+    let seed = config.seed.0;
+    let new = || with(config.clone(), TimeConfig::default(), shape);
+    let ids: Vec<u64> = (0..samples as u64).map(|i| 1000 + 7 * i).collect();
+    let whole = batch(shape, seed, &ids);
+    let on_threads = |threads| -> Result {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let mut chip = new();
+            let cells = bss2::analog::Cell::ALL.iter();
+            let codes = cells.flat_map(|&cell| chip.core().capmem().column(cell).to_vec());
+            (codes.collect(), record(&mut chip, &whole))
+        })
+    };
+    let results = [1, 2, 7].map(on_threads);
+    prop_assert!(results[0].1.spikes().contains(&1), "the network fires");
+    prop_assert!(results.iter().all(|r| *r == results[0]));
+
+    let mut chip = new();
+    for (place, &id) in ids.iter().enumerate() {
+        let alone = record(&mut chip, &batch(shape, seed, &[id]));
+        prop_assert_eq!(alone.sample_traces(0), results[0].1.sample_traces(place));
+        prop_assert_eq!(alone.sample_spikes(0), results[0].1.sample_spikes(place));
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
-
     #[test]
-    fn threads_and_batches_change_nothing(
-        inputs in 20_usize..50,
-        hidden in 20_usize..50,
-        recurrent in any::<bool>(),
-        seed in any::<u64>(),
-        samples in 1_usize..30,
-    ) {
-        let shape = NetworkShape { inputs, hidden, outputs: 5, recurrent };
-        let ids: Vec<u64> = (0..samples as u64).map(|i| 1000 + 7 * i).collect();
-        let whole = batch(shape, seed, &ids);
-        let results: Vec<(Vec<bss2::event::CapMemCode>, Recording)> = [1, 2, 7]
-            .into_iter()
-            .map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| {
-                    let mut chip = chip(shape, seed);
-                    let codes = bss2::analog::Cell::ALL
-                        .iter()
-                        .flat_map(|&cell| chip.core().capmem().column(cell).to_vec())
-                        .collect();
-                    let recording = record(&mut chip, &whole);
-                    (codes, recording)
-                })
-            })
-            .collect();
-        prop_assert!(results[0].1.spikes().contains(&1), "the network fires");
-        prop_assert!(results.iter().all(|r| *r == results[0]));
+    fn threads_and_batches_change_nothing((shape, seed, samples) in cases()) {
+        assert_the_same(&rough(seed), shape, samples)?;
+    }
+}
 
-        let mut chip = chip(shape, seed);
-        for (place, &id) in ids.iter().enumerate() {
-            let alone = record(&mut chip, &batch(shape, seed, &[id]));
-            prop_assert_eq!(alone.sample_traces(0), results[0].1.sample_traces(place));
-            prop_assert_eq!(alone.sample_spikes(0), results[0].1.sample_spikes(place));
-        }
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    /// Most of the time of the test above is the calibration.
+    #[test]
+    fn threads_and_batches_change_nothing_without_a_calibration(
+        (shape, seed, samples) in cases(),
+    ) {
+        let config = ChipConfig { calibrated: false, ..rough(seed) };
+        assert_the_same(&config, shape, samples)?;
     }
 }
 

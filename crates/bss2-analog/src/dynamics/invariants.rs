@@ -1,15 +1,25 @@
 //! What holds for every neuron on both kernels.
 
+use std::sync::LazyLock;
+
 use bss2_event::{CapMemCode, NeuronCircuits, RowMode, Seconds, Seed, Site, SiteTable};
 use proptest::prelude::*;
 
 use super::{LEAKY, Setting, VAIN};
-use crate::neuron::lif::{LaneParameters, LifBlock};
+use crate::neuron::lif::{LaneParameters, LifBlock, response};
 use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 use crate::{
     AdaptationConfig, AnalogCore, Cell, CircuitConfig, Integration, LeakScale, MismatchProfile,
     Network, Observation, OffsetCurrent, RefractoryCounter, RunAddress, SYNAPSES, Workspace,
 };
+
+/// One chip with all its noise, and one whose comparators act at once.
+static CHIPS: LazyLock<[AnalogCore; 2]> = LazyLock::new(|| {
+    let profile = MismatchProfile::cube66();
+    let mut at_once = profile.clone();
+    at_once.noise.comparator_delay = Seconds::new(0.0);
+    [profile, at_once].map(|profile| AnalogCore::new(profile, Seed(3)).unwrap())
+});
 
 fn leaky() -> impl Strategy<Value = LaneParameters> {
     (
@@ -84,7 +94,7 @@ fn events() -> impl Strategy<Value = Vec<(f64, f64)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn spikes_are_ordered_and_reset_holds(
@@ -113,7 +123,42 @@ proptest! {
     }
 
     #[test]
-    fn without_input_currents_decay_and_membranes_relax(
+    fn after_an_event_its_current_decays(
+        p in leaky(),
+        weight in prop_oneof![-1.0..-0.1, 0.1..1.0_f64],
+        event in 0.0..10.0,
+    ) {
+        let slew = 0.01;
+        let tau_syn = p.tau_syn[usize::from(weight < 0.0)];
+        let p = LaneParameters { v_threshold: f64::INFINITY, v_reset: p.v_rest, ..p };
+        let shortest = tau_syn.min(p.tau_mem);
+        let setting = Setting {
+            slew,
+            events: vec![(event, weight)],
+            steps_per_sample: 2.max((2.5 * 1.7 / shortest).ceil() as usize),
+            ..Setting::new(vec![p], 60.0)
+        };
+        let (_, traces) = setting.run();
+        // What the membrane does besides its leak, from sample to sample.
+        let distance = |v: &[f32]| f64::from(v[0]) - p.v_rest;
+        let leak = (-1.7 / p.tau_mem).exp();
+        let driven = response(1.7, tau_syn, p.tau_mem);
+        let current: Vec<f64> = traces
+            .windows(2)
+            .map(|pair| (distance(&pair[1]) - leak * distance(&pair[0])) / driven * weight.signum())
+            .collect();
+        let first = ((event + 1.7) / 1.7).ceil() as usize;
+        let expected = slew * weight.abs() * (-(1.7 * first as f64 - event) / tau_syn).exp();
+        // The kernel of further terms takes steps of finite order.
+        let (size, rounding) = (slew * weight.abs(), if p.terms == VAIN { 1e-4 } else { 1e-6 });
+        prop_assert!((current[first] - expected).abs() < 0.02 * size, "{} {}", current[first], expected);
+        for pair in current[first..].windows(2) {
+            prop_assert!(pair[1] <= pair[0] + rounding && pair[1] >= -rounding, "{:?}", pair);
+        }
+    }
+
+    #[test]
+    fn without_input_membranes_relax(
         p in leaky(),
         conductance in any::<bool>(),
     ) {
@@ -185,11 +230,7 @@ proptest! {
         at_once in any::<bool>(),
         joined in any::<bool>(),
     ) {
-        let mut profile = MismatchProfile::cube66();
-        if at_once {
-            profile.noise.comparator_delay = Seconds::new(0.0);
-        }
-        let mut chip = AnalogCore::new(profile, Seed(3)).unwrap();
+        let mut chip = CHIPS[usize::from(at_once)].clone();
         for (cell, code) in Cell::ALL.into_iter().zip(&codes) {
             chip.capmem_mut().set_all(cell, CapMemCode::saturating((*code).into()));
         }
@@ -232,7 +273,11 @@ proptest! {
             &mut Workspace::default(),
             &mut observation,
         );
-        prop_assert!(observation.codes().iter().all(|c| (0.0..=255.0).contains(c)));
-        prop_assert!(observation.spikes().windows(2).all(|s| s[0].time <= s[1].time));
+        let byte = |c: &f32| (0.0..=255.0).contains(c) && c.fract() == 0.0;
+        prop_assert!(observation.codes().iter().all(byte));
+        let held = chip.circuits()[0].refractory.reset_duration().get();
+        for pair in observation.spikes().windows(2) {
+            prop_assert!(pair[1].time - pair[0].time >= held - 1e-10, "{:?} {}", pair, held);
+        }
     }
 }

@@ -5,6 +5,8 @@ mod invariants;
 mod order;
 mod patterns;
 
+use std::sync::LazyLock;
+
 use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, SiteTable};
 
 use crate::mismatch::FixedPattern;
@@ -39,6 +41,10 @@ const LEAKY: LaneParameters = LaneParameters {
     terms: Terms::NONE,
 };
 
+/// Without deviations; drawn once, since thousands of settings are run.
+static IDEAL: LazyLock<FixedPattern> =
+    LazyLock::new(|| FixedPattern::draw(&MismatchProfile::ideal(), Seed(1)).unwrap());
+
 /// Neurons that share events: `(microseconds, weight)`, a negative weight inhibits.
 struct Setting {
     neurons: Vec<LaneParameters>,
@@ -48,6 +54,8 @@ struct Setting {
     /// Microseconds.
     duration: f64,
     steps_per_sample: usize,
+    /// When the CADC samples first, microseconds.
+    first_sample: f64,
     start: Start,
 }
 
@@ -59,6 +67,7 @@ impl Setting {
             events: Vec::new(),
             duration,
             steps_per_sample: 2,
+            first_sample: 0.0,
             start: Start::Held {
                 until: Seconds::new(0.0),
             },
@@ -114,7 +123,7 @@ impl Setting {
             ..MismatchProfile::ideal()
         };
         profile.cadc.quantise = false;
-        let mut pattern = FixedPattern::draw(&profile, Seed(1)).unwrap();
+        let mut pattern = IDEAL.clone();
         for (row, (_, weight)) in self.events.iter().enumerate() {
             row_modes[row] = if *weight > 0.0 {
                 RowMode::Excitatory
@@ -128,9 +137,9 @@ impl Setting {
         let period = 1.7;
         let integration = Integration {
             schedule: CadcSchedule {
+                start: Seconds::micro(self.first_sample),
                 period: Seconds::micro(period),
                 samples: (self.duration / period).ceil() as usize + 1,
-                ..CadcSchedule::default()
             },
             steps_per_sample: self.steps_per_sample,
             ..Integration::default()
