@@ -7,7 +7,7 @@ use bss2::chip::{Chip, ChipConfig};
 use bss2::config::TimeConfig;
 use bss2::event::random::{Address, Domain};
 use bss2::event::{Recording, Seconds, Seed, SpikeBatch};
-use bss2::learn::{Ideal, NetworkShape, Reset, Substrate, TrainConfig, Trainer};
+use bss2::learn::{Ideal, InitConfig, NetworkShape, Reset, Substrate, TrainConfig, Trainer};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -70,6 +70,10 @@ fn a_batch_allocates_alike_whatever_its_size() {
         // Nothing is learned, so that every step is like the one before.
         let train = TrainConfig {
             learning_rate: 0.0,
+            init: InitConfig {
+                gain: 2.0,
+                ..InitConfig::default()
+            },
             ..TrainConfig::default()
         };
         let model = train.model;

@@ -65,7 +65,7 @@ impl Task {
         let fitting = Self::of(&experiment);
         if arguments.resume && fitting != self.name() {
             return Err(miette!(
-                help = "go on with it by `bss2 train {fitting} --resume`",
+                help = format!("go on with it by `bss2 train {fitting} --resume`"),
                 "the run is no {} run, but one of `bss2 train {fitting}`",
                 self.name()
             ));
