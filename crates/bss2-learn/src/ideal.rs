@@ -46,8 +46,9 @@ pub enum Reset {
 }
 
 /// Samples that one task takes: enough that a block of weights is read from the
-/// first level of cache, few enough that tasks spread over threads.
-const SAMPLES_PER_TASK: usize = 8;
+/// first level of cache, few enough that tasks spread over threads: a batch of 100
+/// evenly over two or five of them.
+const SAMPLES_PER_TASK: usize = 10;
 
 /// The ideal software network.
 #[derive(Debug, Clone)]

@@ -31,6 +31,10 @@ pub use error::ChipError;
 pub use mode::{InferenceConfig, RunMode};
 use worker::Worker;
 
+/// Parts of a batch for each thread: so many that a batch of 100 is dealt evenly to
+/// two, four or five threads, and that one which is held up gives some of its parts away.
+const WORKERS_PER_THREAD: usize = 10;
+
 /// A chip with a network on it.
 #[derive(Debug)]
 pub struct Chip {
@@ -126,7 +130,7 @@ impl Chip {
         let images_per_run = inference.map_or(1, |_| {
             InferenceConfig::images_per_run(time.steps, 1 + usize::from(two))
         });
-        let workers = (0..4 * rayon::current_num_threads())
+        let workers = (0..WORKERS_PER_THREAD * rayon::current_num_threads())
             .map(|_| Worker::new(&delivery, window))
             .collect::<Result<_, _>>()?;
         Ok(Self {
