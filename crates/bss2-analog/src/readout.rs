@@ -5,7 +5,7 @@ use bss2_event::random::Address;
 use crate::cadc::{MAX_CODE, bend, bend_strength};
 use crate::events::Events;
 use crate::lowered::Common;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock};
+use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::synapse::L;
@@ -183,8 +183,7 @@ fn within<const G: usize>(
             for l in 0..L {
                 // What saturation leaves of a small current on top of the others.
                 let before = t.kappa[g][l] * around.before[block].current[g][l];
-                let before = if before < 2.0 { before } else { 2.0 };
-                let left = 1.0 + before * before * (0.25 * before - 0.75);
+                let left = 1.0 - lost_gain(before);
                 let share = left * t.saturation[g][l] * c.inverse_saturation[g][l];
                 let x = 0.5 * d * (c.inverse_tau_mem[l] + c.inverse_tau_syn[g][l]);
                 moved[l] += share * row[l] * (d * (1.0 - x * (1.0 - 0.5 * x)));

@@ -30,7 +30,7 @@
 //! [`Upswing`]: crate::neuron::upswing::Upswing
 
 use crate::neuron::elementary::{exp, mean_growth};
-use crate::neuron::lif::{BlockState, LaneParameters, Lanes, saturate};
+use crate::neuron::lif::{BlockState, LaneParameters, Lanes, lost_gain, saturate};
 use crate::neuron::terms::{CEILING, Terms};
 use crate::step::Inputs;
 use crate::synapse::L;
@@ -200,9 +200,7 @@ impl<const G: usize> AdexBlock<G> {
     /// Its derivative, relative to the leak's conductance.
     #[inline(always)]
     fn lost_conductance(&self, l: usize, away: f32) -> f32 {
-        let x = (away * self.inverse_leak_range[l]).abs();
-        let x = if x < 2.0 { x } else { 2.0 };
-        x * x * (0.75 - 0.25 * x)
+        lost_gain((away * self.inverse_leak_range[l]).abs())
     }
 
     /// Adaptation after half a step with the membrane held.

@@ -132,6 +132,18 @@ pub(crate) fn response(d: f64, tau_syn: f64, tau_mem: f64) -> f64 {
     libm::exp(-d / tau_mem) * integral
 }
 
+/// Current and membrane a time `d` after a unit event, each with its first four
+/// derivatives.
+fn derivatives(d: f64, tau_syn: f64, tau_mem: f64) -> ([f64; 5], [f64; 5]) {
+    let mut current = [libm::exp(-d / tau_syn); 5];
+    let mut membrane = [response(d, tau_syn, tau_mem); 5];
+    for order in 1..5 {
+        current[order] = -current[order - 1] / tau_syn;
+        membrane[order] = current[order - 1] - membrane[order - 1] / tau_mem;
+    }
+    (current, membrane)
+}
+
 /// Coefficients of the parabola `c0 + c1 e + c2 e^2` nearest to a function within
 /// `h/2` of the middle of a step, from its value and first four derivatives there.
 fn parabola(derivatives: [f64; 5], h: f64) -> [f64; MOMENTS] {
@@ -231,13 +243,7 @@ impl<const G: usize> LifBlock<G> {
             self.kappa[g][l] = (k / charge) as f32;
             self.kappa_slope[g][l] = (k_slope / charge) as f32;
             let middle = h / 2.0;
-            let e = libm::exp(-middle / tau);
-            let mut current = [e; 5];
-            let mut membrane = [response(middle, tau, p.tau_mem); 5];
-            for order in 1..5 {
-                current[order] = -current[order - 1] / tau;
-                membrane[order] = current[order - 1] - membrane[order - 1] / p.tau_mem;
-            }
+            let (current, membrane) = derivatives(middle, tau, p.tau_mem);
             let (current, membrane) = (parabola(current, h), parabola(membrane, h));
             for moment in 0..MOMENTS {
                 self.event_current[moment][g][l] = current[moment] as f32;
@@ -253,6 +259,14 @@ impl<const G: usize> LifBlock<G> {
 pub(crate) fn saturate(x: f32) -> f32 {
     let x = if x < 2.0 { x } else { 2.0 };
     x * (1.0 + x * x * (x * 0.0625 - 0.25))
+}
+
+/// What saturation takes off the gain of a small signal on top of `x`: one less its
+/// derivative.
+#[inline(always)]
+pub(crate) fn lost_gain(x: f32) -> f32 {
+    let x = if x < 2.0 { x } else { 2.0 };
+    x * x * (0.75 - 0.25 * x)
 }
 
 /// `saturate(x) / x`.
@@ -285,16 +299,7 @@ mod tests {
     #[test]
     fn the_parabola_of_a_response_is_near_it_all_over_the_step() {
         let (h, tau_syn, tau_mem) = (1.7, 5.0, 6.0);
-        let derivatives = |d: f64| {
-            let (mut current, mut membrane) = ([0.0; 5], [0.0; 5]);
-            current[0] = libm::exp(-d / tau_syn);
-            membrane[0] = response(d, tau_syn, tau_mem);
-            for n in 1..5 {
-                current[n] = -current[n - 1] / tau_syn;
-                membrane[n] = current[n - 1] - membrane[n - 1] / tau_mem;
-            }
-            (current, membrane)
-        };
+        let derivatives = |d| derivatives(d, tau_syn, tau_mem);
         let (current, membrane) = derivatives(h / 2.0);
         let (current, membrane) = (parabola(current, h), parabola(membrane, h));
         for i in 0..=100 {
