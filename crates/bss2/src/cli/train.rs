@@ -1,8 +1,10 @@
 //! `bss2 train`.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bss2_learn::Schedule;
 use clap::{Args, Subcommand};
 use miette::miette;
 
@@ -61,7 +63,11 @@ impl Task {
         if bare && matches!(self, Self::Speech(_)) {
             assignments.insert(0, Assignment::of_flag("speech", "recipe", "speech"));
         }
-        let experiment = config::load(own.as_deref(), &assignments)?;
+        let mut experiment = config::load(own.as_deref(), &assignments)?;
+        if let Some(assignment) = arguments.schedule_of_epochs(&experiment) {
+            assignments.push(assignment);
+            experiment = config::load(own.as_deref(), &assignments)?;
+        }
         let fitting = Self::of(&experiment);
         if arguments.resume && fitting != self.name() {
             return Err(miette!(
@@ -93,7 +99,8 @@ pub(super) struct Arguments {
     /// highest accuracy on images, or `speech`.
     #[arg(long, value_name = "NAME")]
     recipe: Option<String>,
-    /// Passes over the training images.
+    /// Passes over the training images; in a new run a cosine schedule ends with them,
+    /// unless --set names the schedule.
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
     /// Seed of initial weights, order of images, dropout and augmentation.
@@ -126,6 +133,16 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    /// The length of the schedule that goes with --epochs. What a run that goes on
+    /// has learned came from the schedule that it has.
+    fn schedule_of_epochs(&self, experiment: &Experiment) -> Option<Assignment> {
+        let named = self.set.iter().any(|a| a.key.starts_with(SCHEDULE));
+        let cosine = matches!(experiment.train.schedule, Schedule::Cosine { .. });
+        let epochs = self.epochs.filter(|_| cosine && !named && !self.resume)?;
+        let key = format!("{SCHEDULE}.epochs");
+        Some(Assignment::of_flag("--epochs", &key, i64::from(epochs)))
+    }
+
     fn assignments(&self) -> Vec<Assignment> {
         let mut list = self.substrate.assignments();
         list.extend(self.place.assignments());
@@ -160,6 +177,24 @@ impl Arguments {
     }
 }
 
+const SCHEDULE: &str = "train.schedule";
+
+/// What a user should know of a schedule that does not end with the run.
+fn remark(experiment: &Experiment) -> Option<String> {
+    let Schedule::Cosine { epochs: ends, .. } = experiment.train.schedule else {
+        return None;
+    };
+    let epochs = experiment.epochs;
+    let why = match ends.cmp(&epochs) {
+        Ordering::Less => format!("nothing is learned after epoch {ends}"),
+        Ordering::Equal => return None,
+        Ordering::Greater => "the learning rate does not come down to zero".to_owned(),
+    };
+    Some(format!(
+        "the schedule takes {ends} epochs ({SCHEDULE}.epochs), the run {epochs}: {why}"
+    ))
+}
+
 pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     let arguments = task.arguments();
     let mut experiment = task.experiment()?;
@@ -182,6 +217,9 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         eprintln!("{line}");
     }
     eprintln!("substrate: {}", experiment.place());
+    if let Some(remark) = remark(&experiment) {
+        eprintln!("warning: {remark}");
+    }
     let shape = substrates::network_shape(&experiment, &data);
     let limit = experiment.train.weight_limit;
     // A run that stands somewhere needs them no more.

@@ -195,3 +195,63 @@ fn the_printed_configuration_is_the_whole_of_it_and_can_be_read() {
     // Nothing else happened.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_cosine_schedule_ends_with_the_run_unless_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(
+        at.join("c.toml"),
+        "epochs = 7\n[train.schedule]\nkind = \"cosine\"\nepochs = 7\n",
+    )
+    .unwrap();
+    let lengths = |more: &[&str]| {
+        let mut command = bss2(at);
+        command
+            .args(["train", "mnist", "--print-config"])
+            .args(more);
+        let text = stdout(&succeed(command));
+        let config: toml::Table = text.parse().unwrap();
+        let schedule = &config["train"]["schedule"];
+        let ends = schedule.get("epochs").and_then(toml::Value::as_integer);
+        (config["epochs"].as_integer().unwrap(), ends)
+    };
+    for beneath in [["--recipe", "tuned"], ["--config", "c.toml"]] {
+        let [flag, value] = beneath;
+        let (epochs, ends) = lengths(&beneath);
+        assert_eq!(Some(epochs), ends, "{beneath:?}");
+        assert_eq!(lengths(&[flag, value, "--epochs", "9"]), (9, Some(9)));
+        let named = ["--epochs", "9", "--set", "train.schedule.epochs=11"];
+        assert_eq!(lengths(&[&beneath[..], &named].concat()), (9, Some(11)));
+    }
+    // The default is no cosine, and has no end.
+    assert_eq!(lengths(&["--epochs", "9"]), (9, None));
+}
+
+#[test]
+fn a_schedule_that_does_not_end_with_the_run_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let cosine = ["--set", "train.schedule={kind=\"cosine\", epochs=2}"];
+    let said = |command| stderr(&succeed(command));
+    let shorter = said(train(at, "a", &[&cosine[..], &["--epochs", "1"]].concat()));
+    assert!(
+        shorter.contains("2 epochs (train.schedule.epochs), the run 1"),
+        "{shorter}"
+    );
+    assert!(shorter.contains("does not come down"), "{shorter}");
+    let goes_on = |epochs| {
+        let mut command = bss2(at);
+        command
+            .args(["train", "mnist", "--resume", "--out", "a"])
+            .args(["--epochs", epochs]);
+        said(command)
+    };
+    let equal = goes_on("2");
+    assert!(!equal.contains("warning"), "{equal}");
+    let longer = goes_on("3");
+    assert!(
+        longer.contains("nothing is learned after epoch 2"),
+        "{longer}"
+    );
+}
