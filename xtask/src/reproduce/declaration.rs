@@ -198,6 +198,9 @@ pub(super) struct Figure {
     /// Swept values are multiplied by it.
     #[serde(default = "one")]
     pub(super) x_factor: f64,
+    /// Swept values have nothing between them, so no lines join their points.
+    #[serde(default)]
+    pub(super) apart: bool,
     pub(super) panels: Vec<Panel>,
 }
 
@@ -460,7 +463,7 @@ pub(super) fn load(folder: &Path, only: &[String]) -> miette::Result<Vec<Declara
     paths.sort_by_key(|path| {
         let name = path.file_stem().unwrap_or_default().to_owned();
         let begins = |with: &str| name.to_string_lossy().starts_with(with);
-        (!begins("table"), !begins("fig"), name)
+        (!begins("table"), begins("beyond"), name)
     });
     let mut found = Vec::new();
     for path in paths {
@@ -504,7 +507,15 @@ mod tests {
     #[test]
     fn every_experiment_of_the_paper_is_sound() {
         let all = load(&folder(), &[]).unwrap();
-        let places = ["table1", "table2", "fig3a", "fig4c", "beyond-cadc"].map(|id| {
+        let places = [
+            "table1",
+            "table2",
+            "fig3a",
+            "fig4c",
+            "speech",
+            "beyond-cadc",
+        ]
+        .map(|id| {
             all.iter()
                 .position(|declaration| declaration.id == id)
                 .unwrap()

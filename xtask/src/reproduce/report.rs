@@ -16,6 +16,8 @@ mod figures;
 mod html;
 mod markdown;
 mod ridge;
+#[cfg(test)]
+mod sample;
 mod scene;
 mod svg;
 
@@ -36,7 +38,9 @@ use super::plan::Plan;
 /// Everything that is told.
 pub(super) struct Report<'a> {
     command: String,
-    /// Lines that a reader must know before all else.
+    /// What a reader must know before all else.
+    cautions: Vec<String>,
+    /// Which data were found.
     notes: Vec<String>,
     sections: Vec<Section<'a>>,
 }
@@ -87,7 +91,7 @@ struct Cell {
 #[derive(Serialize)]
 struct Json<'a> {
     command: &'a str,
-    notes: &'a [String],
+    notes: Vec<&'a String>,
     claims: Vec<&'a JudgedClaim>,
     experiments: Vec<JsonExperiment<'a>>,
 }
@@ -124,17 +128,16 @@ fn values(measure: Measure, runs: &[Outcome]) -> Option<Vec<f64>> {
 
 impl<'a> Report<'a> {
     pub(super) fn new(plan: &'a Plan, results: &Results, asked: &Asked) -> Self {
-        let mut notes = Vec::new();
+        let mut cautions = Vec::new();
         if asked.quick {
-            notes.push(
+            cautions.push(
                 "A quick run: fewer images and epochs than in the paper. Its numbers show that \
                  everything works; the bands are those of full runs."
                     .to_owned(),
             );
         }
-        notes.extend(plan.announcements.iter().cloned());
         if !asked.set.is_empty() {
-            notes.push(format!("Changed for every run: {}.", asked.set.join(", ")));
+            cautions.push(format!("Changed for every run: {}.", asked.set.join(", ")));
         }
         let sections = plan.experiments.iter().map(|experiment| {
             let declaration = &experiment.declaration;
@@ -158,13 +161,19 @@ impl<'a> Report<'a> {
         });
         Self {
             command: asked.command(None),
-            notes,
+            cautions,
+            notes: plan.announcements.clone(),
             sections: sections.collect(),
         }
     }
 
     pub(super) fn claims(&self) -> impl Iterator<Item = &JudgedClaim> {
         self.sections.iter().flat_map(|section| &section.claims)
+    }
+
+    /// All that stands before the claims.
+    fn notes(&self) -> impl Iterator<Item = &String> {
+        self.cautions.iter().chain(&self.notes)
     }
 
     fn count(&self, verdict: Verdict) -> usize {
@@ -210,7 +219,7 @@ impl<'a> Report<'a> {
         });
         let json = Json {
             command: &self.command,
-            notes: &self.notes,
+            notes: self.notes().collect(),
             claims: self.claims().collect(),
             experiments: experiments.collect(),
         };
@@ -253,6 +262,14 @@ impl Section<'_> {
         rows
     }
 
+    /// Name of a quantity with its unit, for what the samples are.
+    fn head(&self, measure: Measure) -> String {
+        let samples = &self.declaration.samples;
+        let one = samples.trim_end_matches('s');
+        let label = measure.label().replace("images", samples);
+        label.replace("image", one)
+    }
+
     /// Columns for which the paper has a number.
     fn published(&self) -> Vec<bool> {
         let series = &self.declaration.series;
@@ -262,14 +279,19 @@ impl Section<'_> {
             .collect()
     }
 
-    /// Title of the swept values, where there are any.
-    fn swept(&self) -> Option<&str> {
-        let sweeps = self
-            .declaration
-            .series
+    /// Titles of the swept values, where there are any.
+    fn swept(&self) -> Option<String> {
+        let series = &self.declaration.series;
+        let titles = series
             .iter()
-            .filter_map(|s| s.sweep.as_ref());
-        sweeps.map(|sweep| sweep.title()).next()
+            .filter_map(|s| Some(s.sweep.as_ref()?.title()));
+        let mut all: Vec<&str> = Vec::new();
+        for title in titles {
+            if !all.contains(&title) {
+                all.push(title);
+            }
+        }
+        (!all.is_empty()).then(|| all.join(", "))
     }
 
     fn size(&self) -> String {
@@ -357,16 +379,27 @@ fn judge(
 
 /// A claim's numbers as text: paper, band, and what was found.
 fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
+    // Published values and bands to the same decimals, and what was found to two,
+    // or to none beside thousands.
+    let given = claim.band.iter().flatten().chain([&claim.paper]);
+    let decimals = |value: &f64| {
+        value
+            .to_string()
+            .split_once('.')
+            .map_or(0, |(_, d)| d.len())
+    };
+    let digits = given.map(decimals).max().unwrap_or(0);
+    let found = if claim.paper.abs() < 1000.0 { 2 } else { 0 };
     let band = match claim.band {
-        [Some(low), Some(high)] => format!("{low} to {high}"),
-        [Some(low), None] => format!("{low} or more"),
-        [None, Some(high)] => format!("{high} or less"),
+        [Some(low), Some(high)] => format!("{low:.digits$} to {high:.digits$}"),
+        [Some(low), None] => format!("{low:.digits$} or more"),
+        [None, Some(high)] => format!("{high:.digits$} or less"),
         [None, None] => "any".to_owned(),
     };
     let value = match (claim.value, claim.sd) {
-        (Some(value), Some(sd)) => format!("{value:.2} ± {sd:.2}"),
-        (Some(value), None) => format!("{value:.2}"),
+        (Some(value), Some(sd)) => format!("{value:.found$} ± {sd:.found$}"),
+        (Some(value), None) => format!("{value:.found$}"),
         (None, _) => "–".to_owned(),
     };
-    [claim.paper.to_string(), band, value]
+    [format!("{:.digits$}", claim.paper), band, value]
 }

@@ -361,7 +361,7 @@ fn neurons_are_measured_and_images_recorded() {
     assert!(spread(1, "threshold_spread") > 5.0);
     report.write(folder.path()).unwrap();
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
-    assert!(read("figures/chip-1.svg").contains("artificial reset"));
+    assert!(read("figures/chip-1.svg").contains("a reset after each"));
     assert!(read("figures/chip-2.svg").contains("scattered"));
     assert!(read("figures/chip-3.svg").contains("as drawn"));
     let mut arrays = bss2::npz::Npz::open(&folder.path().join("results.npz")).unwrap();
@@ -527,8 +527,8 @@ fn speakers_are_held_out_and_answers_kept() {
     assert!(scene.contains("spoken by ann") && scene.contains("cumulative sum"));
     assert!(read("figures/spoken-2.svg").contains(">yes<"));
     let errors = read("figures/spoken-3.svg");
-    // Two voices in two series, each a seed and a mean.
-    assert_eq!(errors.matches("<circle").count(), 8);
+    // Two voices in two series, each a seed and a mean; the legend.
+    assert_eq!(errors.matches("<circle").count(), 8 + 2);
     assert!(read("report.md").contains("all training and all test recordings"));
     let arrays = bss2::npz::Npz::open(&folder.path().join("results.npz")).unwrap();
     assert!(arrays.names().iter().any(|n| n == "spoken.own.confusion"));

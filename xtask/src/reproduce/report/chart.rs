@@ -1,7 +1,7 @@
 //! Curves over two axes.
 
 use super::axis::Axis;
-use super::svg::{COLOURS, LETTER, RIGHT, Svg, WIDTH};
+use super::svg::{COLOURS, Entry, RIGHT, Sign, Svg, WIDTH};
 
 /// Lines over two axes, and published values.
 #[derive(Debug, Clone, Default)]
@@ -9,6 +9,8 @@ pub(super) struct Chart {
     pub(super) title: String,
     pub(super) x_label: String,
     pub(super) y_label: String,
+    /// Points without lines, since nothing lies between them.
+    pub(super) apart: bool,
     pub(super) lines: Vec<Line>,
     pub(super) marks: Vec<Mark>,
 }
@@ -30,14 +32,14 @@ pub(super) struct Mark {
 }
 
 const LEFT: f64 = 58.0;
-const TOP: f64 = 34.0;
-const PLOT: f64 = 240.0;
+/// Above the plot: the title, and where there are such marks a line for their names.
+const TOP: f64 = 36.0;
+const NAMES: f64 = 16.0;
+const PLOT: f64 = 230.0;
 /// Below the plot: numbers and title of the axis.
 const FOOT: f64 = 48.0;
-/// Height of a line of the legend.
-const ENTRY: f64 = 19.0;
 /// Points of a line stay marked while they stay apart.
-const MARKED: usize = 30;
+const MARKED: usize = 14;
 
 impl Chart {
     pub(super) fn draw(&self) -> Svg {
@@ -54,75 +56,71 @@ impl Chart {
         let ys = points()
             .map(|p| p.1)
             .chain(self.marks.iter().filter_map(|m| m.y));
+        let named = self.marks.iter().any(|m| m.x.is_some() && m.y.is_none());
+        let top = TOP + if named { NAMES } else { 0.0 };
+        let bottom = top + PLOT;
         let x = Axis::new(xs, 0.03, LEFT, WIDTH - RIGHT);
-        let y = Axis::new(ys, 0.08, TOP + PLOT, TOP);
-        let mut svg = Svg::titled(&self.title, LEFT);
-        svg.height = TOP + PLOT + FOOT + ENTRY * self.lines.len() as f64 + 6.0;
+        let y = Axis::new(ys, 0.08, bottom, top);
+        let mut svg = Svg::titled(&self.title);
         y.draw_left(&mut svg, (LEFT, WIDTH - RIGHT), &self.y_label);
-        x.draw_below(&mut svg, TOP + PLOT, &self.x_label);
+        x.draw_below(&mut svg, bottom, &self.x_label);
+        let sign = if self.apart { Sign::Dot } else { Sign::Line };
+        let mut legend: Vec<Entry> = Vec::new();
         for (i, line) in self.lines.iter().enumerate() {
-            draw_line(&mut svg, line, i % COLOURS, &x, &y);
-            let below = TOP + PLOT + FOOT + ENTRY * (i as f64 + 0.5);
-            svg.entry(&format!("c{}", i % COLOURS), (LEFT, below), &line.name);
+            let class = format!("c{}", i % COLOURS);
+            self.draw_line(&mut svg, line, &class, &x, &y);
+            legend.push((sign, class, line.name.clone()));
         }
-        self.draw_marks(&mut svg, &x, &y);
+        for mark in &self.marks {
+            legend.extend(draw_mark(&mut svg, mark, top, &x, &y));
+        }
+        svg.legend(LEFT, bottom + FOOT, &legend);
         svg
     }
 
-    fn draw_marks(&self, svg: &mut Svg, x: &Axis, y: &Axis) {
-        let (right, bottom) = (WIDTH - RIGHT, TOP + PLOT);
-        for mark in &self.marks {
-            match (mark.x, mark.y) {
-                (Some(mx), Some(my)) => {
-                    let (px, py) = (x.at(mx), y.at(my));
-                    svg.body += &format!(
-                        "<path class=\"mp\" d=\"M{px:.1} {:.1}l5 5l-5 5l-5 -5z\"/>",
-                        py - 5.0
-                    );
-                    let (place, anchor) = if px > f64::midpoint(LEFT, right) {
-                        (px - 9.0, "end")
-                    } else {
-                        (px + 9.0, "start")
-                    };
-                    svg.text((place, py + 4.0), "mt", anchor, &mark.text);
+    fn draw_line(&self, svg: &mut Svg, line: &Line, class: &str, x: &Axis, y: &Axis) {
+        let placed = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            points.iter().map(|p| (x.at(p.0), y.at(p.1))).collect()
+        };
+        let thin = format!("{class} th");
+        for seed in line.seeds.iter().filter(|_| line.seeds.len() > 1) {
+            if self.apart {
+                for at in placed(seed) {
+                    svg.circle(&thin, at, 2.2);
                 }
-                (None, Some(my)) => {
-                    let py = y.at(my);
-                    svg.line("mk", (LEFT, py), (right, py));
-                    svg.text((right - 2.0, py - 4.0), "mt", "end", &mark.text);
-                }
-                (Some(mx), None) => {
-                    let px = x.at(mx);
-                    svg.line("mk", (px, TOP), (px, bottom));
-                    let wide = px + 4.0 + LETTER * mark.text.len() as f64 > right;
-                    let (place, anchor) = if wide {
-                        (px - 4.0, "end")
-                    } else {
-                        (px + 4.0, "start")
-                    };
-                    svg.text((place, TOP + 12.0), "mt", anchor, &mark.text);
-                }
-                (None, None) => {}
+            } else {
+                svg.polyline(&thin, &placed(seed));
+            }
+        }
+        let mean = placed(&line.mean);
+        if !self.apart {
+            svg.polyline(class, &mean);
+        }
+        if self.apart || mean.len() <= MARKED {
+            for &at in &mean {
+                svg.circle(class, at, if self.apart { 4.2 } else { 3.0 });
             }
         }
     }
 }
 
-fn draw_line(svg: &mut Svg, line: &Line, colour: usize, x: &Axis, y: &Axis) {
-    let placed = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        points.iter().map(|p| (x.at(p.0), y.at(p.1))).collect()
-    };
-    if line.seeds.len() > 1 {
-        for seed in &line.seeds {
-            svg.polyline(&format!("c{colour} th"), &placed(seed));
+/// Its name stands above the plot or in the legend, where it covers no curve.
+fn draw_mark(svg: &mut Svg, mark: &Mark, top: f64, x: &Axis, y: &Axis) -> Option<Entry> {
+    match (mark.x, mark.y) {
+        (Some(mx), Some(my)) => {
+            svg.diamond("mp", (x.at(mx), y.at(my)));
+            Some((Sign::Diamond, "mp".to_owned(), mark.text.clone()))
         }
-    }
-    let mean = placed(&line.mean);
-    svg.polyline(&format!("c{colour}"), &mean);
-    if mean.len() <= MARKED {
-        for &at in &mean {
-            svg.circle(&format!("c{colour}"), at, 3.0);
+        (None, Some(my)) => {
+            svg.line("mk", (LEFT, y.at(my)), (WIDTH - RIGHT, y.at(my)));
+            Some((Sign::Line, "mk".to_owned(), mark.text.clone()))
         }
+        (Some(mx), None) => {
+            svg.line("mk", (x.at(mx), top - 3.0), (x.at(mx), top + PLOT));
+            svg.text_about((x.at(mx), top - 7.0), LEFT, "mt", &mark.text);
+            None
+        }
+        (None, None) => None,
     }
 }
 
@@ -136,6 +134,7 @@ mod tests {
             title: "a < b".into(),
             x_label: "sigma / %".into(),
             y_label: "error / %".into(),
+            apart: false,
             lines: vec![Line {
                 name: "chip".into(),
                 seeds: vec![vec![(0.0, 1.0), (1.0, 2.0)]; 3],
@@ -160,6 +159,16 @@ mod tests {
             assert!(svg.contains(text), "{text}: {svg}");
         }
         assert!(!chart.draw().whole(false).contains("<style>"));
+        let polylines = |chart: &Chart| chart.draw().whole(false).matches("<polyline").count();
+        // Seeds, mean, its name and that of the mark.
+        assert_eq!(polylines(&chart), 3 + 1 + 2);
+        let apart = Chart {
+            apart: true,
+            ..chart
+        };
+        assert_eq!(polylines(&apart), 1);
+        let points = apart.draw().whole(false).matches("<circle").count();
+        assert_eq!(points, 3 * 2 + 2 + 1);
         assert!(!Chart::default().draw().whole(true).contains("NaN"));
     }
 }

@@ -1,19 +1,20 @@
 //! Which class is taken for which.
 
 use super::super::outcome::Answers;
-use super::svg::{RIGHT, Svg, WIDTH};
+use super::svg::{LETTER, RIGHT, Svg, WIDTH, width};
 
-const LEFT: f64 = 96.0;
 const TOP: f64 = 52.0;
 
 /// Rows are what was there, columns what was answered, in % of the row over all
 /// seeds; ink by share.
 pub(super) fn draw(title: &str, seeds: &[&Answers]) -> Svg {
-    let mut svg = Svg::titled(title, 14.0);
+    let mut svg = Svg::titled(title);
     let Some(classes) = seeds.first().map(|answers| &answers.classes) else {
         return svg;
     };
-    let cell = (WIDTH - RIGHT - LEFT) / classes.len() as f64;
+    let widest = classes.iter().map(|name| width(name));
+    let left = 24.0 + widest.fold(LETTER, f64::max) + 8.0;
+    let cell = (WIDTH - RIGHT - left) / classes.len() as f64;
     let mut counts = vec![vec![0; classes.len()]; classes.len()];
     for answers in seeds {
         for (sum, row) in counts.iter_mut().zip(answers.confusion()) {
@@ -25,30 +26,31 @@ pub(super) fn draw(title: &str, seeds: &[&Answers]) -> Svg {
     for (row, counts) in counts.iter().enumerate() {
         let (all, top) = (counts.iter().sum::<u32>(), TOP + cell * row as f64);
         let middle = top + cell / 2.0 + 4.0;
-        svg.text((LEFT - 8.0, middle), "", "end", &classes[row]);
+        svg.text((left - 8.0, middle), "", "end", &classes[row]);
         for (column, &count) in counts.iter().enumerate() {
-            let left = LEFT + cell * column as f64;
-            svg.rect("fr", (left, top), (cell, cell));
+            let at = left + cell * column as f64;
+            svg.rect("fr", (at, top), (cell, cell));
             if count == 0 {
                 continue;
             }
             let share = f64::from(count) / f64::from(all);
             let class = if row == column { "c0" } else { "c1" };
-            svg.shade(class, (left, top), (cell, cell), 0.08 + 0.52 * share);
+            svg.shade(class, (at, top), (cell, cell), 0.08 + 0.52 * share);
             let number = format!("{:.0}", 100.0 * share);
-            svg.text((left + cell / 2.0, middle), "", "middle", &number);
+            svg.text((at + cell / 2.0, middle), "", "middle", &number);
         }
     }
     for (column, name) in classes.iter().enumerate() {
-        let place = LEFT + cell * (column as f64 + 0.5);
+        let place = left + cell * (column as f64 + 0.5);
         svg.text((place, TOP - 8.0), "", "middle", name);
     }
     let bottom = TOP + cell * classes.len() as f64;
     svg.upright((14.0, f64::midpoint(TOP, bottom)), "spoken");
-    let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
-    let words = "answered, in % of what was spoken";
-    svg.text((middle, bottom + 22.0), "", "middle", words);
-    svg.height = bottom + 34.0;
+    let middle = f64::midpoint(left, WIDTH - RIGHT);
+    svg.text((middle, bottom + 20.0), "", "middle", "answered");
+    let words = "in % of what was spoken; blue: right, orange: wrong";
+    svg.text((RIGHT, bottom + 40.0), "mt", "start", words);
+    svg.height = bottom + 52.0;
     svg
 }
 

@@ -120,6 +120,7 @@ fn speakers(section: &Section, of: &Speakers) -> Dots {
     Dots {
         title: of.title.clone(),
         x_label: Measure::TestError.label().to_owned(),
+        against_first: false,
         series: series.collect(),
         cases,
     }
@@ -148,7 +149,8 @@ fn cases(section: &Section, panel: &Panel) -> Dots {
     });
     Dots {
         title: panel.title.clone(),
-        x_label: panel.y.label().to_owned(),
+        x_label: section.head(panel.y),
+        against_first: true,
         cases: names.into_iter().flatten().collect(),
         series: series.collect(),
     }
@@ -227,7 +229,8 @@ fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
     Chart {
         title: panel.title.clone(),
         x_label: panel.x_label.as_ref().unwrap_or(&figure.x_label).clone(),
-        y_label: panel.y.label().to_owned(),
+        y_label: section.head(panel.y),
+        apart: figure.apart,
         lines: lines.collect(),
         marks: panel
             .marks

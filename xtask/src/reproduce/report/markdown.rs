@@ -7,7 +7,7 @@ use super::{Report, Section, claim_numbers, figures};
 
 pub(super) fn page(report: &Report) -> String {
     let mut text = format!("# The paper, reproduced\n\n`{}`\n\n", report.command);
-    for note in &report.notes {
+    for note in report.notes() {
         text += &format!("> {note}\n");
     }
     let counts = Verdict::ALL.map(|v| format!("{} {}", report.count(v), v.label()));
@@ -43,9 +43,9 @@ fn write_section(text: &mut String, section: &Section) {
     head.extend(section.swept().map(|key| format!("`{key}`")));
     for (column, published) in declaration.columns.iter().zip(&published) {
         if *published {
-            head.push(format!("paper: {}", column.label()));
+            head.push(format!("paper: {}", section.head(*column)));
         }
-        head.push(column.label().to_owned());
+        head.push(section.head(*column));
     }
     let mut lines = vec![head];
     for row in section.rows() {

@@ -33,7 +33,7 @@ const BINS: usize = 60;
 
 impl Ridge {
     pub(super) fn draw(&self) -> Svg {
-        let mut svg = Svg::titled(&self.title, 14.0);
+        let mut svg = Svg::titled(&self.title);
         let bottom = TOP + ROW * self.rows.len() as f64;
         svg.height = bottom + FOOT;
         let (low, high) = self.range();
@@ -45,10 +45,10 @@ impl Ridge {
         }
         let place = x.at(self.target);
         svg.line("mk", (place, TOP - 8.0), (place, bottom));
-        svg.text((place, TOP - 13.0), "mt", "middle", &self.target_name);
+        svg.text_about((place, TOP - 13.0), LEFT, "mt", &self.target_name);
         x.draw_below(&mut svg, bottom, &self.x_label);
         let asked = "dashed: the normal distribution that was asked for";
-        svg.text((LEFT, bottom + 58.0), "mt", "start", asked);
+        svg.text((RIGHT, bottom + 58.0), "mt", "start", asked);
         svg
     }
 

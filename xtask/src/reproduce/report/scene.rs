@@ -3,7 +3,7 @@
 
 use super::super::outcome::Scene;
 use super::axis::Axis;
-use super::svg::{RIGHT, Svg, WIDTH};
+use super::svg::{Entry, RIGHT, Sign, Svg, WIDTH};
 
 const LEFT: f64 = 58.0;
 /// The image alone.
@@ -11,12 +11,16 @@ const IMAGE: f64 = 96.0;
 const RASTER: f64 = 120.0;
 const TRACES: f64 = 130.0;
 const GAP: f64 = 22.0;
+/// Below the lowest picture: numbers and title of the axis.
+const FOOT: f64 = 48.0;
 const TRACE: &str = "readout / threshold";
+/// Within which the answer is known, after the paper.
+const LATENCY_US: f64 = 8.0;
 
 /// One image from rest: itself, input spikes, hidden spikes, readout traces.
 pub(super) fn single(number: usize, scene: &Scene) -> Svg {
     let title = format!("Test image {number}: a {}", scene.label);
-    let mut svg = Svg::titled(&title, LEFT);
+    let mut svg = Svg::titled(&title);
     draw_image(&mut svg, scene, (LEFT, 34.0), IMAGE);
     let words = [
         format!("read as {}", scene.prediction),
@@ -33,7 +37,7 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
     raster(
         &mut svg,
         top,
-        "input",
+        "input channel",
         scene.channels as f64,
         "in",
         marks(&scene.inputs, 0.0, &x),
@@ -50,17 +54,13 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
     );
     top += RASTER + GAP;
     traces(&mut svg, top, TRACE, std::slice::from_ref(scene), &x);
-    let place = x.at(8.0);
-    svg.line("mk", (place, top), (place, top + TRACES));
-    svg.text(
-        (place + 4.0, top + 12.0),
-        "mt",
-        "start",
-        "paper: latency 8 us",
-    );
+    // Its name stands between the pictures, where no trace is.
+    let place = x.at(LATENCY_US);
+    svg.line("mk", (place, top - 3.0), (place, top + TRACES));
+    let words = format!("paper: answer known within {LATENCY_US} us");
+    svg.text_about((place, top - 7.0), LEFT, "mt", &words);
     x.draw_below(&mut svg, top + TRACES, "time / us");
-    let below = top + TRACES + 58.0;
-    legend(&mut svg, below, scene);
+    legend(&mut svg, top + TRACES + FOOT, scene);
     svg
 }
 
@@ -69,20 +69,20 @@ pub(super) fn single(number: usize, scene: &Scene) -> Svg {
 pub(super) fn recording(number: usize, scene: &Scene) -> Svg {
     let [said, speaker] = scene.spoken.clone().unwrap_or_default();
     let title = format!("Test recording {number}: {said}, spoken by {speaker}");
-    let mut svg = Svg::titled(&title, LEFT);
+    let mut svg = Svg::titled(&title);
     let words = format!(
         "read as class {}; {} input spikes, {} hidden spikes",
         scene.prediction,
         scene.inputs.len(),
         scene.hidden.len()
     );
-    svg.text((LEFT, 42.0), "mt", "start", &words);
+    svg.text((RIGHT, 39.0), "mt", "start", &words);
     let end = scene.period_us * scene.readout.len() as f64;
     let x = Axis::between(0.0, end, LEFT, WIDTH - RIGHT);
     let mut top = 42.0 + GAP;
     let neurons = highest(std::slice::from_ref(scene));
     for (title, rows, class, spikes) in [
-        ("input", scene.channels as f64, "in", &scene.inputs),
+        ("input channel", scene.channels as f64, "in", &scene.inputs),
         ("recurrent neuron", neurons, "c0", &scene.hidden),
     ] {
         raster(&mut svg, top, title, rows, class, marks(spikes, 0.0, &x));
@@ -104,33 +104,25 @@ pub(super) fn recording(number: usize, scene: &Scene) -> Svg {
         top += TRACES + GAP;
     }
     x.draw_below(&mut svg, top - GAP, "time / us");
-    legend(&mut svg, top - GAP + 58.0, scene);
+    legend(&mut svg, top - GAP + FOOT, scene);
     svg
 }
 
-fn legend(svg: &mut Svg, below: f64, scene: &Scene) {
-    svg.entry(
-        "c0",
-        (LEFT, below),
-        &format!("output of class {}", scene.label),
-    );
-    let other = if scene.prediction == scene.label {
-        "other outputs".to_owned()
-    } else {
-        svg.entry(
-            "c1",
-            (LEFT + 160.0, below),
-            &format!("of class {}", scene.prediction),
-        );
-        "others".to_owned()
-    };
-    svg.entry("dm", (LEFT + 282.0, below), &other);
-    svg.height = below + 14.0;
+fn legend(svg: &mut Svg, top: f64, scene: &Scene) {
+    let entry = |class: &str, name: String| (Sign::Line, class.to_owned(), name);
+    let right = scene.prediction == scene.label;
+    let whether = if right { "right, and read" } else { "right" };
+    let mut entries: Vec<Entry> = vec![entry("c0", format!("class {} ({whether})", scene.label))];
+    if !right {
+        entries.push(entry("c1", format!("class {} (read)", scene.prediction)));
+    }
+    entries.push(entry("dm", "other classes".to_owned()));
+    svg.legend(LEFT, top, &entries);
 }
 
 /// Images in close succession: each from the residues of the one before.
 pub(super) fn succession(scenes: &[Scene]) -> Svg {
-    let mut svg = Svg::titled("Images in succession, an artificial reset after each", LEFT);
+    let mut svg = Svg::titled("Images in succession, a reset after each");
     let Some(interval) = scenes.first().and_then(|scene| scene.interval_us) else {
         return svg;
     };
@@ -167,12 +159,16 @@ pub(super) fn succession(scenes: &[Scene]) -> Svg {
         svg.line("mk", (at, first), (at, top + TRACES));
     }
     x.draw_below(&mut svg, top + TRACES, "time / us");
-    let below = top + TRACES + 58.0;
-    svg.entry("c0", (LEFT, below), "output of the right class");
-    svg.entry("dm", (LEFT + 220.0, below), "other outputs");
-    let paper = format!("dashed: every {interval} us the next image, as in the paper");
-    svg.text((LEFT, below + 24.0), "mt", "start", &paper);
-    svg.height = below + 36.0;
+    let entries = [("c0", "right class"), ("dm", "other classes")];
+    let entries = entries.map(|(class, name)| (Sign::Line, class.to_owned(), name.to_owned()));
+    svg.legend(LEFT, top + TRACES + FOOT, &entries);
+    for words in [
+        "below each image: read as; 4 for 3: a 3 read as 4".to_owned(),
+        format!("dashed: every {interval} us the next image, as in the paper"),
+    ] {
+        svg.text((RIGHT, svg.height + 8.0), "mt", "start", &words);
+        svg.height += 18.0;
+    }
     svg
 }
 
@@ -189,6 +185,7 @@ fn marks(spikes: &[(f64, u16)], begin: f64, x: &Axis) -> Vec<(f64, f64)> {
         .collect()
 }
 
+/// Spikes: input channels or neurons from below, each a dot.
 fn raster(svg: &mut Svg, top: f64, title: &str, rows: f64, class: &str, spikes: Vec<(f64, f64)>) {
     let y = Axis::between(0.0, rows, top + RASTER, top);
     y.draw_left(svg, (LEFT, WIDTH - RIGHT), title);
@@ -272,7 +269,8 @@ mod tests {
             "read as 4",
             "2 input spikes",
             "time / us",
-            "of class 4",
+            "class 4 (read)",
+            "answer known within 8 us",
         ] {
             assert!(svg.contains(text), "{text}");
         }

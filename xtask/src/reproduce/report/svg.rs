@@ -25,10 +25,26 @@ pub(super) const STYLE: &str = "\
 /// Hues before they repeat.
 pub(super) const COLOURS: usize = 6;
 /// Width of all pictures: that of a phone in hand, and half a page on a desk.
-pub(super) const WIDTH: f64 = 480.0;
+pub(super) const WIDTH: f64 = 420.0;
+/// Free at the right, and at the left of titles.
 pub(super) const RIGHT: f64 = 14.0;
-/// Width of a letter in small type, about.
-pub(super) const LETTER: f64 = 6.5;
+/// Width of a letter, about, of the wider fonts that a reader may have.
+pub(super) const LETTER: f64 = 7.4;
+/// Height of a line of a legend.
+pub(super) const ENTRY: f64 = 19.0;
+/// Between the sample of a legend's entry and its name, with the sample.
+const SAMPLE: f64 = 31.0;
+
+/// What stands in a legend for its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    Line,
+    Dot,
+    Diamond,
+}
+
+/// A row of a legend: its sign, the class of that, its name.
+pub(super) type Entry = (Sign, String, String);
 
 /// A picture without its frame.
 #[derive(Debug, Clone, Default)]
@@ -40,12 +56,12 @@ pub(super) struct Svg {
 
 impl Svg {
     /// A picture with its title at the top.
-    pub(super) fn titled(title: &str, left: f64) -> Self {
+    pub(super) fn titled(title: &str) -> Self {
         let mut svg = Self {
             title: escape(title),
             ..Self::default()
         };
-        svg.text((left, 20.0), "ti", "start", title);
+        svg.text((RIGHT, 20.0), "ti", "start", title);
         svg
     }
 
@@ -121,11 +137,62 @@ impl Svg {
         );
     }
 
-    /// A row of the legend, at the left end of its line.
-    pub(super) fn entry(&mut self, class: &str, at: (f64, f64), name: &str) {
-        self.polyline(class, &[at, (at.0 + 24.0, at.1)]);
-        self.text((at.0 + 32.0, at.1 + 4.5), "", "start", name);
+    /// A diamond about a place.
+    pub(super) fn diamond(&mut self, class: &str, at: (f64, f64)) {
+        self.body += &format!(
+            "<path class=\"{class}\" d=\"M{:.1} {:.1}l5 5l-5 5l-5 -5z\"/>",
+            at.0,
+            at.1 - 5.0
+        );
     }
+
+    /// Text about a place, moved to where it leaves neither the picture nor what
+    /// begins at `left`.
+    pub(super) fn text_about(&mut self, at: (f64, f64), left: f64, class: &str, words: &str) {
+        let half = width(words) / 2.0;
+        let place = at.0.min(WIDTH - RIGHT - half).max(left + half);
+        self.text((place, at.1), class, "middle", words);
+    }
+
+    /// A legend from `top` on, as many entries side by side as there is room for.
+    /// It ends the picture.
+    pub(super) fn legend(&mut self, left: f64, top: f64, entries: &[Entry]) {
+        let (mut x, mut y) = (left, top + 0.5 * ENTRY);
+        for (sign, class, name) in entries {
+            let long = SAMPLE + width(name);
+            if x > left && x + long > WIDTH - RIGHT {
+                (x, y) = (left, y + ENTRY);
+            }
+            match sign {
+                Sign::Line => self.polyline(class, &[(x, y), (x + 24.0, y)]),
+                Sign::Dot => self.circle(class, (x + 12.0, y), 4.2),
+                Sign::Diamond => self.diamond(class, (x + 12.0, y)),
+            }
+            self.text((x + SAMPLE, y + 4.5), "", "start", name);
+            x += long + 16.0;
+        }
+        self.height = y + 0.5 * ENTRY + 6.0;
+    }
+}
+
+/// Width of a line of text, about.
+pub(super) fn width(words: &str) -> f64 {
+    LETTER * words.chars().count() as f64
+}
+
+/// Words in lines that are no wider than `room`, if no word is.
+pub(super) fn lines(words: &str, room: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(word) + LETTER <= room => {
+                *line += " ";
+                *line += word;
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn escape(text: &str) -> String {
