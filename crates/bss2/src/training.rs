@@ -314,16 +314,17 @@ impl<'a> Training<'a> {
             .iter()
             .all(|e| e.test_accuracy < metrics.test_accuracy);
         observer.epoch(&metrics, test.images_per_s);
+        let sample = self.experiment.data.sample();
         let lost = metrics.lost_events_per_image;
         if lost > 0.0 && self.epochs.iter().all(|e| e.lost_events_per_image == 0.0) {
             observer.warning(&format!(
-                "{lost:.2} events per image are lost: links and buses of the chip carry no more"
+                "{lost:.2} events per {sample} are lost: links and buses of the chip carry no more"
             ));
         }
         let late = metrics.lost_inputs_per_image;
         if late > 0.0 && self.epochs.iter().all(|e| e.lost_inputs_per_image == 0.0) {
             observer.warning(&format!(
-                "{late:.1} input spikes per sample come past the window of the run and are lost: \
+                "{late:.1} input spikes per {sample} come past the window of the run and are lost: \
                  time.steps makes it longer, speech.compression the input shorter"
             ));
         }

@@ -52,9 +52,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         SubstrateKind::Software => "",
     };
     println!(
-        "{}: weights{rounded}, and spikes and traces of {} test images",
+        "{}: weights{rounded}, and spikes and traces of {} {} {}s",
         arguments.out.display(),
-        observation.len()
+        observation.len(),
+        experiment.data.tested(),
+        experiment.data.sample(),
     );
     Ok(ExitCode::SUCCESS)
 }

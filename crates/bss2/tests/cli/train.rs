@@ -123,6 +123,16 @@ fn held_out_images_take_the_place_of_the_test_images() {
     assert!(said.contains(name), "{said}");
     assert!(said.contains("500 training and 100 test"), "{said}");
     assert!(timeless(&at.join("some")).contains(name));
+    // Whatever shows them says what they are.
+    let mut export = bss2(at);
+    export.args(["export", "some", "--out", "some.npz"]);
+    let exported = stdout(&succeed(export));
+    assert!(exported.contains("held out images"), "{exported}");
+    let curve = fs::read_to_string(at.join("some/learning_curve.svg")).unwrap();
+    assert!(
+        curve.contains("held out") && !curve.contains(">test<"),
+        "{curve}"
+    );
     // The test images bear on nothing.
     run("others", &["--set", "data.test_images=50"]);
     assert_eq!(timeless(&at.join("some")), timeless(&at.join("others")));

@@ -50,16 +50,28 @@ impl Chart {
                 .flat_map(|line| line.seeds.iter().flatten());
             seeds.chain(self.lines.iter().flat_map(|line| &line.mean))
         };
-        let xs = points()
-            .map(|p| p.0)
-            .chain(self.marks.iter().filter_map(|m| m.x));
+        // Points stand free of the axes if nothing joins them. A line at an `x` that a
+        // quick run does not reach is left out.
+        let xs = points().map(|p| p.0);
+        let room = if self.apart { 0.5 } else { 0.0 };
+        let xs = xs.flat_map(|x| [x - room, x + room]);
+        let xs = xs.chain(
+            self.marks
+                .iter()
+                .filter_map(|m| m.x.filter(|_| m.y.is_some())),
+        );
         let ys = points()
             .map(|p| p.1)
             .chain(self.marks.iter().filter_map(|m| m.y));
-        let named = self.marks.iter().any(|m| m.x.is_some() && m.y.is_none());
+        let x = Axis::new(xs, 0.03, LEFT, WIDTH - RIGHT);
+        let marks = self
+            .marks
+            .iter()
+            .filter(|m| m.x.is_none_or(|at| x.holds(at)));
+        let marks: Vec<&Mark> = marks.collect();
+        let named = marks.iter().any(|m| m.x.is_some() && m.y.is_none());
         let top = TOP + if named { NAMES } else { 0.0 };
         let bottom = top + PLOT;
-        let x = Axis::new(xs, 0.03, LEFT, WIDTH - RIGHT);
         let y = Axis::new(ys, 0.08, bottom, top);
         let mut svg = Svg::titled(&self.title);
         y.draw_left(&mut svg, (LEFT, WIDTH - RIGHT), &self.y_label);
@@ -71,7 +83,7 @@ impl Chart {
             self.draw_line(&mut svg, line, &class, &x, &y);
             legend.push((sign, class, line.name.clone()));
         }
-        for mark in &self.marks {
+        for mark in marks {
             legend.extend(draw_mark(&mut svg, mark, top, &x, &y));
         }
         svg.legend(LEFT, bottom + FOOT, &legend);
@@ -169,6 +181,19 @@ mod tests {
         assert_eq!(polylines(&apart), 1);
         let points = apart.draw().whole(false).matches("<circle").count();
         assert_eq!(points, 3 * 2 + 2 + 1);
+        let beyond = Chart {
+            marks: [1.0, 1.1]
+                .map(|x| Mark {
+                    x: Some(x),
+                    y: None,
+                    text: format!("at {x}"),
+                })
+                .to_vec(),
+            apart: false,
+            ..apart
+        };
+        let svg = beyond.draw().whole(false);
+        assert!(svg.contains(">at 1<") && !svg.contains(">at 1.1<"), "{svg}");
         assert!(!Chart::default().draw().whole(true).contains("NaN"));
     }
 }
