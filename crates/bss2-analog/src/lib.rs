@@ -74,7 +74,8 @@ pub use observation::{NeuronSpike, Observation, SpikeCounter};
 pub use power::{Activity, PowerConfig, PowerModel, PowerPart, PowerReport};
 pub use profile::{
     CadcSpread, CapMemSpread, CellDistributions, CellSpread, Correlation, DeadFraction,
-    Distribution, MismatchProfile, NoiseProfile, QuadrantSpread, SpatialTrend, SynapseSpread,
+    Distribution, MismatchProfile, NoiseProfile, PairCorrelation, QuadrantSpread, SpatialTrend,
+    SynapseSpread,
 };
 pub use reset::ArtificialReset;
 pub use step::Workspace;

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::capmem::Cell;
 use crate::error::AnalogError;
-use crate::mismatch::mixing;
+use crate::mismatch::Mixing;
 
 mod cells;
 
 pub(crate) use cells::log_normal;
 pub use cells::{
-    CellDistributions, CellSpread, Correlation, Distribution, QuadrantSpread, SpatialTrend,
+    CellDistributions, CellSpread, Correlation, Distribution, PairCorrelation, QuadrantSpread,
+    SpatialTrend,
 };
 
 /// How the circuits of a chip deviate from each other, and what noise they make.
@@ -31,6 +32,11 @@ pub struct MismatchProfile {
     pub within: CellSpread,
     /// Correlations between cells of one circuit, within a quadrant.
     pub correlations: Vec<Correlation>,
+    /// Correlations between the two circuits of a pair, within a quadrant; cells
+    /// that are not named are independent. Two different cells of a pair correlate
+    /// as they do within a circuit, times the geometric mean of their coefficients
+    /// here.
+    pub pair_correlations: Vec<PairCorrelation>,
     /// Shape of that spread.
     pub distribution: CellDistributions,
     /// Spread of quadrant means.
@@ -226,6 +232,7 @@ impl MismatchProfile {
             name: "cube66".to_owned(),
             within: CellSpread::default(),
             correlations: pairs.map(|(a, b, r)| Correlation { a, b, r }).to_vec(),
+            pair_correlations: Vec::new(),
             distribution: CellDistributions::default(),
             quadrant: QuadrantSpread::default(),
             trend: SpatialTrend::default(),
@@ -249,6 +256,7 @@ impl MismatchProfile {
             name: "ideal".to_owned(),
             within: CellSpread::NONE,
             correlations: Vec::new(),
+            pair_correlations: Vec::new(),
             distribution: CellDistributions::default(),
             quadrant: QuadrantSpread::NONE,
             trend: SpatialTrend::NONE,
@@ -382,7 +390,7 @@ impl MismatchProfile {
             f64::INFINITY,
             "",
         )?;
-        mixing(self).map(|_| ())
+        Mixing::new(self).map(|_| ())
     }
 }
 
@@ -414,5 +422,20 @@ mod tests {
             profile.validate(),
             Err(AnalogError::Correlations { .. })
         ));
+        // Leaks that are nearly the same, resets that are not, both bound to each other.
+        let mut profile = MismatchProfile::cube66();
+        let leak = |r| PairCorrelation {
+            cell: Cell::VLeak,
+            r,
+        };
+        profile.pair_correlations.push(leak(0.9));
+        let error = profile.validate().unwrap_err();
+        assert!(matches!(error, AnalogError::Correlations { .. }));
+        profile.pair_correlations = vec![leak(0.5), leak(0.5)];
+        let error = profile.validate().unwrap_err();
+        assert!(error.to_string().contains("v_leak twice"), "{error}");
+        profile.pair_correlations = vec![leak(1.2)];
+        let error = profile.validate().unwrap_err().to_string();
+        assert_eq!(error, "pair_correlations.r is 1.2, allowed are 0 to 0.99");
     }
 }

@@ -132,6 +132,17 @@ pub struct Correlation {
     pub r: f64,
 }
 
+/// Correlation of a cell between the two circuits of a pair, 2k and 2k + 1, which
+/// may be joined to one neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairCorrelation {
+    /// The cell.
+    pub cell: Cell,
+    /// Coefficient within a quadrant, 0 to 0.99.
+    pub r: f64,
+}
+
 impl Default for CellSpread {
     fn default() -> Self {
         Self {
