@@ -131,6 +131,16 @@ impl<const G: usize> Events<G> {
         }
     }
 
+    /// Adds an event to a step whose sums are made: those do not hold it.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, common: &Common, source: u16, time: f64, step: Step) {
+        self.add(common, source, time, step);
+        if let Some(event) = self.step.pop() {
+            let place = self.step.partition_point(|other| other.at <= event.at);
+            self.step.insert(place, event);
+        }
+    }
+
     #[inline(always)]
     fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) {
         let at = (time - step.start()).max(0.0) as f32;

@@ -165,25 +165,20 @@ impl Recorder {
         }
     }
 
-    /// Samples the watched neurons of a block within the step that it has just
-    /// made: along the equation between events, from crossing to crossing. On-chip
-    /// events that arrive within the step in which they were sent are seen from
-    /// its end on.
+    /// Samples the watched neurons within the step just made: along the equation
+    /// between events, from crossing to crossing.
     pub(crate) fn record<const G: usize>(
         &self,
         common: &Common,
-        c: &LifBlock<G>,
+        blocks: &[LifBlock<G>],
         buffers: &mut Buffers<G>,
-        (block, driven): (usize, bool),
         step: Step,
         codes: &mut [u16],
     ) {
         for (turn, neuron) in self.madc.neurons().enumerate() {
-            if usize::from(neuron) / L != block {
-                continue;
-            }
+            let c = &blocks[usize::from(neuron) / L];
             let l = usize::from(neuron) % L;
-            let at = (turn, neuron, driven);
+            let at = (turn, neuron);
             match c.terms.as_deref() {
                 None => self.watch(common, c, buffers, at, step, codes, &mut Leaky),
                 Some(terms) => {
@@ -205,7 +200,7 @@ impl Recorder {
         common: &Common,
         c: &LifBlock<G>,
         buffers: &mut Buffers<G>,
-        (turn, neuron, driven): (usize, u16, bool),
+        (turn, neuron): (usize, u16),
         step: Step,
         codes: &mut [u16],
         membrane: &mut M,
@@ -215,7 +210,7 @@ impl Recorder {
         let byte = (buffers.words[block][l] >> (8 * (step.index % 4))) & 0xff;
         let kick = c.noise[l] * (byte as i32 as f32 - BYTE_MEAN);
         let delay = common.noise.comparator_delay.as_micro() as f32;
-        let mut local = buffers.local_neuron(c, (block, l), driven, kick / h, delay);
+        let mut local = buffers.local_neuron(c, (block, l), kick / h, delay);
         // Where it fires is known.
         local.v_threshold = f32::INFINITY;
         let nodes = M::nodes(&mut buffers.nodes);
@@ -229,7 +224,7 @@ impl Recorder {
         let mut crossings = buffers
             .crossings
             .iter()
-            .filter(|c| c.1 == neuron)
+            .filter(|c| c.lane == neuron)
             .peekable();
         let turns = self.madc.neurons().count();
         let period = self.madc.period().as_micro();
@@ -243,7 +238,7 @@ impl Recorder {
                 break;
             }
             let at = (time - step.start()).max(0.0) as f32;
-            while let Some(&&(crossing, _)) = crossings.peek().filter(|c| c.0 <= at) {
+            while let Some(crossing) = crossings.peek().map(|c| c.at).filter(|&c| c <= at) {
                 moment = local.resolve(membrane, moment, nodes, now..crossing, |_| ());
                 now = crossing;
                 moment.v = local.v_reset;

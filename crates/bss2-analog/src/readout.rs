@@ -8,6 +8,7 @@ use crate::lowered::Common;
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
+use crate::step::Crossing;
 use crate::synapse::L;
 use crate::trial::Trial;
 
@@ -98,8 +99,7 @@ pub(crate) struct Around<'a, const G: usize> {
     pub(crate) held_until: &'a [Lanes],
     pub(crate) events: &'a Events<G>,
     pub(crate) strengths: &'a [Lanes],
-    /// (microseconds from the beginning of the step, lane).
-    pub(crate) crossings: &'a [(f32, u16)],
+    pub(crate) crossings: &'a [Crossing],
     /// Microseconds from the beginning of the run.
     pub(crate) t_start: f64,
     pub(crate) h: f32,
@@ -116,7 +116,8 @@ impl<const G: usize> Around<'_, G> {
         blocks: &'a [LifBlock<G>],
         half: usize,
     ) -> impl Iterator<Item = (usize, usize, f32)> + 'a {
-        self.crossings.iter().rev().filter_map(move |&(at, lane)| {
+        self.crossings.iter().rev().filter_map(move |crossing| {
+            let (at, lane) = (crossing.at, crossing.lane);
             let (block, l) = (usize::from(lane) / L, usize::from(lane) % L);
             let read = block >= self.first_block && usize::from(blocks[block].half[l]) == half;
             // On the snapped grid neurons jump at the end of a step.

@@ -2,8 +2,8 @@
 //!
 //! One pass per step over blocks of neurons: gather the step's events,
 //! propagate, add noise, compare. What happens rarely - a crossing, a release
-//! from reset - is resolved neuron by neuron. Nothing is allocated once the
-//! buffers have grown.
+//! from reset - is resolved neuron by neuron; what on-chip events of the same step
+//! change, in [`recurrence`]. Nothing is allocated once the buffers have grown.
 
 use bss2_event::random::{Address, Domain};
 
@@ -19,6 +19,11 @@ use crate::observation::{NeuronSpike, Observation};
 use crate::readout::{self, Around, Sampler};
 use crate::synapse::L;
 use crate::trial::{self, Trial};
+
+mod recurrence;
+
+pub(crate) use recurrence::Crossing;
+use recurrence::Overwritten;
 
 /// Buffers of one running sample; one per thread, reused.
 #[derive(Debug, Clone, Default)]
@@ -44,18 +49,16 @@ pub(crate) struct Buffers<const G: usize> {
     /// Microseconds from the beginning of the last run to the state that is
     /// held now.
     pub(crate) elapsed: f64,
-    drive: Drive<G>,
+    /// `[block]`
+    drives: Vec<Drive<G>>,
     pub(crate) words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
     pack: Pack<G>,
-    /// Whether an on-chip event left some neuron above its threshold at the end of the
-    /// last step.
-    lifted: bool,
-    /// Crossings of this step: (microseconds from its beginning, lane).
-    pub(crate) crossings: Vec<(f32, u16)>,
-    /// The same in the order in which their events are sent.
-    sent: Vec<(f32, u16)>,
+    /// Crossings of this step; once all blocks were advanced, in the order in which
+    /// their events are sent.
+    pub(crate) crossings: Vec<Crossing>,
+    overwritten: Overwritten,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
 }
@@ -98,7 +101,6 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         buffers.carry_over();
     } else {
         let b = &mut *buffers;
-        b.lifted = false;
         b.events.clear();
         let (normals, trials) = (&mut b.normals, &mut b.trials);
         trial::draw(
@@ -117,7 +119,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
     let noise = draws(Domain::MembraneNoise);
     let noisy = common.noise.membrane.get() > 0.0;
     let delay = common.noise.comparator_delay.as_micro() as f32;
-    let jitter = common.noise.spike_jitter.as_micro() as f32;
+    let jitter = draws(Domain::SpikeJitter);
     let mut sampler = Sampler::new(common, draws(Domain::CadcTiming));
     let mut madc = Recorder::new(common, draws(Domain::MadcNoise));
     let last = madc.as_ref().map_or(0.0, Recorder::end);
@@ -127,6 +129,14 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
     observation.madc.resize(madc_samples, 0);
     for index in 0..steps {
         let step = Step { index, h };
+        let frame = Frame {
+            common,
+            blocks,
+            step,
+            delay,
+            noisy,
+            jitter,
+        };
         buffers
             .events
             .gather(common, input.times, input.sources, step);
@@ -134,28 +144,28 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
             fill_words(noise, (index / 4) as u32, 0, &mut buffers.words);
         }
         buffers.crossings.clear();
+        buffers.overwritten.clear();
         if let Some(madc) = &mut madc {
             madc.before(buffers);
         }
-        for (block, c) in blocks.iter().enumerate() {
-            let driven = buffers.advance::<SNAP>(common, c, block, step, delay, noisy);
-            if let Some(madc) = &madc {
-                buffers.settle(common, step);
-                let codes = &mut observation.madc;
-                madc.record(common, c, buffers, (block, driven), step, codes);
-            }
+        for block in 0..blocks.len() {
+            buffers.advance::<SNAP>(&frame, block);
         }
-        buffers.settle(common, step);
-        buffers.lifted = false;
-        buffers.send(draws(Domain::SpikeJitter), jitter, index, h as f32);
-        for i in 0..buffers.sent.len() {
-            let (at, neuron) = buffers.sent[i];
-            let time = (step.start() + f64::from(at) + f64::from(delay)) * 1e-6;
+        buffers.settle(&frame);
+        buffers.send(&frame);
+        let mut sent = 0;
+        while let Some(&crossing) = buffers.crossings.get(sent) {
+            sent += 1;
+            let neuron = crossing.lane;
+            let time = (step.start() + f64::from(crossing.sent) + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });
             if let Some(arrival) = recurrence(neuron, time) {
                 let source = (common.inputs + usize::from(neuron)) as u16;
-                buffers.receive::<SNAP>(common, blocks, arrival * 1e6, source, step);
+                buffers.receive::<SNAP>(&frame, arrival * 1e6, source, sent);
             }
+        }
+        if let Some(madc) = &madc {
+            madc.record(common, blocks, buffers, step, &mut observation.madc);
         }
         // Rounding may put the last sample on the end of the last step.
         let due_before = if index + 1 < steps {
@@ -198,22 +208,26 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
     );
 }
 
-/// What a block's fast pass leaves for its neurons that need a closer look.
-struct Pass<'a, const G: usize> {
+/// A step, and what is the same for all of its blocks.
+#[derive(Clone, Copy)]
+struct Frame<'a, const G: usize> {
+    common: &'a Common,
+    blocks: &'a [LifBlock<G>],
     step: Step,
-    /// Whether events drive the block in this step.
-    driven: bool,
-    /// Membrane noise of this step, volts.
-    kick: &'a Lanes,
-    /// Adaptation when the step began.
-    adaptation: Option<&'a Lanes>,
+    /// Of the comparator, microseconds.
     delay: f32,
+    /// Whether membranes are noisy.
+    noisy: bool,
+    /// Where the jitter of events is drawn.
+    jitter: Address,
 }
 
 /// What the events of a step add at its end: to the normalised mean current of
 /// each input, and to the currents themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Drive<const G: usize> {
+    /// Whether there are any; if not, the sums are of some step before.
+    pub(crate) any: bool,
     pub(crate) x: [Lanes; G],
     pub(crate) current: [Lanes; G],
 }
@@ -221,6 +235,7 @@ pub(crate) struct Drive<const G: usize> {
 impl<const G: usize> Default for Drive<G> {
     fn default() -> Self {
         Self {
+            any: false,
             x: [[0.0; L]; G],
             current: [[0.0; L]; G],
         }
@@ -333,6 +348,8 @@ impl<const G: usize> Buffers<G> {
         self.after.resize(blocks, BlockState::ZERO);
         self.held_until.resize(blocks, [0.0; L]);
         self.adaptation.resize(blocks, [0.0; L]);
+        self.drives.resize_with(blocks, Drive::default);
+        self.overwritten.prepare(blocks);
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);
         self.traces.resize(blocks * samples, [0.0; L]);
@@ -348,26 +365,14 @@ impl<const G: usize> Buffers<G> {
         self.elapsed = 0.0;
     }
 
-    /// Orders the crossings of a step by the times of their events, which stay
-    /// within the step so that those of all steps are in order.
+    /// Sums the events of a step on a block.
     #[inline(always)]
-    fn send(&mut self, address: Address, jitter: f32, step: usize, h: f32) {
-        self.sent.clear();
-        self.sent.extend_from_slice(&self.crossings);
-        if jitter > 0.0 {
-            for (at, neuron) in &mut self.sent {
-                let z = address.element((*neuron).into()).normal(step as u32);
-                *at = (*at + jitter * z as f32).clamp(0.0, h);
-            }
+    fn drive<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) {
+        let drive = &mut self.drives[block];
+        drive.any = false;
+        if self.events.step.is_empty() {
+            return;
         }
-        self.sent
-            .sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    }
-
-    /// Sums the events of a step on a block; says whether there are any. If
-    /// not, the sums stay as they were.
-    #[inline(always)]
-    fn drive<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) -> bool {
         let mut touched = [false; G];
         let strengths = common.table.strengths();
         for g in 0..G {
@@ -381,8 +386,8 @@ impl<const G: usize> Buffers<G> {
                 let sums = moments(touches, strengths, block, part);
                 let lanes = part * PART..(part + 1) * PART;
                 let (x, current) = (
-                    &mut self.drive.x[g][lanes.clone()],
-                    &mut self.drive.current[g][lanes.clone()],
+                    &mut drive.x[g][lanes.clone()],
+                    &mut drive.current[g][lanes.clone()],
                 );
                 if SNAP {
                     // Events act as if the current had jumped when the step began.
@@ -406,41 +411,40 @@ impl<const G: usize> Buffers<G> {
                 }
             }
         }
-        let driven = touched.contains(&true);
-        if driven {
+        drive.any = touched.contains(&true);
+        if drive.any {
             for g in (0..G).filter(|&g| !touched[g]) {
-                self.drive.x[g] = [0.0; L];
-                self.drive.current[g] = [0.0; L];
+                drive.x[g] = [0.0; L];
+                drive.current[g] = [0.0; L];
             }
         }
-        driven
+    }
+
+    /// Membrane noise of a block in a step, volts.
+    #[inline(always)]
+    fn kick(&self, frame: &Frame<'_, G>, block: usize) -> Lanes {
+        let mut kick = [0.0_f32; L];
+        if frame.noisy {
+            let shift = 8 * (frame.step.index % 4) as u32;
+            let (words, noise) = (&self.words[block], &frame.blocks[block].noise);
+            for l in 0..L {
+                let byte = (words[l] >> shift) & 0xff;
+                kick[l] = noise[l] * (byte as i32 as f32 - BYTE_MEAN);
+            }
+        }
+        kick
     }
 
     /// Advances one block by one step.
     #[inline(always)]
-    fn advance<const SNAP: bool>(
-        &mut self,
-        common: &Common,
-        c: &LifBlock<G>,
-        block: usize,
-        step: Step,
-        delay: f32,
-        noisy: bool,
-    ) -> bool {
-        let driven = !self.events.step.is_empty() && self.drive::<SNAP>(common, c, block);
-        let mut kick = [0.0_f32; L];
-        if noisy {
-            let shift = 8 * (step.index % 4) as u32;
-            let words = &self.words[block];
-            for l in 0..L {
-                let byte = (words[l] >> shift) & 0xff;
-                kick[l] = c.noise[l] * (byte as i32 as f32 - BYTE_MEAN);
-            }
-        }
+    fn advance<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
+        let (common, c, step) = (frame.common, &frame.blocks[block], frame.step);
+        self.drive::<SNAP>(common, c, block);
+        let kick = self.kick(frame, block);
         let (low, high) = common.v_range;
         let inputs = Inputs {
             trial: &self.trials[block],
-            drive: &self.drive,
+            drive: &self.drives[block],
             kick: &kick,
             v_reset: &self.trials[block].v_reset,
             held_until: &self.held_until[block],
@@ -451,10 +455,10 @@ impl<const G: usize> Buffers<G> {
         };
         let (old, new) = (&self.before[block], &mut self.after[block]);
         let rise = &mut self.rise[block];
-        let mut begin = None;
+        let driven = inputs.drive.any;
         let attention = if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
             let w = &mut self.adaptation[block];
-            begin = Some(*w);
+            self.overwritten.adaptation[block] = *w;
             if driven {
                 terms.propagate::<true>(&inputs, old, new, w)
             } else {
@@ -465,17 +469,9 @@ impl<const G: usize> Buffers<G> {
         } else {
             propagate::<G, false, SNAP>(&inputs, old, new, rise)
         };
-        if attention | self.lifted {
-            let pass = Pass {
-                step,
-                driven,
-                kick: &kick,
-                adaptation: begin.as_ref(),
-                delay,
-            };
-            self.attend::<SNAP>(common, c, block, &pass);
+        if attention {
+            self.attend::<SNAP>(frame, block, &kick);
         }
-        driven
     }
 
     /// The equation of one neuron in a step; `drift` is its noise as a slope.
@@ -484,17 +480,20 @@ impl<const G: usize> Buffers<G> {
         &self,
         c: &LifBlock<G>,
         (block, l): (usize, usize),
-        driven: bool,
         drift: f32,
         delay: f32,
     ) -> LocalNeuron<G> {
-        let (t, old) = (&self.trials[block], &self.before[block]);
+        let (t, old, drive) = (
+            &self.trials[block],
+            &self.before[block],
+            &self.drives[block],
+        );
         // Loops, since closures of `from_fn` would be compiled for the baseline alone.
         let (mut inverse_tau_syn, mut gain) = ([0.0; G], [0.0; G]);
         for g in 0..G {
             inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
             let trial = t.saturation[g][l] * c.inverse_saturation[g][l];
-            let driven = if driven { self.drive.x[g][l] } else { 0.0 };
+            let driven = if drive.any { drive.x[g][l] } else { 0.0 };
             let x = t.kappa[g][l] * old.current[g][l] + driven;
             gain[g] = trial * saturate_share(x);
         }
@@ -510,42 +509,42 @@ impl<const G: usize> Buffers<G> {
         }
     }
 
-    /// Which neurons of a block cross, or are released: 1 for each that needs a
-    /// closer look, by the rule of the fast pass.
+    /// How high membranes may have been within a step: at its end, without the
+    /// inhibition that came. Of lanes from one on.
     #[inline(always)]
-    fn flags<const SNAP: bool>(&self, block: usize, pass: &Pass<'_, G>) -> [u8; L] {
-        let t = &self.trials[block];
-        let (v, held_until) = (&self.after[block].v, &self.held_until[block]);
-        let (t_start, hold_from) = (pass.step.start() as f32, hold_from::<SNAP>(pass.step));
-        let mut highest = *v;
-        if pass.driven && !SNAP {
+    fn highest<const SNAP: bool>(&self, block: usize, from: usize) -> Lanes {
+        let (t, drive) = (&self.trials[block], &self.drives[block]);
+        let mut highest = self.after[block].v;
+        if drive.any && !SNAP {
             for g in (1..G).step_by(2) {
-                for l in 0..L {
-                    highest[l] -= t.saturation[g][l] * self.drive.x[g][l];
+                for l in from..L {
+                    highest[l] -= t.saturation[g][l] * drive.x[g][l];
                 }
             }
         }
-        let begin = &self.before[block].v;
+        highest
+    }
+
+    /// Which neurons of a block cross, or are released: 1 for each that needs a
+    /// closer look, by the rule of the fast pass.
+    #[inline(always)]
+    fn flags<const SNAP: bool>(&self, block: usize, step: Step) -> [u8; L] {
+        let (t_start, hold_from) = (step.start() as f32, hold_from::<SNAP>(step));
+        let (held_until, highest) = (&self.held_until[block], self.highest::<SNAP>(block, 0));
+        let attention = &self.trials[block].v_attention;
         let mut flags = [0; L];
         for l in 0..L {
             let held = held_until[l] >= hold_from;
             let released = (held_until[l] > t_start) & !SNAP;
-            let above = (highest[l] > t.v_attention[l]) | (begin[l] > t.v_threshold[l]);
-            flags[l] = u8::from((released | above) & !held);
+            flags[l] = u8::from((released | (highest[l] > attention[l])) & !held);
         }
         flags
     }
 
     /// Looks closely at the neurons of a block that cross, or are released.
     #[inline(always)]
-    fn attend<const SNAP: bool>(
-        &mut self,
-        common: &Common,
-        c: &LifBlock<G>,
-        block: usize,
-        pass: &Pass<'_, G>,
-    ) {
-        let flags = self.flags::<SNAP>(block, pass);
+    fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize, kick: &Lanes) {
+        let flags = self.flags::<SNAP>(block, frame.step);
         for (eight, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
             // In the order of lanes, which is that of bytes in memory.
             let mut bytes = u64::from_le_bytes(*flags);
@@ -553,9 +552,9 @@ impl<const G: usize> Buffers<G> {
                 let l = 8 * eight + bytes.trailing_zeros() as usize / 8;
                 bytes &= bytes - 1;
                 if SNAP {
-                    self.fire_at_end(c, (block, l), pass.step);
+                    self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
                 } else {
-                    self.resolve(common, c, (block, l), pass);
+                    self.resolve(frame, (block, l), kick[l]);
                 }
             }
         }
@@ -565,25 +564,20 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     fn fire_at_end(&mut self, c: &LifBlock<G>, (block, l): (usize, usize), step: Step) {
         if self.after[block].v[l] > self.trials[block].v_threshold[l] {
-            self.crossings.push((step.h as f32, (block * L + l) as u16));
+            let lane = (block * L + l) as u16;
+            self.crossings.push(Crossing::new(step.h as f32, lane));
             self.held_until[block][l] = step.end() as f32 + c.refractory[l];
         }
     }
 
     /// Has one neuron followed through the step event by event: together with
-    /// others, or alone where it has further terms.
+    /// others, or alone where it has further terms. `kick` is its noise, volts.
     #[inline(always)]
-    fn resolve(
-        &mut self,
-        common: &Common,
-        c: &LifBlock<G>,
-        (block, l): (usize, usize),
-        pass: &Pass<'_, G>,
-    ) {
-        let (h, t_start) = (pass.step.h as f32, pass.step.start() as f32);
-        let drift = pass.kick[l] / h;
+    fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize), kick: f32) {
+        let (c, step) = (&frame.blocks[block], frame.step);
+        let (h, t_start) = (step.h as f32, step.start() as f32);
         let lane = (block * L + l) as u16;
-        let neuron = self.local_neuron(c, (block, l), pass.driven, drift, pass.delay);
+        let neuron = self.local_neuron(c, (block, l), kick / h, frame.delay);
         let old = &self.before[block];
         let mut currents = [0.0; G];
         for g in 0..G {
@@ -591,9 +585,9 @@ impl<const G: usize> Buffers<G> {
         }
         let begin = (old.v[l], currents);
         let until = self.held_until[block][l] - t_start;
-        let (Some(block_terms), Some(w)) = (&c.terms, pass.adaptation) else {
+        let Some(block_terms) = &c.terms else {
             if self.pack.is_full() {
-                self.settle(common, pass.step);
+                self.settle(frame);
             }
             let moment = neuron.begin(begin, until);
             self.pack.push(neuron, lane, moment);
@@ -602,13 +596,13 @@ impl<const G: usize> Buffers<G> {
         let mut upswing = Upswing {
             block: block_terms,
             lane: l,
-            w: w[l],
+            w: self.overwritten.adaptation[block][l],
         };
         let nodes = Upswing::nodes(&mut self.nodes);
-        let (events, strengths) = (&self.events, common.table.strengths());
+        let (events, strengths) = (&self.events, frame.common.table.strengths());
         gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
         let crossings = &mut self.crossings;
-        let on_spike = |at| crossings.push((at, lane));
+        let on_spike = |at| crossings.push(Crossing::new(at, lane));
         let moment = neuron.begin(begin, until);
         let end = neuron.resolve(&mut upswing, moment, nodes, 0.0..h, on_spike);
         self.adaptation[block][l] = upswing.w;
@@ -617,77 +611,36 @@ impl<const G: usize> Buffers<G> {
             v: end.v,
             held_until: end.held_until,
         };
-        self.end(common, end, t_start);
+        self.end(frame, end);
     }
 
     /// Follows the neurons that were put together.
     #[inline(always)]
-    fn settle(&mut self, common: &Common, step: Step) {
+    fn settle(&mut self, frame: &Frame<'_, G>) {
         if self.pack.is_empty() {
             return;
         }
-        let (events, strengths) = (&self.events, common.table.strengths());
+        let (events, strengths) = (&self.events, frame.common.table.strengths());
         let crossings = &mut self.crossings;
-        let on_spike = |lane, at| crossings.push((at, lane));
+        let on_spike = |lane, at| crossings.push(Crossing::new(at, lane));
         self.pack
-            .resolve(events, strengths, step.h as f32, on_spike);
+            .resolve(events, strengths, frame.step.h as f32, on_spike);
         while let Some(end) = self.pack.pop() {
-            self.end(common, end, step.start() as f32);
+            self.end(frame, end);
         }
     }
 
     /// Keeps how a neuron ends a step.
     #[inline(always)]
-    fn end(&mut self, common: &Common, end: Ending, t_start: f32) {
-        let (low, high) = common.v_range;
+    fn end(&mut self, frame: &Frame<'_, G>, end: Ending) {
+        let ((low, high), t_start) = (frame.common.v_range, frame.step.start() as f32);
         let (block, l) = (usize::from(end.lane) / L, usize::from(end.lane) % L);
         self.after[block].v[l] = end.v.max(low).min(high);
         let held_until = &mut self.held_until[block][l];
         if end.held_until != *held_until - t_start {
+            self.overwritten.held_until.push((end.lane, *held_until));
             *held_until = t_start + end.held_until;
         }
-    }
-
-    /// Takes an on-chip event that arrives at `time` microseconds. If that is
-    /// within the step just made, its effect is added at the step's end.
-    #[inline(always)]
-    fn receive<const SNAP: bool>(
-        &mut self,
-        common: &Common,
-        blocks: &[LifBlock<G>],
-        time: f64,
-        source: u16,
-        step: Step,
-    ) {
-        if SNAP || time >= step.end() {
-            self.events.defer(time, source);
-            return;
-        }
-        let (t_end, e) = (step.end() as f32, step.middle_offset(time));
-        let mut lifted = 0;
-        let strengths = common.table.strengths();
-        for g in 0..G {
-            let row = common.table.row(source.into(), g);
-            for block in usize::from(row.first)..usize::from(row.last) {
-                let s = &strengths[row.base as usize + block - usize::from(row.first)];
-                let (c, t) = (&blocks[block], &self.trials[block]);
-                let (state, held_until) = (&mut self.after[block], &self.held_until[block]);
-                let at =
-                    |c: &[[Lanes; G]; MOMENTS], l| c[0][g][l] + e * (c[1][g][l] + e * c[2][g][l]);
-                for l in usize::from(row.from_lane)..L {
-                    state.current[g][l] += s[l] * at(&c.event_current, l);
-                    let membrane = at(&c.event_membrane, l);
-                    let free = if held_until[l] >= t_end { 0.0 } else { 1.0 };
-                    let change = free * t.saturation[g][l] * (s[l] * membrane);
-                    state.v[l] += match &c.terms {
-                        None => change,
-                        Some(terms) => terms.force(g, l, state.v[l]) * change,
-                    };
-                    lifted |= u32::from(state.v[l] > t.v_threshold[l]);
-                }
-            }
-        }
-        self.lifted |= lifted != 0;
     }
 }
 

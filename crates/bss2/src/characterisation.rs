@@ -107,7 +107,7 @@ pub fn measure(
     grids.dedup();
     let compared = &neurons[..neurons.len().min(reference_neurons as usize)];
     let draws = reference_neurons.div_ceil(compared.len().max(1) as u32);
-    let spike_times = accuracy::spike_times(&core, compared, config.seed, draws, &grids);
+    let spike_times = accuracy::spike_times(&core, compared, config.seed, draws, &grids, None);
     Ok(Characterisation {
         label: config.label(),
         before,
