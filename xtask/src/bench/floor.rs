@@ -54,8 +54,9 @@ const INPUT: f64 = 4.0 + 6.0 + 2.0;
 const MEMBRANE: f64 = 9.0;
 /// A byte of a word as a kick, per step; a word lasts for four steps.
 const KICK: f64 = 6.0 + WORD / 4.0;
-/// A code, per sample: the channel's line and bend, four bytes of noise, limits.
-const CODE: f64 = 6.0 + 8.0 + WORD + 4.0;
+/// A code, per sample: the channel's line and bend, two bytes of noise with their
+/// cubic, half a word, limits.
+const CODE: f64 = 6.0 + 8.0 + WORD / 2.0 + 4.0;
 /// An event on a synapse: current and membrane.
 const SYNAPSE: f64 = 2.0;
 /// A spike: its crossing by three steps of Newton's method with two exponentials
