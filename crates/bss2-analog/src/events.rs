@@ -1,5 +1,7 @@
 //! The events of a step, and which rows of strengths they touch.
 
+use std::ops::Range;
+
 use crate::lowered::Common;
 use crate::synapse::Row;
 
@@ -112,7 +114,8 @@ impl<const G: usize> Events<G> {
             if time >= step.end() {
                 break;
             }
-            self.add(common, sources[self.next_input], time, step);
+            let opened = self.add(common, sources[self.next_input], time, step);
+            self.touch(opened, time, step);
             self.next_input += 1;
         }
         let mut i = 0;
@@ -121,7 +124,8 @@ impl<const G: usize> Events<G> {
             let (time, source) = self.pending[i];
             if time < step.end() {
                 self.pending.remove(i);
-                self.add(common, source, time, step);
+                let opened = self.add(common, source, time, step);
+                self.touch(opened, time, step);
             } else {
                 i += 1;
             }
@@ -141,21 +145,33 @@ impl<const G: usize> Events<G> {
         }
     }
 
+    /// Puts an event at the end of the step's; returns which rows it opens.
     #[inline(always)]
-    fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) {
+    fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) -> Range<usize> {
         let at = (time - step.start()).max(0.0) as f32;
-        let e = step.middle_offset(time);
-        let first = self.opened.len() as u32;
-        for (group, touches) in self.touches.iter_mut().enumerate() {
+        let first = self.opened.len();
+        for group in 0..G {
             let row = common.table.row(source.into(), group);
             if row.first < row.last {
-                touches.push(Touch { row, e });
                 let group = group as u8;
                 self.opened.push(Opened { group, row });
             }
         }
-        let opened = (first, self.opened.len() as u32);
-        self.step.push(StepEvent { at, opened });
+        let opened = first..self.opened.len();
+        self.step.push(StepEvent {
+            at,
+            opened: (opened.start as u32, opened.end as u32),
+        });
+        opened
+    }
+
+    /// Lets an event take part in the sums of the step.
+    #[inline(always)]
+    fn touch(&mut self, opened: Range<usize>, time: f64, step: Step) {
+        let e = step.middle_offset(time);
+        for Opened { group, row } in &self.opened[opened] {
+            self.touches[usize::from(*group)].push(Touch { row: *row, e });
+        }
     }
 
     /// The rows that an event of the step opens.

@@ -5,13 +5,10 @@ use bss2_event::{Hertz, NeuronCircuits, RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::error::AnalogError;
-use crate::events::Step;
 use crate::lowered::Common;
-use crate::neuron::lif::LifBlock;
 use crate::neuron::threshold::{Leaky, Membrane, gather_nodes};
 use crate::neuron::upswing::Upswing;
-use crate::noise::BYTE_MEAN;
-use crate::step::Buffers;
+use crate::step::{Buffers, Frame};
 use crate::synapse::L;
 
 /// Volts of one code.
@@ -169,48 +166,40 @@ impl Recorder {
     /// between events, from crossing to crossing.
     pub(crate) fn record<const G: usize>(
         &self,
-        common: &Common,
-        blocks: &[LifBlock<G>],
+        frame: &Frame<'_, G>,
         buffers: &mut Buffers<G>,
-        step: Step,
         codes: &mut [u16],
     ) {
         for (turn, neuron) in self.madc.neurons().enumerate() {
-            let c = &blocks[usize::from(neuron) / L];
+            let c = &frame.blocks[usize::from(neuron) / L];
             let l = usize::from(neuron) % L;
             let at = (turn, neuron);
             match c.terms.as_deref() {
-                None => self.watch(common, c, buffers, at, step, codes, &mut Leaky),
+                None => self.watch(frame, buffers, at, codes, &mut Leaky),
                 Some(terms) => {
                     let mut upswing = Upswing {
                         block: terms,
                         lane: l,
                         w: self.begin[turn].w,
                     };
-                    self.watch(common, c, buffers, at, step, codes, &mut upswing);
+                    self.watch(frame, buffers, at, codes, &mut upswing);
                 }
             }
         }
     }
 
     /// Samples one of the watched neurons.
-    #[allow(clippy::too_many_arguments)]
     fn watch<const G: usize, M: Membrane<G>>(
         &self,
-        common: &Common,
-        c: &LifBlock<G>,
+        frame: &Frame<'_, G>,
         buffers: &mut Buffers<G>,
         (turn, neuron): (usize, u16),
-        step: Step,
         codes: &mut [u16],
         membrane: &mut M,
     ) {
         let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
-        let (h, t_start) = (step.h as f32, step.start() as f32);
-        let byte = (buffers.words[block][l] >> (8 * (step.index % 4))) & 0xff;
-        let kick = c.noise[l] * (byte as i32 as f32 - BYTE_MEAN);
-        let delay = common.noise.comparator_delay.as_micro() as f32;
-        let mut local = buffers.local_neuron(c, (block, l), kick / h, delay);
+        let (common, step, t_start) = (frame.common, frame.step, frame.step.start() as f32);
+        let mut local = buffers.local_neuron(frame, (block, l));
         // Where it fires is known.
         local.v_threshold = f32::INFINITY;
         let nodes = M::nodes(&mut buffers.nodes);
@@ -241,9 +230,7 @@ impl Recorder {
             while let Some(crossing) = crossings.peek().map(|c| c.at).filter(|&c| c <= at) {
                 moment = local.resolve(membrane, moment, nodes, now..crossing, |_| ());
                 now = crossing;
-                moment.v = local.v_reset;
-                moment.held_until = crossing + local.hold;
-                membrane.fire();
+                local.fire(membrane, &mut moment, now);
                 crossings.next();
             }
             moment = local.resolve(membrane, moment, nodes, now..at, |_| ());

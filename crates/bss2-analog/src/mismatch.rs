@@ -150,14 +150,20 @@ impl Mixing {
     pub(crate) fn new(profile: &MismatchProfile) -> Result<Self, AnalogError> {
         let within = within_circuits(&profile.correlations)?;
         let between = between_circuits(&profile.pair_correlations, &within)?;
-        let factor = |covariance: Matrix, of: &str| {
-            Cholesky::new(covariance).ok_or_else(|| AnalogError::Correlations {
-                reason: format!("the matrix {of} is not positive definite"),
-            })
+        let factor = |covariance: Matrix, reason: &str| {
+            let reason = reason.to_owned();
+            Cholesky::new(covariance).ok_or(AnalogError::Correlations { reason })
         };
-        let first = factor(within, "of a circuit")?;
+        let first = factor(
+            within,
+            "the matrix of `correlations` is not positive definite",
+        )?;
         let shared = between * first.inverse();
-        let second = factor(within - shared * between, "of a pair of circuits")?;
+        let second = factor(
+            within - shared * between,
+            "cells that `correlations` binds to each other need smaller coefficients in \
+             `pair_correlations`, or more similar ones",
+        )?;
         Ok(Self {
             first: first.l(),
             shared,
@@ -193,10 +199,11 @@ fn between_circuits(
     correlations: &[PairCorrelation],
     within: &Matrix,
 ) -> Result<Matrix, AnalogError> {
-    let mut root = Normals::zeros();
+    let (mut root, mut named) = (Normals::zeros(), [false; CELLS]);
     for &PairCorrelation { cell, r } in correlations {
         RangeError::check("pair_correlations.r", r, 0.0, 0.99, "")?;
-        if std::mem::replace(&mut root[cell as usize], r.sqrt()) != 0.0 {
+        root[cell as usize] = r.sqrt();
+        if std::mem::replace(&mut named[cell as usize], true) {
             return Err(AnalogError::Correlations {
                 reason: format!("pair_correlations names {cell} twice"),
             });
@@ -260,10 +267,8 @@ mod tests {
             (Cell::VLeak, Cell::VReset, [0.0, 0.61 * 0.24_f64.sqrt()]),
             (Cell::VReset, Cell::VLeak, [0.0, 0.61 * 0.24_f64.sqrt()]),
         ];
-        for correlated_case in [0, 1] {
-            if correlated_case == 1 {
-                profile.pair_correlations = correlated.to_vec();
-            }
+        for (case, list) in [Vec::new(), correlated.to_vec()].into_iter().enumerate() {
+            profile.pair_correlations = list;
             let mut codes = Vec::new();
             for chip in 0..40 {
                 let pattern = FixedPattern::draw(&profile, Seed(chip)).unwrap();
@@ -291,10 +296,7 @@ mod tests {
             // Of 10,240 pairs: standard error 0.01.
             for (a, b, r) in expected {
                 let found = correlation(a, b, 1);
-                assert!(
-                    (found - r[correlated_case]).abs() < 0.04,
-                    "{a:?} {b:?} {found}"
-                );
+                assert!((found - r[case]).abs() < 0.04, "{a:?} {b:?} {found}");
             }
             let own = correlation(Cell::VLeak, Cell::VReset, 0);
             assert!((own - 0.61).abs() < 0.04, "within a circuit {own}");

@@ -431,7 +431,8 @@ mod tests {
         profile.pair_correlations.push(leak(0.9));
         let error = profile.validate().unwrap_err();
         assert!(matches!(error, AnalogError::Correlations { .. }));
-        profile.pair_correlations = vec![leak(0.5), leak(0.5)];
+        assert!(error.to_string().contains("pair_correlations"), "{error}");
+        profile.pair_correlations = vec![leak(0.0), leak(0.5)];
         let error = profile.validate().unwrap_err();
         assert!(error.to_string().contains("v_leak twice"), "{error}");
         profile.pair_correlations = vec![leak(1.2)];

@@ -168,11 +168,11 @@ fn within<const G: usize>(
     for l in 0..L {
         let current = rise[l] * c.first_rise[l];
         let away = before[l] - t.v_rest[l];
-        let slope = current - away * c.h_tau_mem[l];
-        let curvature = -0.5 * (slope * c.h_tau_mem[l] + current * c.h_tau_syn[l]);
-        let whole = rise[l] - away * (1.0 - t.v_decay[l]);
+        let slope = (-away).mul_add(c.h_tau_mem[l], current);
+        let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
+        let whole = away.mul_add(t.v_decay[l], rise[l] - away);
         let rest = whole - slope - curvature;
-        moved[l] = part * (slope + part * (curvature + part * rest));
+        moved[l] = part * part.mul_add(part.mul_add(rest, curvature), slope);
     }
     for event in around.events.step.iter().take_while(|event| event.at < at) {
         let d = at - event.at;
@@ -181,13 +181,15 @@ fn within<const G: usize>(
                 continue;
             };
             let g = usize::from(opened.group);
-            for l in 0..L {
+            // Whole vectors: those before are zero.
+            for l in usize::from(opened.row.from_lane) / WHOLE * WHOLE..L {
                 // What saturation leaves of a small current on top of the others.
                 let before = t.kappa[g][l] * around.before[block].current[g][l];
                 let left = 1.0 - lost_gain(before);
                 let share = left * t.saturation[g][l] * c.inverse_saturation[g][l];
                 let x = 0.5 * d * (c.inverse_tau_mem[l] + c.inverse_tau_syn[g][l]);
-                moved[l] += share * row[l] * (d * (1.0 - x * (1.0 - 0.5 * x)));
+                let response = d * x.mul_add(x.mul_add(0.5, -1.0), 1.0);
+                moved[l] = (share * row[l]).mul_add(response, moved[l]);
             }
         }
     }
@@ -268,6 +270,9 @@ struct Ramp {
     end: f32,
     codes_per_us: f32,
 }
+
+/// Numbers of which some are read are read as a whole vector of so many.
+const WHOLE: usize = 16;
 
 /// Slack for ramps that end with a step.
 const NANOSECOND: f32 = 1e-3;
@@ -420,7 +425,8 @@ pub(crate) fn convert<const G: usize>(
         for ((trace, c), words) in lanes.skip(from / L) {
             for l in 0..L {
                 let z = nearly_normal(words[l] >> shift);
-                let code = c.cadc_scale[l] * trace[l] + c.cadc_offset[l] + noise * z;
+                let code = c.cadc_scale[l].mul_add(trace[l], c.cadc_offset[l]);
+                let code = noise.mul_add(z, code);
                 trace[l] = bend(code, strength);
             }
             if common.cadc.quantise {

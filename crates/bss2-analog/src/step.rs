@@ -23,7 +23,6 @@ use crate::trial::{self, Trial};
 mod recurrence;
 
 pub(crate) use recurrence::Crossing;
-use recurrence::Overwritten;
 
 /// Buffers of one running sample; one per thread, reused.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +58,8 @@ pub(crate) struct Buffers<const G: usize> {
     /// their events are sent.
     pub(crate) crossings: Vec<Crossing>,
     overwritten: Overwritten,
+    /// Crossings that an on-chip event leads to.
+    found_again: Vec<Crossing>,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
 }
@@ -144,7 +145,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
             fill_words(noise, (index / 4) as u32, 0, &mut buffers.words);
         }
         buffers.crossings.clear();
-        buffers.overwritten.clear();
+        buffers.overwritten.held_until.clear();
         if let Some(madc) = &mut madc {
             madc.before(buffers);
         }
@@ -153,19 +154,19 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         }
         buffers.settle(&frame);
         buffers.send(&frame);
-        let mut sent = 0;
-        while let Some(&crossing) = buffers.crossings.get(sent) {
-            sent += 1;
+        let mut done = 0;
+        while let Some(&crossing) = buffers.crossings.get(done) {
+            done += 1;
             let neuron = crossing.lane;
             let time = (step.start() + f64::from(crossing.sent) + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });
             if let Some(arrival) = recurrence(neuron, time) {
                 let source = (common.inputs + usize::from(neuron)) as u16;
-                buffers.receive::<SNAP>(&frame, arrival * 1e6, source, sent);
+                buffers.receive::<SNAP>(&frame, arrival * 1e6, source, done);
             }
         }
         if let Some(madc) = &madc {
-            madc.record(common, blocks, buffers, step, &mut observation.madc);
+            madc.record(&frame, buffers, &mut observation.madc);
         }
         // Rounding may put the last sample on the end of the last step.
         let due_before = if index + 1 < steps {
@@ -209,11 +210,10 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
 }
 
 /// A step, and what is the same for all of its blocks.
-#[derive(Clone, Copy)]
-struct Frame<'a, const G: usize> {
-    common: &'a Common,
-    blocks: &'a [LifBlock<G>],
-    step: Step,
+pub(crate) struct Frame<'a, const G: usize> {
+    pub(crate) common: &'a Common,
+    pub(crate) blocks: &'a [LifBlock<G>],
+    pub(crate) step: Step,
     /// Of the comparator, microseconds.
     delay: f32,
     /// Whether membranes are noisy.
@@ -222,8 +222,18 @@ struct Frame<'a, const G: usize> {
     jitter: Address,
 }
 
+/// What a neuron had when the step at hand began, of what the step overwrites.
+#[derive(Debug, Clone, Default)]
+struct Overwritten {
+    /// Lane and end of the reset, the oldest first.
+    held_until: Vec<(u16, f32)>,
+    /// `[block]`, where neurons have further terms.
+    adaptation: Vec<Lanes>,
+}
+
 /// What the events of a step add at its end: to the normalised mean current of
-/// each input, and to the currents themselves.
+/// each input, and to the currents themselves; to those without on-chip events that
+/// were sent in this step.
 #[derive(Debug, Clone)]
 pub(crate) struct Drive<const G: usize> {
     /// Whether there are any; if not, the sums are of some step before.
@@ -280,11 +290,11 @@ fn moments(
             continue;
         }
         let (row, e) = (&row[end - PART..end], touch.e);
+        let square = e * e;
         for l in 0..PART {
-            let first = row[l] * e;
             sums[0][l] += row[l];
-            sums[1][l] += first;
-            sums[2][l] += first * e;
+            sums[1][l] = row[l].mul_add(e, sums[1][l]);
+            sums[2][l] = row[l].mul_add(square, sums[2][l]);
         }
     }
     sums
@@ -314,21 +324,22 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
         let mut lift = 0.0;
         for g in 0..G {
             let current = old.current[g][l];
-            let mut x = t.kappa[g][l] * current;
-            let mut end = t.decay[g][l] * current;
-            if DRIVEN {
-                undriven += t.saturation[g][l] * x;
-                x += drive.x[g][l];
-                end += drive.current[g][l];
+            let (kappa, decay, saturation) = (t.kappa[g][l], t.decay[g][l], t.saturation[g][l]);
+            let x = if DRIVEN {
+                undriven = saturation.mul_add(kappa * current, undriven);
                 if g % 2 == 1 && !SNAP {
-                    lift -= t.saturation[g][l] * drive.x[g][l];
+                    lift = (-saturation).mul_add(drive.x[g][l], lift);
                 }
-            }
-            new.current[g][l] = end;
-            dv += t.saturation[g][l] * saturate(x);
+                new.current[g][l] = decay.mul_add(current, drive.current[g][l]);
+                kappa.mul_add(current, drive.x[g][l])
+            } else {
+                new.current[g][l] = decay * current;
+                kappa * current
+            };
+            dv = saturation.mul_add(saturate(x), dv);
         }
         rise[l] = if DRIVEN { undriven } else { dv };
-        let v = t.v_rest[l] + (old.v[l] - t.v_rest[l]) * t.v_decay[l] + (dv + kick[l]);
+        let v = (old.v[l] - t.v_rest[l]).mul_add(t.v_decay[l], t.v_rest[l]) + (dv + kick[l]);
         let v = if v > inputs.low { v } else { inputs.low };
         let v = if v < inputs.high { v } else { inputs.high };
         let held = held_until[l] >= inputs.hold_from;
@@ -349,7 +360,7 @@ impl<const G: usize> Buffers<G> {
         self.held_until.resize(blocks, [0.0; L]);
         self.adaptation.resize(blocks, [0.0; L]);
         self.drives.resize_with(blocks, Drive::default);
-        self.overwritten.prepare(blocks);
+        self.overwritten.adaptation.resize(blocks, [0.0; L]);
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);
         self.traces.resize(blocks * samples, [0.0; L]);
@@ -400,9 +411,9 @@ impl<const G: usize> Buffers<G> {
                 } else {
                     let of = |c: &[[Lanes; G]; MOMENTS], l: usize| {
                         let at = lanes.start + l;
-                        c[0][g][at] * sums[0][l]
-                            + c[1][g][at] * sums[1][l]
-                            + c[2][g][at] * sums[2][l]
+                        let last = c[2][g][at] * sums[2][l];
+                        let last = c[1][g][at].mul_add(sums[1][l], last);
+                        c[0][g][at].mul_add(sums[0][l], last)
                     };
                     for l in 0..PART {
                         x[l] = of(&c.event_membrane, l);
@@ -420,19 +431,11 @@ impl<const G: usize> Buffers<G> {
         }
     }
 
-    /// Membrane noise of a block in a step, volts.
+    /// Membrane noise of a lane in a step, volts.
     #[inline(always)]
-    fn kick(&self, frame: &Frame<'_, G>, block: usize) -> Lanes {
-        let mut kick = [0.0_f32; L];
-        if frame.noisy {
-            let shift = 8 * (frame.step.index % 4) as u32;
-            let (words, noise) = (&self.words[block], &frame.blocks[block].noise);
-            for l in 0..L {
-                let byte = (words[l] >> shift) & 0xff;
-                kick[l] = noise[l] * (byte as i32 as f32 - BYTE_MEAN);
-            }
-        }
-        kick
+    fn kick(&self, frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
+        let byte = (self.words[block][l] >> (8 * (frame.step.index % 4) as u32)) & 0xff;
+        frame.blocks[block].noise[l] * (byte as i32 as f32 - BYTE_MEAN)
     }
 
     /// Advances one block by one step.
@@ -440,7 +443,12 @@ impl<const G: usize> Buffers<G> {
     fn advance<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
         let (common, c, step) = (frame.common, &frame.blocks[block], frame.step);
         self.drive::<SNAP>(common, c, block);
-        let kick = self.kick(frame, block);
+        let mut kick = [0.0; L];
+        if frame.noisy {
+            for l in 0..L {
+                kick[l] = self.kick(frame, (block, l));
+            }
+        }
         let (low, high) = common.v_range;
         let inputs = Inputs {
             trial: &self.trials[block],
@@ -470,24 +478,28 @@ impl<const G: usize> Buffers<G> {
             propagate::<G, false, SNAP>(&inputs, old, new, rise)
         };
         if attention {
-            self.attend::<SNAP>(frame, block, &kick);
+            self.attend::<SNAP>(frame, block);
         }
     }
 
-    /// The equation of one neuron in a step; `drift` is its noise as a slope.
+    /// The equation of one neuron in a step.
     #[inline(always)]
     pub(crate) fn local_neuron(
         &self,
-        c: &LifBlock<G>,
+        frame: &Frame<'_, G>,
         (block, l): (usize, usize),
-        drift: f32,
-        delay: f32,
     ) -> LocalNeuron<G> {
+        let c = &frame.blocks[block];
         let (t, old, drive) = (
             &self.trials[block],
             &self.before[block],
             &self.drives[block],
         );
+        let kick = if frame.noisy {
+            self.kick(frame, (block, l))
+        } else {
+            0.0
+        };
         // Loops, since closures of `from_fn` would be compiled for the baseline alone.
         let (mut inverse_tau_syn, mut gain) = ([0.0; G], [0.0; G]);
         for g in 0..G {
@@ -504,8 +516,8 @@ impl<const G: usize> Buffers<G> {
             inverse_tau_mem: c.inverse_tau_mem[l],
             inverse_tau_syn,
             gain,
-            drift,
-            hold: delay + c.refractory[l],
+            drift: kick / frame.step.h as f32,
+            hold: frame.delay + c.refractory[l],
         }
     }
 
@@ -543,7 +555,7 @@ impl<const G: usize> Buffers<G> {
 
     /// Looks closely at the neurons of a block that cross, or are released.
     #[inline(always)]
-    fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize, kick: &Lanes) {
+    fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
         let flags = self.flags::<SNAP>(block, frame.step);
         for (eight, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
             // In the order of lanes, which is that of bytes in memory.
@@ -554,7 +566,7 @@ impl<const G: usize> Buffers<G> {
                 if SNAP {
                     self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
                 } else {
-                    self.resolve(frame, (block, l), kick[l]);
+                    self.resolve(frame, (block, l));
                 }
             }
         }
@@ -571,13 +583,13 @@ impl<const G: usize> Buffers<G> {
     }
 
     /// Has one neuron followed through the step event by event: together with
-    /// others, or alone where it has further terms. `kick` is its noise, volts.
+    /// others, or alone where it has further terms.
     #[inline(always)]
-    fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize), kick: f32) {
+    fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
         let (c, step) = (&frame.blocks[block], frame.step);
         let (h, t_start) = (step.h as f32, step.start() as f32);
         let lane = (block * L + l) as u16;
-        let neuron = self.local_neuron(c, (block, l), kick / h, frame.delay);
+        let neuron = self.local_neuron(frame, (block, l));
         let old = &self.before[block];
         let mut currents = [0.0; G];
         for g in 0..G {

@@ -190,6 +190,9 @@ pub(crate) fn begin<const G: usize>(
             if rest[l] > t.v_threshold[l] {
                 let phase = address.element((block * L + l) as u32).uniform(1) as f32;
                 v[l] = t.v_reset[l] + phase * (t.v_threshold[l] - t.v_reset[l]).max(0.0);
+            } else if v[l] > t.v_threshold[l] {
+                // Noise alone does not put a neuron above its threshold.
+                v[l] = t.v_threshold[l];
             }
         }
     }

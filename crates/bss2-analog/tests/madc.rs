@@ -64,7 +64,8 @@ impl Setup {
         let mut core = self.chip.lower(&network, integration)?;
         core.write_weights(&self.weights)?;
         let mut observation = Observation::default();
-        let recurrence = |_: u16, time: f64| Some(time + 1e-6);
+        // Most events arrive in the step in which they are sent.
+        let recurrence = |_: u16, time: f64| Some(time + 1e-7);
         let (address, mut workspace) = (RunAddress::default(), Workspace::default());
         core.run(
             address,

@@ -102,9 +102,18 @@ proptest! {
         any in proptest::collection::vec(any_terms(), 0..4),
         events in events(),
         slew in 0.0..0.3,
+        recurrent in proptest::collection::vec(-1.0..1.0, 0..7),
+        delay in 0.0..0.3,
     ) {
         let neurons: Vec<_> = leaky.into_iter().chain(any).collect();
-        let setting = Setting { slew, events, ..Setting::new(neurons, 80.0) };
+        let recurrent = recurrent.into_iter().take(neurons.len()).collect();
+        let setting = Setting {
+            slew,
+            events,
+            recurrent,
+            delay,
+            ..Setting::new(neurons, 80.0)
+        };
         let (spikes, traces) = setting.run();
         for (n, (p, spikes)) in setting.neurons.iter().zip(&spikes).enumerate() {
             for pair in spikes.windows(2) {

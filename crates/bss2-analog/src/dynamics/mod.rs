@@ -51,6 +51,11 @@ struct Setting {
     /// Volts per microsecond at weight 1.
     slew: f64,
     events: Vec<(f64, f64)>,
+    /// Weights of the events of the neurons' own spikes, on all neurons; empty where
+    /// they have none.
+    recurrent: Vec<f64>,
+    /// From a spike to its event, microseconds.
+    delay: f64,
     /// Microseconds.
     duration: f64,
     steps_per_sample: usize,
@@ -65,6 +70,8 @@ impl Setting {
             neurons,
             slew: 0.0,
             events: Vec::new(),
+            recurrent: Vec::new(),
+            delay: 0.1,
             duration,
             steps_per_sample: 2,
             first_sample: 0.0,
@@ -74,13 +81,25 @@ impl Setting {
         }
     }
 
+    /// Spikes of each neuron as they should be, in microseconds, where events of the
+    /// given spikes reach it.
+    fn references(&self, spikes: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let mut events = self.events.clone();
+        for (&weight, spikes) in self.recurrent.iter().zip(spikes) {
+            events.extend(spikes.iter().map(|t| (t + self.delay, weight)));
+        }
+        events.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let neurons = self.neurons.iter();
+        neurons.map(|p| self.reference(p, &events)).collect()
+    }
+
     /// Spikes of one of the neurons as they should be, in microseconds.
-    fn reference(&self, p: &LaneParameters) -> Vec<f64> {
+    fn reference(&self, p: &LaneParameters, events: &[(f64, f64)]) -> Vec<f64> {
         let event = |&(time, weight): &(f64, f64)| Event {
             time,
             slew: [weight.max(0.0), (-weight).max(0.0)].map(|w| w * self.slew),
         };
-        let events: Vec<Event<2>> = self.events.iter().map(event).collect();
+        let events: Vec<Event<2>> = events.iter().map(event).collect();
         let span = Span {
             duration: self.duration,
             step: 2e-3,
@@ -100,7 +119,7 @@ impl Setting {
             .collect();
         let per_source = (0..inputs as u16 + count)
             .map(|source| {
-                let reached = if usize::from(source) < inputs {
+                let reached = if usize::from(source) < inputs + self.recurrent.len() {
                     count
                 } else {
                     0
@@ -124,7 +143,8 @@ impl Setting {
         };
         profile.cadc.quantise = false;
         let mut pattern = IDEAL.clone();
-        for (row, (_, weight)) in self.events.iter().enumerate() {
+        let weights = self.events.iter().map(|event| &event.1);
+        for (row, weight) in weights.chain(&self.recurrent).enumerate() {
             row_modes[row] = if *weight > 0.0 {
                 RowMode::Excitatory
             } else {
@@ -154,7 +174,10 @@ impl Setting {
             RunAddress::default(),
             &times,
             &sources,
-            |_, _| None,
+            |neuron, time| {
+                let sends = usize::from(neuron) < self.recurrent.len();
+                sends.then_some(time + 1e-6 * self.delay)
+            },
             &mut Workspace::default(),
             &mut observation,
         );

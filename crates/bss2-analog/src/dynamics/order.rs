@@ -66,8 +66,7 @@ fn spike_times_with_all_terms_converge_to_the_reference() {
         let draw = Address::new(Seed(1), Domain::Test);
         let neurons = (0..64).map(|n| anyone(draw.element(n), conductance));
         let mut setting = driven(neurons.collect(), 1);
-        let neurons = setting.neurons.iter();
-        let reference: Vec<_> = neurons.map(|p| setting.reference(p)).collect();
+        let reference = setting.references(&[]);
         let total: usize = reference.iter().map(Vec::len).sum();
         assert!(total > 300, "the neurons fire");
         let mut medians = Vec::new();
@@ -124,4 +123,70 @@ fn without_further_terms_it_agrees_with_the_leaky_kernel() {
             assert!((a - b).abs() < 1e-6, "{a} {b}");
         }
     }
+}
+
+#[test]
+fn so_do_spikes_that_events_of_the_same_step_cause() {
+    let draw = Address::new(Seed(3), Domain::Test);
+    for conductance in [false, true] {
+        // Every other neuron is a leaky one.
+        let neurons = (0..64).map(|n| {
+            let p = anyone(draw.element(n), conductance);
+            let leaky = LaneParameters {
+                terms: Terms::NONE,
+                ..p
+            };
+            if n % 2 == 0 { leaky } else { p }
+        });
+        let weight = |n: usize| [0.08, 0.08, -0.1][n % 3] * draw.uniform(n as u32);
+        let mut setting = Setting {
+            recurrent: (0..64).map(weight).collect(),
+            ..driven(neurons.collect(), 3)
+        };
+        let mut medians = Vec::new();
+        for steps in [1, 2, 4] {
+            setting.steps_per_sample = steps;
+            let found = setting.run().0;
+            let total: usize = found.iter().map(Vec::len).sum();
+            assert!(total > 300, "the neurons fire");
+            let (median, mismatched) = compare_all(&found, &setting.references(&found));
+            eprintln!(
+                "conductances {conductance}, {steps} steps per sample: median {median:.2} ns, \
+                 {mismatched} of {total}"
+            );
+            assert!(mismatched * 50 <= total, "{mismatched} of {total}");
+            medians.push(median);
+        }
+        assert!(medians[1] < 20.0, "{medians:?} ns");
+        assert!(medians[2] < 0.5 * medians[1] + 1.0, "{medians:?}");
+    }
+}
+
+#[test]
+fn inhibition_within_a_step_keeps_a_neuron_from_firing() {
+    // The second neuron crosses 0.2 us after the first in the same step of 1.7 us, and
+    // the first forbids it; the third fires before them.
+    let neuron = |v_threshold| LaneParameters {
+        v_threshold,
+        ..LEAKY
+    };
+    let neurons = [0.6, 0.71, 0.55].map(neuron).to_vec();
+    let mut setting = Setting {
+        slew: 0.6,
+        events: vec![(3.5, 1.0)],
+        recurrent: vec![0.0; 3],
+        steps_per_sample: 1,
+        ..Setting::new(neurons, 5.0)
+    };
+    let (free, _) = setting.run();
+    let step = |spikes: &[f64]| (spikes[0] / 1.7).floor();
+    assert_eq!(step(&free[0]), step(&free[1]), "{free:?}");
+    assert!(free[1][0] - free[0][0] > 0.15, "{free:?}");
+    setting.recurrent[0] = -1.0;
+    let (kept, _) = setting.run();
+    assert!(kept[1].is_empty(), "{kept:?}");
+    assert_eq!([&kept[0], &kept[2]], [&free[0], &free[2]]);
+    // An event that comes after its crossing changes nothing.
+    setting.delay = 0.3;
+    assert_eq!(setting.run().0, free);
 }

@@ -43,7 +43,7 @@ fn pattern(name: &str, lift: f64, p: LaneParameters) -> (f64, Vec<f64>) {
         ..Setting::new(vec![p], 400.0)
     };
     let found = &setting.run().0[0];
-    let reference = setting.reference(&p);
+    let reference = setting.reference(&p, &setting.events);
     assert_eq!(found.len(), reference.len(), "{name}");
     for (spike, (a, b)) in found.iter().zip(&reference).enumerate() {
         // Errors add up over the intervals.

@@ -258,7 +258,7 @@ impl<const G: usize> LifBlock<G> {
 #[inline(always)]
 pub(crate) fn saturate(x: f32) -> f32 {
     let x = if x < 2.0 { x } else { 2.0 };
-    x * (1.0 + x * x * (x * 0.0625 - 0.25))
+    x * (x * x).mul_add(x.mul_add(0.0625, -0.25), 1.0)
 }
 
 /// What saturation takes off the gain of a small signal on top of `x`: one less its
@@ -266,14 +266,14 @@ pub(crate) fn saturate(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn lost_gain(x: f32) -> f32 {
     let x = if x < 2.0 { x } else { 2.0 };
-    x * x * (0.75 - 0.25 * x)
+    x * x * x.mul_add(-0.25, 0.75)
 }
 
 /// `saturate(x) / x`.
 #[inline(always)]
 pub(crate) fn saturate_share(x: f32) -> f32 {
     if x < 2.0 {
-        1.0 + x * x * (x * 0.0625 - 0.25)
+        (x * x).mul_add(x.mul_add(0.0625, -0.25), 1.0)
     } else {
         1.0 / x
     }

@@ -179,13 +179,12 @@ impl<const G: usize> Pack<G> {
             let (gain, rate) = (&self.gain[group], &self.inverse_tau_syn[group]);
             let [j0, j1, j2, j3] = &mut self.jump;
             for i in 0..lanes {
-                let d0 = gain[i] * self.strength[i];
-                let d1 = d0 * rate[i];
-                let d2 = d1 * rate[i];
+                let (d0, rate) = (gain[i] * self.strength[i], -rate[i]);
+                let (d1, square) = (d0 * rate, rate * rate);
                 j0[i] += d0;
-                j1[i] -= d1;
-                j2[i] += d2;
-                j3[i] -= d2 * rate[i];
+                j1[i] += d1;
+                j2[i] = d0.mul_add(square, j2[i]);
+                j3[i] = d1.mul_add(square, j3[i]);
             }
         }
     }
@@ -213,7 +212,7 @@ impl<const G: usize> Pack<G> {
         if span <= 0.0 {
             return;
         }
-        let half = 0.5 * span;
+        let (half, third, quarter) = (0.5 * span, span * (1.0 / 3.0), 0.25 * span);
         let mut watch = 0;
         let mut next = [0.0; L];
         {
@@ -221,18 +220,18 @@ impl<const G: usize> Pack<G> {
             for i in 0..lanes {
                 let (v, rate) = (self.v[i], self.inverse_tau_mem[i]);
                 // As `LocalNeuron::quartic`.
-                let v1 = (self.v_rest[i] - v) * rate + self.drift[i] + i0[i];
-                let v2 = i1[i] - v1 * rate;
-                let v3 = i2[i] - v2 * rate;
-                let v4 = i3[i] - v3 * rate;
-                let bend = span * (1.0 / 3.0) * (v3 + 0.25 * span * v4);
-                let v_end = v + span * (v1 + half * (v2 + bend));
-                let slope_end = v1 + span * (v2 + half * (v3 + span * (1.0 / 3.0) * v4));
+                let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + i0[i]);
+                let v2 = (-v1).mul_add(rate, i1[i]);
+                let v3 = (-v2).mul_add(rate, i2[i]);
+                let v4 = (-v3).mul_add(rate, i3[i]);
+                let bend = third * quarter.mul_add(v4, v3);
+                let v_end = span.mul_add(half.mul_add(v2 + bend, v1), v);
+                let slope_end = span.mul_add(half.mul_add(third.mul_add(v4, v3), v2), v1);
                 let held = self.held_until[i] >= end;
                 let released = (self.held_until[i] > now) & !held;
                 // It may peak in between: the tangent at the beginning lies above.
                 let threshold = self.v_threshold[i];
-                let peaks = (v + v1 * span > threshold) & (slope_end < 0.0);
+                let peaks = (v1.mul_add(span, v) > threshold) & (slope_end < 0.0);
                 let crosses = (v_end > threshold) | (v > threshold) | peaks;
                 let flag = u32::from(released | (crosses & !held));
                 self.flags[i] = flag;
@@ -265,9 +264,10 @@ impl<const G: usize> Pack<G> {
         // As `Series::pass`.
         let [i0, i1, i2, i3] = &mut self.series;
         for i in 0..lanes {
-            i0[i] += span * (i1[i] + half * (i2[i] + span * (1.0 / 3.0) * i3[i]));
-            i1[i] += span * (i2[i] + half * i3[i]);
-            i2[i] += span * i3[i];
+            let bend = third.mul_add(i3[i], i2[i]);
+            i0[i] = span.mul_add(half.mul_add(bend, i1[i]), i0[i]);
+            i1[i] = span.mul_add(half.mul_add(i3[i], i2[i]), i1[i]);
+            i2[i] = span.mul_add(i3[i], i2[i]);
         }
     }
 }

@@ -122,9 +122,9 @@ impl<const G: usize> Current<G> for Series {
         let [i0, i1, i2, i3] = self.0;
         let half = 0.5 * span;
         self.0 = [
-            i0 + span * (i1 + half * (i2 + span * (1.0 / 3.0) * i3)),
-            i1 + span * (i2 + half * i3),
-            i2 + span * i3,
+            span.mul_add(half.mul_add((span * (1.0 / 3.0)).mul_add(i3, i2), i1), i0),
+            span.mul_add(half.mul_add(i3, i2), i1),
+            span.mul_add(i3, i2),
             i3,
         ];
     }
@@ -244,6 +244,10 @@ impl<const G: usize> LocalNeuron<G> {
         }: Range<f32>,
         mut on_spike: impl FnMut(f32),
     ) -> Moment<M::Current> {
+        // Events of this moment belong to the span that begins here.
+        if now >= h {
+            return moment;
+        }
         let mut next = if now > 0.0 {
             nodes.partition_point(|node| node.at <= now)
         } else {
@@ -270,9 +274,7 @@ impl<const G: usize> LocalNeuron<G> {
                     Course::Crosses(after) => {
                         end = now + after;
                         on_spike(end);
-                        membrane.fire();
-                        moment.held_until = end + self.hold;
-                        moment.v = self.v_reset;
+                        self.fire(membrane, &mut moment, end);
                     }
                 }
             }
@@ -281,15 +283,28 @@ impl<const G: usize> LocalNeuron<G> {
         }
     }
 
+    /// Crosses the threshold at a moment of the step.
+    #[inline(always)]
+    pub(crate) fn fire<M: Membrane<G>>(
+        &self,
+        membrane: &mut M,
+        moment: &mut Moment<M::Current>,
+        at: f32,
+    ) {
+        membrane.fire();
+        moment.held_until = at + self.hold;
+        moment.v = self.v_reset;
+    }
+
     /// The membrane from a moment on, as long as nothing happens.
     #[inline(always)]
     fn quartic(&self, moment: &Moment<Series>) -> Quartic {
         let [i0, i1, i2, i3] = moment.current.0;
         let rate = self.inverse_tau_mem;
-        let v1 = (self.v_rest - moment.v) * rate + self.drift + i0;
-        let v2 = i1 - v1 * rate;
-        let v3 = i2 - v2 * rate;
-        let v4 = i3 - v3 * rate;
+        let v1 = (self.v_rest - moment.v).mul_add(rate, self.drift + i0);
+        let v2 = (-v1).mul_add(rate, i1);
+        let v3 = (-v2).mul_add(rate, i2);
+        let v4 = (-v3).mul_add(rate, i3);
         Quartic {
             v: moment.v,
             v1,
@@ -321,12 +336,14 @@ struct Quartic {
 impl Quartic {
     #[inline(always)]
     fn at(&self, d: f32) -> f32 {
-        self.v + d * (self.v1 + d * (self.v2 + d * (self.v3 + d * self.v4)))
+        let upper = d.mul_add(d.mul_add(self.v4, self.v3), self.v2);
+        d.mul_add(d.mul_add(upper, self.v1), self.v)
     }
 
     #[inline(always)]
     fn slope(&self, d: f32) -> f32 {
-        self.v1 + d * (2.0 * self.v2 + d * (3.0 * self.v3 + d * 4.0 * self.v4))
+        let upper = d.mul_add(4.0 * self.v4, 3.0 * self.v3);
+        d.mul_add(d.mul_add(upper, 2.0 * self.v2), self.v1)
     }
 
     #[inline(always)]

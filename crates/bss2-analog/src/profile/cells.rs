@@ -139,7 +139,8 @@ pub struct Correlation {
 pub struct PairCorrelation {
     /// The cell.
     pub cell: Cell,
-    /// Coefficient within a quadrant, 0 to 0.99.
+    /// Coefficient within a quadrant, 0 to 0.99; less where the cell is correlated with
+    /// others of its circuit whose coefficients differ.
     pub r: f64,
 }
 

@@ -3,13 +3,15 @@
 //! The pass over a step knows the events that are under way when it begins. Those of
 //! its own spikes are taken one by one, in the order in which they are sent: what they
 //! do until the step's end is added there, and neurons that such an event may cause to
-//! fire, or keep from it, are followed again from the step's beginning. What they did
-//! before it arrived stays as it was.
-
-use bss2_event::random::Address;
+//! fire, or keep from it, are followed again from the step's beginning. When they fired
+//! before it arrived stays; but what the mean current leaves of the saturating inputs
+//! is that of the whole step, so the membrane in between may move by it.
 
 use super::{Buffers, Frame};
-use crate::neuron::lif::{Lanes, MOMENTS, saturate};
+use crate::neuron::lif::{MOMENTS, saturate};
+use crate::neuron::pack::Ending;
+use crate::neuron::threshold::{Leaky, Membrane, TOGETHER, gather_nodes};
+use crate::neuron::upswing::Upswing;
 use crate::synapse::{L, Row};
 
 /// A neuron crosses its threshold in the step at hand.
@@ -17,7 +19,7 @@ use crate::synapse::{L, Row};
 pub(crate) struct Crossing {
     /// Microseconds from the step's beginning.
     pub(crate) at: f32,
-    /// When its event is sent: the same but for jitter.
+    /// When its event is sent, as soon as that is known: the same but for jitter.
     pub(super) sent: f32,
     /// Counted over all blocks.
     pub(crate) lane: u16,
@@ -27,26 +29,23 @@ impl Crossing {
     pub(super) fn new(at: f32, lane: u16) -> Self {
         Self { at, sent: at, lane }
     }
-}
 
-/// What a neuron had when the step at hand began, of what the step overwrites.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Overwritten {
-    /// Lane and end of the reset, the oldest first.
-    pub(super) held_until: Vec<(u16, f32)>,
-    /// `[block]`, where neurons have further terms.
-    pub(super) adaptation: Vec<Lanes>,
-    /// Crossings that are found again.
-    again: Vec<Crossing>,
-}
-
-impl Overwritten {
-    pub(super) fn prepare(&mut self, blocks: usize) {
-        self.adaptation.resize(blocks, [0.0; L]);
+    /// The same with the jitter of its event.
+    #[inline(always)]
+    fn jittered<const G: usize>(self, frame: &Frame<'_, G>) -> Self {
+        let jitter = frame.common.noise.spike_jitter.as_micro() as f32;
+        if jitter == 0.0 {
+            return self;
+        }
+        let lane = frame.jitter.element(self.lane.into());
+        let late = jitter * lane.normal(frame.step.index as u32) as f32;
+        let sent = (self.at + late).clamp(0.0, frame.step.h as f32);
+        Self { sent, ..self }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.held_until.clear();
+    fn before(&self, other: &Self) -> std::cmp::Ordering {
+        let times = self.sent.total_cmp(&other.sent);
+        times.then(self.lane.cmp(&other.lane))
     }
 }
 
@@ -66,44 +65,41 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     pub(super) fn send(&mut self, frame: &Frame<'_, G>) {
         for crossing in &mut self.crossings {
-            crossing.sent = sent(frame, crossing);
+            *crossing = crossing.jittered(frame);
         }
-        self.crossings
-            .sort_by(|a, b| a.sent.total_cmp(&b.sent).then(a.lane.cmp(&b.lane)));
+        self.crossings.sort_by(Crossing::before);
     }
 
     /// Takes an on-chip event that arrives at `time` microseconds, when the first
-    /// `sent` crossings of the step are done with.
+    /// `done` crossings of the step were sent.
     #[inline(always)]
     pub(super) fn receive<const SNAP: bool>(
         &mut self,
         frame: &Frame<'_, G>,
         time: f64,
         source: u16,
-        sent: usize,
+        done: usize,
     ) {
-        let step = frame.step;
+        let (common, step) = (frame.common, frame.step);
         if SNAP || time >= step.end() {
             self.events.defer(time, source);
             return;
         }
-        let common = frame.common;
         self.events.insert(common, source, time, step);
-        let e = step.middle_offset(time);
         let mut rows = [Row::default(); G];
         for (g, row) in rows.iter_mut().enumerate() {
             *row = common.table.row(source.into(), g);
         }
         let event = Arrival {
             at: (time - step.start()) as f32,
-            e,
+            e: step.middle_offset(time),
             rows,
         };
         for block in 0..frame.blocks.len() {
             let reaches = |row: &Row| row.on(common.table.strengths(), block).is_some();
             if rows.iter().any(reaches) {
                 self.join(frame, block, &event);
-                self.follow_again(frame, block, &event, sent);
+                self.follow_again(frame, block, &event, done);
             }
         }
     }
@@ -119,17 +115,18 @@ impl<const G: usize> Buffers<G> {
             drive.any = true;
             drive.x = [[0.0; L]; G];
         }
-        let t_end = frame.step.end() as f32;
-        let e = event.e;
+        let (t_end, e) = (frame.step.end() as f32, event.e);
         for (g, row) in event.rows.iter().enumerate() {
             let Some(s) = row.on(frame.common.table.strengths(), block) else {
                 continue;
             };
-            let at = |c: &[[Lanes; G]; MOMENTS], l| c[0][g][l] + e * (c[1][g][l] + e * c[2][g][l]);
             for l in usize::from(row.from_lane)..L {
-                state.current[g][l] += s[l] * at(&c.event_current, l);
-                let before = t.kappa[g][l] * old.current[g][l] + drive.x[g][l];
-                let x = s[l] * at(&c.event_membrane, l);
+                let of = |[c0, c1, c2]: [f32; MOMENTS]| e.mul_add(e.mul_add(c2, c1), c0);
+                let current = c.event_current.each_ref().map(|c| c[g][l]);
+                let membrane = c.event_membrane.each_ref().map(|c| c[g][l]);
+                state.current[g][l] += s[l] * of(current);
+                let before = t.kappa[g][l].mul_add(old.current[g][l], drive.x[g][l]);
+                let x = s[l] * of(membrane);
                 drive.x[g][l] += x;
                 let more = saturate(before + x) - saturate(before);
                 let free = if held_until[l] >= t_end { 0.0 } else { 1.0 };
@@ -142,100 +139,128 @@ impl<const G: usize> Buffers<G> {
         }
     }
 
-    /// Follows the neurons of a block again whose crossings an event may change.
+    /// Follows the neurons of a block again whose crossings an event may change, or
+    /// that are released after it.
     #[inline(always)]
     fn follow_again(
         &mut self,
         frame: &Frame<'_, G>,
         block: usize,
         event: &Arrival<G>,
-        sent: usize,
+        done: usize,
     ) {
+        let (t_start, t_end) = (frame.step.start() as f32, frame.step.end() as f32);
+        let attention = self.trials[block].v_attention;
         let (mut reached, mut raised) = ([false; L], [false; L]);
-        let mut from = L;
+        let (mut from, mut some) = (L, false);
         for (g, row) in event.rows.iter().enumerate() {
             let Some(strengths) = row.on(frame.common.table.strengths(), block) else {
                 continue;
             };
             from = from.min(row.from_lane.into());
             for l in usize::from(row.from_lane)..L {
-                reached[l] |= strengths[l] != 0.0;
-                raised[l] |= (strengths[l] != 0.0) & (g % 2 == 0);
+                // Readouts neither fire nor are they held.
+                let held = self.held_until[block][l] > t_start;
+                let may = (attention[l] < f32::INFINITY) | held;
+                let reaches = (strengths[l] != 0.0) & may;
+                reached[l] |= reaches;
+                raised[l] |= reaches & (g % 2 == 0);
+                some |= reaches;
             }
         }
-        let (t_start, t_end) = (frame.step.start() as f32, frame.step.end() as f32);
-        let highest = self.highest::<false>(block, from);
-        let attention = &self.trials[block].v_attention;
-        let (mut follow, mut some) = ([false; L], false);
-        for l in from..L {
-            let until = self.held_until[block][l];
-            let released = (until > t_start) & reached[l];
-            let rises = (highest[l] > attention[l]) & raised[l];
-            follow[l] = (released | rises) & (until < t_end);
-            some |= follow[l];
-        }
-        let mut i = 0;
-        self.crossings.retain(|crossing| {
-            let (done, lane) = (i < sent, usize::from(crossing.lane));
-            i += 1;
-            let here = lane / L == block && (reached[lane % L] || follow[lane % L]);
-            if done || !here || crossing.at <= event.at {
-                return true;
-            }
-            follow[lane % L] = true;
-            some = true;
-            false
-        });
         if !some {
             return;
         }
-        let known = self.crossings.len();
-        let kick = self.kick(frame, block);
-        for l in (0..L).filter(|&l| follow[l]) {
-            let lane = (block * L + l) as u16;
-            let before = self.overwritten.held_until.iter();
-            if let Some(&(_, until)) = before.clone().find(|before| before.0 == lane) {
-                self.held_until[block][l] = until;
-            }
-            self.resolve(frame, (block, l), kick[l]);
+        // What further terms make of an event within a step is not in the estimate.
+        let all = frame.blocks[block].terms.is_some();
+        let highest = self.highest::<false>(block, from);
+        let mut follow = [false; L];
+        for l in from..L {
+            let until = self.held_until[block][l];
+            let held = (until > t_start + event.at) & reached[l];
+            let rises = (highest[l] > attention[l]) & raised[l];
+            follow[l] = (held | rises | (all & reached[l])) & (until < t_end);
         }
-        self.settle(frame);
-        self.replace(frame, event.at, sent, known);
+        let mut i = 0;
+        self.crossings.retain(|crossing| {
+            let lane = usize::from(crossing.lane);
+            let past = i < done || crossing.at <= event.at;
+            i += 1;
+            if past || lane / L != block || !reached[lane % L] {
+                return true;
+            }
+            follow[lane % L] = true;
+            false
+        });
+        for l in (from..L).filter(|&l| follow[l]) {
+            match frame.blocks[block].terms.as_deref() {
+                None => self.again(frame, (block, l), event.at, &mut Leaky),
+                Some(terms) => {
+                    let mut upswing = Upswing {
+                        block: terms,
+                        lane: l,
+                        w: self.overwritten.adaptation[block][l],
+                    };
+                    self.again(frame, (block, l), event.at, &mut upswing);
+                    self.adaptation[block][l] = upswing.w;
+                }
+            }
+        }
+        let mut again = std::mem::take(&mut self.found_again);
+        for crossing in again.drain(..) {
+            let mut crossing = crossing.jittered(frame);
+            crossing.sent = crossing.sent.max(self.crossings[done - 1].sent);
+            let place = self.crossings[done..].partition_point(|c| c.before(&crossing).is_le());
+            self.crossings.insert(done + place, crossing);
+        }
+        self.found_again = again;
     }
 
-    /// Puts the crossings from `known` on among those that are still to be sent,
-    /// unless they happened before `at` microseconds and are there.
+    /// Follows a neuron from the step's beginning: through the crossings that stay, and
+    /// from `at` on, looking for others.
     #[inline(always)]
-    fn replace(&mut self, frame: &Frame<'_, G>, at: f32, done: usize, known: usize) {
-        let mut again = std::mem::take(&mut self.overwritten.again);
-        again.clear();
-        again.extend(self.crossings.drain(known..));
-        for (i, crossing) in again.iter().enumerate() {
-            let same = |other: &&Crossing| other.lane == crossing.lane;
-            let present = self.crossings.iter().filter(same).count();
-            if again[..i].iter().filter(same).count() < present {
-                continue;
-            }
-            let mut crossing = Crossing::new(crossing.at.max(at), crossing.lane);
-            crossing.sent = sent(frame, &crossing).max(self.crossings[done - 1].sent);
-            let key = |c: &Crossing| (c.sent, c.lane);
-            let later = self.crossings[done..].partition_point(|c| key(c) <= key(&crossing));
-            self.crossings.insert(done + later, crossing);
+    fn again<M: Membrane<G>>(
+        &mut self,
+        frame: &Frame<'_, G>,
+        (block, l): (usize, usize),
+        at: f32,
+        membrane: &mut M,
+    ) {
+        let (h, t_start) = (frame.step.h as f32, frame.step.start() as f32);
+        let lane = (block * L + l) as u16;
+        let first = self.overwritten.held_until.iter();
+        if let Some(&(_, until)) = first.clone().find(|overwritten| overwritten.0 == lane) {
+            self.held_until[block][l] = until;
         }
-        self.overwritten.again = again;
+        let neuron = self.local_neuron(frame, (block, l));
+        let mut quiet = neuron;
+        quiet.v_threshold = f32::INFINITY;
+        let nodes = M::nodes(&mut self.nodes);
+        let (events, strengths) = (&self.events, frame.common.table.strengths());
+        gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
+        let old = &self.before[block];
+        let mut currents = [0.0; G];
+        for g in 0..G {
+            currents[g] = old.current[g][l];
+        }
+        let until = self.held_until[block][l] - t_start;
+        let mut moment = neuron.begin((old.v[l], currents), until);
+        let mut now = 0.0;
+        for crossing in self.crossings.iter().filter(|c| c.lane == lane) {
+            moment = quiet.resolve(membrane, moment, nodes, now..crossing.at, |_| ());
+            now = crossing.at;
+            neuron.fire(membrane, &mut moment, now);
+        }
+        let at = at.max(now);
+        moment = quiet.resolve(membrane, moment, nodes, now..at, |_| ());
+        let found = &mut self.found_again;
+        let on_spike = |at| found.push(Crossing::new(at, lane));
+        moment = neuron.resolve(membrane, moment, nodes, at..h, on_spike);
+        let end = Ending {
+            lane,
+            v: moment.v,
+            held_until: moment.held_until,
+        };
+        self.end(frame, end);
     }
-}
-
-/// When the event of a crossing is sent.
-#[inline(always)]
-fn sent<const G: usize>(frame: &Frame<'_, G>, crossing: &Crossing) -> f32 {
-    let jitter = frame.common.noise.spike_jitter.as_micro() as f32;
-    if jitter == 0.0 {
-        return crossing.at;
-    }
-    let address: Address = frame.jitter;
-    let z = address
-        .element(crossing.lane.into())
-        .normal(frame.step.index as u32);
-    (crossing.at + jitter * z as f32).clamp(0.0, frame.step.h as f32)
 }
