@@ -264,7 +264,7 @@ impl LoweredCore {
                     #[inline(always)]
                     || {
                         step::run::<$g, $snap>(
-                            common,
+                            (common, path),
                             $blocks,
                             input,
                             &mut *recurrence,

@@ -9,7 +9,7 @@ use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::step::Crossing;
-use crate::synapse::L;
+use crate::synapse::{L, VECTOR, vector, vector_mut};
 use crate::trial::Trial;
 
 /// When each half samples next.
@@ -181,15 +181,23 @@ fn within<const G: usize>(
                 continue;
             };
             let g = usize::from(opened.group);
-            // Whole vectors: those before are zero.
-            for l in usize::from(opened.row.from_lane) / WHOLE * WHOLE..L {
-                // What saturation leaves of a small current on top of the others.
-                let before = t.kappa[g][l] * around.before[block].current[g][l];
-                let left = 1.0 - lost_gain(before);
-                let share = left * t.saturation[g][l] * c.inverse_saturation[g][l];
-                let x = 0.5 * d * (c.inverse_tau_mem[l] + c.inverse_tau_syn[g][l]);
-                let response = d * x.mul_add(x.mul_add(0.5, -1.0), 1.0);
-                moved[l] = (share * row[l]).mul_add(response, moved[l]);
+            for which in opened.row.vectors() {
+                let of = |lanes: &Lanes| vector(lanes, which);
+                let (row, kappa) = (of(row), of(&t.kappa[g]));
+                let current = of(&around.before[block].current[g]);
+                let saturation = of(&t.saturation[g]);
+                let whole = of(&c.inverse_saturation[g]);
+                let rates = [of(&c.inverse_tau_mem), of(&c.inverse_tau_syn[g])];
+                let mut sum = of(&moved);
+                for i in 0..VECTOR {
+                    // What saturation leaves of a small current on top of the others.
+                    let left = 1.0 - lost_gain(kappa[i] * current[i]);
+                    let share = left * saturation[i] * whole[i];
+                    let x = 0.5 * d * (rates[0][i] + rates[1][i]);
+                    let response = d * x.mul_add(x.mul_add(0.5, -1.0), 1.0);
+                    sum[i] = (share * row[i]).mul_add(response, sum[i]);
+                }
+                *vector_mut(&mut moved, which) = sum;
             }
         }
     }
@@ -270,9 +278,6 @@ struct Ramp {
     end: f32,
     codes_per_us: f32,
 }
-
-/// Numbers of which some are read are read as a whole vector of so many.
-const WHOLE: usize = 16;
 
 /// Slack for ramps that end with a step.
 const NANOSECOND: f32 = 1e-3;

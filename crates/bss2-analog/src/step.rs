@@ -5,6 +5,7 @@
 //! from reset - is resolved neuron by neuron; what on-chip events of the same step
 //! change, in [`recurrence`]. Nothing is allocated once the buffers have grown.
 
+use bss2_event::SimdPath;
 use bss2_event::random::{Address, Domain};
 
 use crate::events::{Events, Step, Touch};
@@ -22,6 +23,7 @@ use crate::trial::{self, Trial};
 
 mod recurrence;
 
+use recurrence::Arrival;
 pub(crate) use recurrence::Crossing;
 
 /// Buffers of one running sample; one per thread, reused.
@@ -48,8 +50,13 @@ pub(crate) struct Buffers<const G: usize> {
     /// Microseconds from the beginning of the last run to the state that is
     /// held now.
     pub(crate) elapsed: f64,
-    /// `[block]`
-    drives: Vec<Drive<G>>,
+    /// Of the block at hand.
+    drive: Drive<G>,
+    /// `[block]`: what stays of it for a closer look.
+    drives: Vec<Shares<G>>,
+    /// `[block]`, where on-chip events were joined: how much higher membranes may have
+    /// been within the pass than at its end, volts.
+    lift: Vec<Lanes>,
     pub(crate) words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
@@ -58,7 +65,9 @@ pub(crate) struct Buffers<const G: usize> {
     /// their events are sent.
     pub(crate) crossings: Vec<Crossing>,
     overwritten: Overwritten,
-    /// Crossings that an on-chip event leads to.
+    /// On-chip events of the step that do not act yet.
+    arrivals: Vec<Arrival<G>>,
+    /// Crossings that they lead to.
     found_again: Vec<Crossing>,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
@@ -77,7 +86,7 @@ pub(crate) struct Input<'a> {
 
 #[inline(always)]
 pub(crate) fn run<const G: usize, const SNAP: bool>(
-    common: &Common,
+    (common, path): (&Common, SimdPath),
     blocks: &[LifBlock<G>],
     input: Input<'_>,
     recurrence: &mut dyn FnMut(u16, f64) -> Option<f64>,
@@ -132,6 +141,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         let step = Step { index, h };
         let frame = Frame {
             common,
+            path,
             blocks,
             step,
             delay,
@@ -155,14 +165,27 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         buffers.settle(&frame);
         buffers.send(&frame);
         let mut done = 0;
-        while let Some(&crossing) = buffers.crossings.get(done) {
+        loop {
+            let next = buffers.crossings.get(done);
+            // Events act on nothing before they arrive.
+            let Some(&crossing) = next.filter(|next| next.at <= buffers.first_arrival()) else {
+                if buffers.arrivals.is_empty() {
+                    break;
+                }
+                // A function of its own: the loop around it is faster without its code.
+                frame.path.dispatch(
+                    #[inline(always)]
+                    || buffers.take_arrivals(&frame, done),
+                );
+                continue;
+            };
             done += 1;
             let neuron = crossing.lane;
             let time = (step.start() + f64::from(crossing.sent) + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });
             if let Some(arrival) = recurrence(neuron, time) {
                 let source = (common.inputs + usize::from(neuron)) as u16;
-                buffers.receive::<SNAP>(&frame, arrival * 1e6, source, done);
+                buffers.receive::<SNAP>(&frame, arrival * 1e6, source);
             }
         }
         if let Some(madc) = &madc {
@@ -212,6 +235,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
 /// A step, and what is the same for all of its blocks.
 pub(crate) struct Frame<'a, const G: usize> {
     pub(crate) common: &'a Common,
+    path: SimdPath,
     pub(crate) blocks: &'a [LifBlock<G>],
     pub(crate) step: Step,
     /// Of the comparator, microseconds.
@@ -232,14 +256,23 @@ struct Overwritten {
 }
 
 /// What the events of a step add at its end: to the normalised mean current of
-/// each input, and to the currents themselves; to those without on-chip events that
-/// were sent in this step.
+/// each input, and to the currents themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Drive<const G: usize> {
     /// Whether there are any; if not, the sums are of some step before.
-    pub(crate) any: bool,
+    any: bool,
     pub(crate) x: [Lanes; G],
     pub(crate) current: [Lanes; G],
+}
+
+/// What events add to the normalised mean current of each input of a block.
+#[derive(Debug, Clone)]
+struct Shares<const G: usize> {
+    /// Whether there are any; if not, the sums are of some step before.
+    any: bool,
+    /// Whether on-chip events of the step are among them.
+    joined: bool,
+    x: [Lanes; G],
 }
 
 impl<const G: usize> Default for Drive<G> {
@@ -248,6 +281,16 @@ impl<const G: usize> Default for Drive<G> {
             any: false,
             x: [[0.0; L]; G],
             current: [[0.0; L]; G],
+        }
+    }
+}
+
+impl<const G: usize> Default for Shares<G> {
+    fn default() -> Self {
+        Self {
+            any: false,
+            joined: false,
+            x: [[0.0; L]; G],
         }
     }
 }
@@ -359,7 +402,8 @@ impl<const G: usize> Buffers<G> {
         self.after.resize(blocks, BlockState::ZERO);
         self.held_until.resize(blocks, [0.0; L]);
         self.adaptation.resize(blocks, [0.0; L]);
-        self.drives.resize_with(blocks, Drive::default);
+        self.drives.resize_with(blocks, Shares::default);
+        self.lift.resize(blocks, [0.0; L]);
         self.overwritten.adaptation.resize(blocks, [0.0; L]);
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);
@@ -379,7 +423,7 @@ impl<const G: usize> Buffers<G> {
     /// Sums the events of a step on a block.
     #[inline(always)]
     fn drive<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) {
-        let drive = &mut self.drives[block];
+        let drive = &mut self.drive;
         drive.any = false;
         if self.events.step.is_empty() {
             return;
@@ -452,7 +496,7 @@ impl<const G: usize> Buffers<G> {
         let (low, high) = common.v_range;
         let inputs = Inputs {
             trial: &self.trials[block],
-            drive: &self.drives[block],
+            drive: &self.drive,
             kick: &kick,
             v_reset: &self.trials[block].v_reset,
             held_until: &self.held_until[block],
@@ -477,6 +521,11 @@ impl<const G: usize> Buffers<G> {
         } else {
             propagate::<G, false, SNAP>(&inputs, old, new, rise)
         };
+        let drive = &mut self.drives[block];
+        (drive.any, drive.joined) = (self.drive.any, false);
+        if driven {
+            drive.x = self.drive.x;
+        }
         if attention {
             self.attend::<SNAP>(frame, block);
         }
@@ -521,20 +570,20 @@ impl<const G: usize> Buffers<G> {
         }
     }
 
-    /// How high membranes may have been within a step: at its end, without the
-    /// inhibition that came. Of lanes from one on.
+    /// How much higher membranes may have been within a step than at its end: by the
+    /// inhibition that came.
     #[inline(always)]
-    fn highest<const SNAP: bool>(&self, block: usize, from: usize) -> Lanes {
+    fn lift(&self, block: usize) -> Lanes {
         let (t, drive) = (&self.trials[block], &self.drives[block]);
-        let mut highest = self.after[block].v;
-        if drive.any && !SNAP {
+        let mut lift = [0.0; L];
+        if drive.any {
             for g in (1..G).step_by(2) {
-                for l in from..L {
-                    highest[l] -= t.saturation[g][l] * drive.x[g][l];
+                for l in 0..L {
+                    lift[l] -= t.saturation[g][l] * drive.x[g][l];
                 }
             }
         }
-        highest
+        lift
     }
 
     /// Which neurons of a block cross, or are released: 1 for each that needs a
@@ -542,13 +591,14 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     fn flags<const SNAP: bool>(&self, block: usize, step: Step) -> [u8; L] {
         let (t_start, hold_from) = (step.start() as f32, hold_from::<SNAP>(step));
-        let (held_until, highest) = (&self.held_until[block], self.highest::<SNAP>(block, 0));
+        let (held_until, v) = (&self.held_until[block], &self.after[block].v);
+        let lift = if SNAP { [0.0; L] } else { self.lift(block) };
         let attention = &self.trials[block].v_attention;
         let mut flags = [0; L];
         for l in 0..L {
             let held = held_until[l] >= hold_from;
             let released = (held_until[l] > t_start) & !SNAP;
-            flags[l] = u8::from((released | (highest[l] > attention[l])) & !held);
+            flags[l] = u8::from((released | (v[l] + lift[l] > attention[l])) & !held);
         }
         flags
     }

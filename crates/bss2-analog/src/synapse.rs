@@ -52,7 +52,29 @@ pub(crate) struct Row {
     pub(crate) from_lane: u8,
 }
 
+/// Lanes that are done together where only some of a block are.
+pub(crate) const VECTOR: usize = 16;
+
+/// Some of the lanes of a block, by value: loops over such arrays become vector
+/// instructions where those over parts of a slice would not.
+#[inline(always)]
+pub(crate) fn vector<T: Copy>(lanes: &[T; L], which: usize) -> [T; VECTOR] {
+    lanes.as_chunks::<VECTOR>().0[which]
+}
+
+/// The same to be written.
+#[inline(always)]
+pub(crate) fn vector_mut<T>(lanes: &mut [T; L], which: usize) -> &mut [T; VECTOR] {
+    &mut lanes.as_chunks_mut::<VECTOR>().0[which]
+}
+
 impl Row {
+    /// The vectors of lanes that the row reaches in a block.
+    #[inline(always)]
+    pub(crate) fn vectors(self) -> std::ops::Range<usize> {
+        usize::from(self.from_lane) / VECTOR..L / VECTOR
+    }
+
     /// The strengths of the row on a block, if it reaches the block.
     #[inline(always)]
     pub(crate) fn on(self, strengths: &[[f32; L]], block: usize) -> Option<&[f32; L]> {

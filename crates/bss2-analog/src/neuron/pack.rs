@@ -8,15 +8,14 @@
 use crate::events::{Events, StepEvent};
 use crate::neuron::lif::Lanes;
 use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER};
-use crate::synapse::L;
-
-/// Neurons of whole vectors are advanced; those past the last one do nothing.
-const WHOLE: usize = 16;
+use crate::synapse::{L, VECTOR};
 
 /// Up to 64 neurons of any blocks.
 #[derive(Debug, Clone)]
 pub(crate) struct Pack<const G: usize> {
     members: Vec<Member<G>>,
+    /// No crossing is looked for before, microseconds from the beginning of the step.
+    pub(crate) quiet_until: f32,
     v: Lanes,
     /// Taylor series of the synaptic current, see [`Series`].
     series: [Lanes; 4],
@@ -57,6 +56,7 @@ impl<const G: usize> Default for Pack<G> {
         let zero = [0.0; L];
         Self {
             members: Vec::with_capacity(L),
+            quiet_until: 0.0,
             v: zero,
             series: [zero; 4],
             jump: [zero; 4],
@@ -114,7 +114,8 @@ impl<const G: usize> Pack<G> {
         h: f32,
         mut on_spike: impl FnMut(u16, f32),
     ) {
-        let lanes = self.members.len().next_multiple_of(WHOLE);
+        // Those past the last neuron do nothing.
+        let lanes = self.members.len().next_multiple_of(VECTOR);
         self.v_threshold[self.members.len()..lanes].fill(f32::INFINITY);
         self.held_until[self.members.len()..lanes].fill(0.0);
         let mut now = 0.0;
@@ -122,7 +123,7 @@ impl<const G: usize> Pack<G> {
         let (mut begin, mut at, mut count) = (0.0, 0.0, 0.0);
         for event in &events.step {
             if count > 0.0 && event.at - begin > TOGETHER * h {
-                self.advance(lanes, (now, at), &mut on_spike);
+                self.pass(lanes, (now, at), &mut on_spike);
                 self.join(lanes);
                 (now, count) = (at, 0.0);
             }
@@ -134,11 +135,11 @@ impl<const G: usize> Pack<G> {
             self.collect(lanes, events, event, strengths);
         }
         if count > 0.0 {
-            self.advance(lanes, (now, at), &mut on_spike);
+            self.pass(lanes, (now, at), &mut on_spike);
             self.join(lanes);
             now = at;
         }
-        self.advance(lanes, (now, h), &mut on_spike);
+        self.pass(lanes, (now, h), &mut on_spike);
     }
 
     /// Takes a neuron out, as it ends the step.
@@ -202,10 +203,20 @@ impl<const G: usize> Pack<G> {
 
     /// From one moment of the step to another without events in between.
     #[inline(always)]
+    fn pass(&mut self, lanes: usize, (now, end): (f32, f32), on_spike: &mut impl FnMut(u16, f32)) {
+        let middle = self.quiet_until.clamp(now, end);
+        if middle > now {
+            self.advance(lanes, (now, middle), true, on_spike);
+        }
+        self.advance(lanes, (middle, end), false, on_spike);
+    }
+
+    #[inline(always)]
     fn advance(
         &mut self,
         lanes: usize,
         (now, end): (f32, f32),
+        quiet: bool,
         on_spike: &mut impl FnMut(u16, f32),
     ) {
         let span = end - now;
@@ -233,7 +244,7 @@ impl<const G: usize> Pack<G> {
                 let threshold = self.v_threshold[i];
                 let peaks = (v1.mul_add(span, v) > threshold) & (slope_end < 0.0);
                 let crosses = (v_end > threshold) | (v > threshold) | peaks;
-                let flag = u32::from(released | (crosses & !held));
+                let flag = u32::from(released | (crosses & !held & !quiet));
                 self.flags[i] = flag;
                 watch |= flag;
                 next[i] = if held { self.v_reset[i] } else { v_end };
@@ -250,10 +261,12 @@ impl<const G: usize> Pack<G> {
                     held_until: self.held_until[i] - now,
                 };
                 let until = moment.held_until;
+                let mut neuron = member.neuron;
+                if quiet {
+                    neuron.v_threshold = f32::INFINITY;
+                }
                 let crossing = |at| on_spike(member.lane, now + at);
-                let moment = member
-                    .neuron
-                    .resolve(&mut Leaky, moment, &[], 0.0..span, crossing);
+                let moment = neuron.resolve(&mut Leaky, moment, &[], 0.0..span, crossing);
                 next[i] = moment.v;
                 if moment.held_until != until {
                     self.held_until[i] = now + moment.held_until;

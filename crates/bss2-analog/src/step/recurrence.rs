@@ -1,18 +1,18 @@
 //! On-chip events that arrive within the step in which they were sent.
 //!
 //! The pass over a step knows the events that are under way when it begins. Those of
-//! its own spikes are taken one by one, in the order in which they are sent: what they
-//! do until the step's end is added there, and neurons that such an event may cause to
+//! its own spikes are taken as they arrive, as many at once as cannot matter to a spike
+//! that is still to be sent: what they do until the step's end is added there, and neurons that such an event may cause to
 //! fire, or keep from it, are followed again from the step's beginning. When they fired
 //! before it arrived stays; but what the mean current leaves of the saturating inputs
 //! is that of the whole step, so the membrane in between may move by it.
 
 use super::{Buffers, Frame};
-use crate::neuron::lif::{MOMENTS, saturate};
+use crate::neuron::lif::{Lanes, saturate};
 use crate::neuron::pack::Ending;
 use crate::neuron::threshold::{Leaky, Membrane, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
-use crate::synapse::{L, Row};
+use crate::synapse::{L, Row, VECTOR, vector, vector_mut};
 
 /// A neuron crosses its threshold in the step at hand.
 #[derive(Debug, Clone, Copy)]
@@ -49,14 +49,28 @@ impl Crossing {
     }
 }
 
+/// Marks neurons that have to be followed whatever they seem to do.
+const MUST: u32 = 2;
+
 /// An on-chip event within the step at hand.
-struct Arrival<const G: usize> {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival<const G: usize> {
+    /// Microseconds from the run's beginning.
+    time: f64,
+    source: u16,
     /// Microseconds from the step's beginning.
     at: f32,
     /// Distance to the step's end, from its middle.
     e: f32,
     /// `[group]`: what it opens.
     rows: [Row; G],
+}
+
+/// Neurons of a block that on-chip events reach and that may fire or are held: 1 for
+/// each, and for those that the events may raise.
+struct Reached {
+    any: [u32; L],
+    raised: [u32; L],
 }
 
 impl<const G: usize> Buffers<G> {
@@ -70,38 +84,72 @@ impl<const G: usize> Buffers<G> {
         self.crossings.sort_by(Crossing::before);
     }
 
-    /// Takes an on-chip event that arrives at `time` microseconds, when the first
-    /// `done` crossings of the step were sent.
+    /// Takes an on-chip event that arrives at `time` microseconds.
     #[inline(always)]
     pub(super) fn receive<const SNAP: bool>(
         &mut self,
         frame: &Frame<'_, G>,
         time: f64,
         source: u16,
-        done: usize,
     ) {
-        let (common, step) = (frame.common, frame.step);
+        let step = frame.step;
         if SNAP || time >= step.end() {
             self.events.defer(time, source);
             return;
         }
-        self.events.insert(common, source, time, step);
         let mut rows = [Row::default(); G];
         for (g, row) in rows.iter_mut().enumerate() {
-            *row = common.table.row(source.into(), g);
+            *row = frame.common.table.row(source.into(), g);
         }
-        let event = Arrival {
+        self.arrivals.push(Arrival {
+            time,
+            source,
             at: (time - step.start()) as f32,
             e: step.middle_offset(time),
             rows,
-        };
+        });
+    }
+
+    /// When the first of the events arrives that do not act yet.
+    #[inline(always)]
+    pub(super) fn first_arrival(&self) -> f32 {
+        let times = self.arrivals.iter().map(|arrival| arrival.at);
+        times.fold(f32::INFINITY, f32::min)
+    }
+
+    /// Lets the events act that were received, when the first `done` crossings of the
+    /// step were sent.
+    #[inline(always)]
+    pub(super) fn take_arrivals(&mut self, frame: &Frame<'_, G>, done: usize) {
+        let from = self.first_arrival();
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        for Arrival { time, source, .. } in &arrivals {
+            self.events.insert(frame.common, *source, *time, frame.step);
+        }
+        let strengths = frame.common.table.strengths();
         for block in 0..frame.blocks.len() {
-            let reaches = |row: &Row| row.on(common.table.strengths(), block).is_some();
-            if rows.iter().any(reaches) {
-                self.join(frame, block, &event);
-                self.follow_again(frame, block, &event, done);
+            let mut reached = Reached {
+                any: [0; L],
+                raised: [0; L],
+            };
+            let mut some = 0;
+            for event in &arrivals {
+                let reaches = |row: &Row| row.on(strengths, block).is_some();
+                if event.rows.iter().any(reaches) {
+                    if !self.drives[block].joined {
+                        self.drives[block].joined = true;
+                        self.lift[block] = self.lift(block);
+                    }
+                    self.join(frame, block, event);
+                    some |= self.reach(frame, block, event, &mut reached);
+                }
+            }
+            if some != 0 {
+                self.follow_again(frame, block, &reached, from, done);
             }
         }
+        arrivals.clear();
+        self.arrivals = arrivals;
     }
 
     /// Adds to the end of the step what an event does.
@@ -120,92 +168,151 @@ impl<const G: usize> Buffers<G> {
             let Some(s) = row.on(frame.common.table.strengths(), block) else {
                 continue;
             };
-            for l in usize::from(row.from_lane)..L {
-                let of = |[c0, c1, c2]: [f32; MOMENTS]| e.mul_add(e.mul_add(c2, c1), c0);
-                let current = c.event_current.each_ref().map(|c| c[g][l]);
-                let membrane = c.event_membrane.each_ref().map(|c| c[g][l]);
-                state.current[g][l] += s[l] * of(current);
-                let before = t.kappa[g][l].mul_add(old.current[g][l], drive.x[g][l]);
-                let x = s[l] * of(membrane);
-                drive.x[g][l] += x;
-                let more = saturate(before + x) - saturate(before);
-                let free = if held_until[l] >= t_end { 0.0 } else { 1.0 };
-                let change = free * t.saturation[g][l] * more;
-                state.v[l] += match &c.terms {
-                    None => change,
-                    Some(terms) => terms.force(g, l, state.v[l]) * change,
-                };
+            for which in row.vectors() {
+                let of = |lanes: &Lanes| vector(lanes, which);
+                let [i0, i1, i2] = &c.event_current;
+                let [i0, i1, i2] = [of(&i0[g]), of(&i1[g]), of(&i2[g])];
+                let [v0, v1, v2] = &c.event_membrane;
+                let [v0, v1, v2] = [of(&v0[g]), of(&v1[g]), of(&v2[g])];
+                let (s, kappa, saturation) = (of(s), of(&t.kappa[g]), of(&t.saturation[g]));
+                let (old, until) = (of(&old.current[g]), of(held_until));
+                let (mut current, mut v) = (of(&state.current[g]), of(&state.v));
+                let (mut x, mut change) = (of(&drive.x[g]), [0.0; VECTOR]);
+                for i in 0..VECTOR {
+                    current[i] += s[i] * e.mul_add(e.mul_add(i2[i], i1[i]), i0[i]);
+                    let before = kappa[i].mul_add(old[i], x[i]);
+                    let more = s[i] * e.mul_add(e.mul_add(v2[i], v1[i]), v0[i]);
+                    x[i] += more;
+                    let more = saturate(before + more) - saturate(before);
+                    let free = if until[i] >= t_end { 0.0 } else { 1.0 };
+                    change[i] = free * saturation[i] * more;
+                }
+                if let Some(terms) = &c.terms {
+                    for i in 0..VECTOR {
+                        change[i] *= terms.force(g, which * VECTOR + i, v[i]);
+                    }
+                }
+                for i in 0..VECTOR {
+                    v[i] += change[i];
+                }
+                *vector_mut(&mut state.current[g], which) = current;
+                *vector_mut(&mut drive.x[g], which) = x;
+                *vector_mut(&mut state.v, which) = v;
             }
         }
     }
 
-    /// Follows the neurons of a block again whose crossings an event may change, or
-    /// that are released after it.
+    /// Marks the neurons that an event reaches; says whether there are any.
+    #[inline(always)]
+    fn reach(
+        &self,
+        frame: &Frame<'_, G>,
+        block: usize,
+        event: &Arrival<G>,
+        reached: &mut Reached,
+    ) -> u32 {
+        let t_start = frame.step.start() as f32;
+        let attention = &self.trials[block].v_attention;
+        let mut some = 0;
+        for (g, row) in event.rows.iter().enumerate() {
+            let Some(strengths) = row.on(frame.common.table.strengths(), block) else {
+                continue;
+            };
+            let raises = u32::from(g % 2 == 0);
+            for which in row.vectors() {
+                let (s, attention) = (vector(strengths, which), vector(attention, which));
+                let until = vector(&self.held_until[block], which);
+                let mut any = vector(&reached.any, which);
+                let mut raised = vector(&reached.raised, which);
+                for i in 0..VECTOR {
+                    // Readouts neither fire nor are they held.
+                    let may = (attention[i] < f32::INFINITY) | (until[i] > t_start);
+                    let reaches = u32::from((s[i] != 0.0) & may);
+                    any[i] |= reaches;
+                    raised[i] |= reaches & raises;
+                    some |= reaches;
+                }
+                *vector_mut(&mut reached.any, which) = any;
+                *vector_mut(&mut reached.raised, which) = raised;
+            }
+        }
+        some
+    }
+
+    /// Follows the neurons of a block again whose crossings may change by events from
+    /// `from` on, or that are released after it.
     #[inline(always)]
     fn follow_again(
         &mut self,
         frame: &Frame<'_, G>,
         block: usize,
-        event: &Arrival<G>,
+        reached: &Reached,
+        from: f32,
         done: usize,
     ) {
         let (t_start, t_end) = (frame.step.start() as f32, frame.step.end() as f32);
-        let attention = self.trials[block].v_attention;
-        let (mut reached, mut raised) = ([false; L], [false; L]);
-        let (mut from, mut some) = (L, false);
-        for (g, row) in event.rows.iter().enumerate() {
-            let Some(strengths) = row.on(frame.common.table.strengths(), block) else {
-                continue;
-            };
-            from = from.min(row.from_lane.into());
-            for l in usize::from(row.from_lane)..L {
-                // Readouts neither fire nor are they held.
-                let held = self.held_until[block][l] > t_start;
-                let may = (attention[l] < f32::INFINITY) | held;
-                let reaches = (strengths[l] != 0.0) & may;
-                reached[l] |= reaches;
-                raised[l] |= reaches & (g % 2 == 0);
-                some |= reaches;
-            }
-        }
-        if !some {
-            return;
-        }
+        let attention = &self.trials[block].v_attention;
+        let held_until = &self.held_until[block];
         // What further terms make of an event within a step is not in the estimate.
-        let all = frame.blocks[block].terms.is_some();
-        let highest = self.highest::<false>(block, from);
-        let mut follow = [false; L];
-        for l in from..L {
-            let until = self.held_until[block][l];
-            let held = (until > t_start + event.at) & reached[l];
-            let rises = (highest[l] > attention[l]) & raised[l];
-            follow[l] = (held | rises | (all & reached[l])) & (until < t_end);
+        let all = u32::from(frame.blocks[block].terms.is_some());
+        // Events come in the order of time, so inhibition after this one can only be of
+        // those that the pass knew; and the shorter what is left of the step, the less a
+        // membrane can peak in it.
+        let (v, lift) = (&self.after[block].v, &self.lift[block]);
+        let left = 1.0 - from / frame.step.h as f32;
+        let threshold = &self.trials[block].v_threshold;
+        let mut follow = [0_u32; L];
+        for l in 0..L {
+            let until = held_until[l];
+            let held = u32::from(until > t_start + from);
+            let margin = left * left * (threshold[l] - attention[l]);
+            let rises = u32::from(v[l] + lift[l] > threshold[l] - margin);
+            let free = u32::from(until < t_end);
+            let must = (held | all) & reached.any[l];
+            follow[l] = ((must * MUST) | (rises & reached.raised[l])) * free;
         }
         let mut i = 0;
         self.crossings.retain(|crossing| {
             let lane = usize::from(crossing.lane);
-            let past = i < done || crossing.at <= event.at;
+            let past = i < done || crossing.at <= from;
             i += 1;
-            if past || lane / L != block || !reached[lane % L] {
+            if past || lane / L != block || reached.any[lane % L] == 0 {
                 return true;
             }
-            follow[lane % L] = true;
+            follow[lane % L] = MUST;
             false
         });
-        for l in (from..L).filter(|&l| follow[l]) {
+        // Those that have not fired are followed together.
+        let known = self.crossings.len();
+        self.pack.quiet_until = from;
+        for l in (0..L).filter(|&l| follow[l] != 0) {
+            if follow[l] < MUST && self.stays_below(frame, (block, l), from) {
+                continue;
+            }
+            let lane = block * L + l;
             match frame.blocks[block].terms.as_deref() {
-                None => self.again(frame, (block, l), event.at, &mut Leaky),
+                None if self.crossings[..known]
+                    .iter()
+                    .all(|c| usize::from(c.lane) != lane) =>
+                {
+                    self.restore(block, l);
+                    self.resolve(frame, (block, l));
+                }
+                None => self.again(frame, (block, l), from, &mut Leaky),
                 Some(terms) => {
                     let mut upswing = Upswing {
                         block: terms,
                         lane: l,
                         w: self.overwritten.adaptation[block][l],
                     };
-                    self.again(frame, (block, l), event.at, &mut upswing);
+                    self.again(frame, (block, l), from, &mut upswing);
                     self.adaptation[block][l] = upswing.w;
                 }
             }
         }
+        self.settle(frame);
+        self.pack.quiet_until = 0.0;
+        self.found_again.extend(self.crossings.drain(known..));
         let mut again = std::mem::take(&mut self.found_again);
         for crossing in again.drain(..) {
             let mut crossing = crossing.jittered(frame);
@@ -214,6 +321,42 @@ impl<const G: usize> Buffers<G> {
             self.crossings.insert(done + place, crossing);
         }
         self.found_again = again;
+    }
+
+    /// Whether a neuron that nothing reaches after `at` still rises below its threshold
+    /// when the step ends.
+    #[inline(always)]
+    fn stays_below(&self, frame: &Frame<'_, G>, (block, l): (usize, usize), at: f32) -> bool {
+        let (neuron, after) = (self.local_neuron(frame, (block, l)), &self.after[block]);
+        let mut slope = (neuron.v_rest - after.v[l]) * neuron.inverse_tau_mem + neuron.drift;
+        for g in 0..G {
+            slope += neuron.gain[g] * after.current[g][l];
+        }
+        if slope < 0.0 || after.v[l] > neuron.v_threshold {
+            return false;
+        }
+        let strengths = frame.common.table.strengths();
+        for event in self.events.step.iter().rev() {
+            if event.at <= at {
+                return true;
+            }
+            for opened in self.events.opened(event) {
+                if opened.row.on(strengths, block).is_some_and(|s| s[l] != 0.0) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Gives a neuron back the end of the reset that it had when the step began.
+    #[inline(always)]
+    fn restore(&mut self, block: usize, l: usize) {
+        let lane = (block * L + l) as u16;
+        let first = self.overwritten.held_until.iter().find(|old| old.0 == lane);
+        if let Some(&(_, until)) = first {
+            self.held_until[block][l] = until;
+        }
     }
 
     /// Follows a neuron from the step's beginning: through the crossings that stay, and
@@ -228,10 +371,7 @@ impl<const G: usize> Buffers<G> {
     ) {
         let (h, t_start) = (frame.step.h as f32, frame.step.start() as f32);
         let lane = (block * L + l) as u16;
-        let first = self.overwritten.held_until.iter();
-        if let Some(&(_, until)) = first.clone().find(|overwritten| overwritten.0 == lane) {
-            self.held_until[block][l] = until;
-        }
+        self.restore(block, l);
         let neuron = self.local_neuron(frame, (block, l));
         let mut quiet = neuron;
         quiet.v_threshold = f32::INFINITY;
