@@ -54,9 +54,6 @@ pub(crate) struct Buffers<const G: usize> {
     drive: Drive<G>,
     /// `[block]`: what stays of it for a closer look.
     drives: Vec<Shares<G>>,
-    /// `[block]`, where on-chip events were joined: how much higher membranes may have
-    /// been within the pass than at its end, volts.
-    lift: Vec<Lanes>,
     pub(crate) words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
@@ -270,8 +267,6 @@ pub(crate) struct Drive<const G: usize> {
 struct Shares<const G: usize> {
     /// Whether there are any; if not, the sums are of some step before.
     any: bool,
-    /// Whether on-chip events of the step are among them.
-    joined: bool,
     x: [Lanes; G],
 }
 
@@ -289,7 +284,6 @@ impl<const G: usize> Default for Shares<G> {
     fn default() -> Self {
         Self {
             any: false,
-            joined: false,
             x: [[0.0; L]; G],
         }
     }
@@ -345,7 +339,7 @@ fn moments(
 
 /// Propagates a block through a step; says whether some neuron crosses or is
 /// released. `rise` gets what the currents it begins with do, without events and
-/// where events come also without saturation.
+/// where the pass knew events also without saturation.
 #[inline(always)]
 fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     inputs: &Inputs<'_, G>,
@@ -403,7 +397,6 @@ impl<const G: usize> Buffers<G> {
         self.held_until.resize(blocks, [0.0; L]);
         self.adaptation.resize(blocks, [0.0; L]);
         self.drives.resize_with(blocks, Shares::default);
-        self.lift.resize(blocks, [0.0; L]);
         self.overwritten.adaptation.resize(blocks, [0.0; L]);
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);
@@ -522,7 +515,7 @@ impl<const G: usize> Buffers<G> {
             propagate::<G, false, SNAP>(&inputs, old, new, rise)
         };
         let drive = &mut self.drives[block];
-        (drive.any, drive.joined) = (self.drive.any, false);
+        drive.any = self.drive.any;
         if driven {
             drive.x = self.drive.x;
         }

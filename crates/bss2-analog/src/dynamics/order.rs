@@ -163,6 +163,34 @@ fn so_do_spikes_that_events_of_the_same_step_cause() {
 }
 
 #[test]
+fn a_spike_between_excitation_and_inhibition_of_one_step_is_found() {
+    // Two neurons fire 80 ns apart; the first brings the third above its threshold,
+    // before the second pulls it far below. Their events arrive together.
+    let neuron = |v_threshold| LaneParameters {
+        v_threshold,
+        ..LEAKY
+    };
+    let mut setting = Setting {
+        slew: 0.3,
+        events: vec![(3.42, 1.0)],
+        recurrent: vec![40.0, -400.0, 0.0],
+        steps_per_sample: 1,
+        ..Setting::new([0.43, 0.454, 1.0].map(neuron).to_vec(), 5.0)
+    };
+    let (found, _) = setting.run();
+    assert!((found[1][0] - found[0][0] - 0.08).abs() < 0.02, "{found:?}");
+    let reference = setting.references(&found);
+    assert_eq!(reference[2].len(), 1, "{reference:?}");
+    assert_eq!(found[2].len(), 1, "{found:?}");
+    assert!((found[2][0] - reference[2][0]).abs() < 0.02, "{found:?}");
+    setting.recurrent[0] = 0.0;
+    assert!(
+        setting.run().0[2].is_empty(),
+        "without excitation it does not fire"
+    );
+}
+
+#[test]
 fn inhibition_within_a_step_keeps_a_neuron_from_firing() {
     // The second neuron crosses 0.2 us after the first in the same step of 1.7 us, and
     // the first forbids it; the third fires before them.

@@ -204,7 +204,7 @@ impl<const G: usize> Pack<G> {
     /// From one moment of the step to another without events in between.
     #[inline(always)]
     fn pass(&mut self, lanes: usize, (now, end): (f32, f32), on_spike: &mut impl FnMut(u16, f32)) {
-        let middle = self.quiet_until.clamp(now, end);
+        let middle = self.quiet_until.min(end).max(now);
         if middle > now {
             self.advance(lanes, (now, middle), true, on_spike);
         }

@@ -1,8 +1,8 @@
 //! On-chip events that arrive within the step in which they were sent.
 //!
 //! The pass over a step knows the events that are under way when it begins. Those of
-//! its own spikes are taken as they arrive, as many at once as cannot matter to a spike
-//! that is still to be sent: what they do until the step's end is added there, and neurons that such an event may cause to
+//! its own spikes are collected until the first of them arrives before the next spike that
+//! is still to be sent; then all are taken: what they do until the step's end is added there, and neurons that such an event may cause to
 //! fire, or keep from it, are followed again from the step's beginning. When they fired
 //! before it arrived stays; but what the mean current leaves of the saturating inputs
 //! is that of the whole step, so the membrane in between may move by it.
@@ -136,10 +136,6 @@ impl<const G: usize> Buffers<G> {
             for event in &arrivals {
                 let reaches = |row: &Row| row.on(strengths, block).is_some();
                 if event.rows.iter().any(reaches) {
-                    if !self.drives[block].joined {
-                        self.drives[block].joined = true;
-                        self.lift[block] = self.lift(block);
-                    }
                     self.join(frame, block, event);
                     some |= self.reach(frame, block, event, &mut reached);
                 }
@@ -164,6 +160,7 @@ impl<const G: usize> Buffers<G> {
             drive.x = [[0.0; L]; G];
         }
         let (t_end, e) = (frame.step.end() as f32, event.e);
+        let (low, high) = frame.common.v_range;
         for (g, row) in event.rows.iter().enumerate() {
             let Some(s) = row.on(frame.common.table.strengths(), block) else {
                 continue;
@@ -193,7 +190,7 @@ impl<const G: usize> Buffers<G> {
                     }
                 }
                 for i in 0..VECTOR {
-                    v[i] += change[i];
+                    v[i] = (v[i] + change[i]).max(low).min(high);
                 }
                 *vector_mut(&mut state.current[g], which) = current;
                 *vector_mut(&mut drive.x[g], which) = x;
@@ -255,10 +252,8 @@ impl<const G: usize> Buffers<G> {
         let held_until = &self.held_until[block];
         // What further terms make of an event within a step is not in the estimate.
         let all = u32::from(frame.blocks[block].terms.is_some());
-        // Events come in the order of time, so inhibition after this one can only be of
-        // those that the pass knew; and the shorter what is left of the step, the less a
-        // membrane can peak in it.
-        let (v, lift) = (&self.after[block].v, &self.lift[block]);
+        // The shorter what is left of the step, the less a membrane can peak in it.
+        let (v, lift) = (&self.after[block].v, self.lift(block));
         let left = 1.0 - from / frame.step.h as f32;
         let threshold = &self.trials[block].v_threshold;
         let mut follow = [0_u32; L];
