@@ -1,6 +1,6 @@
 //! From sound to spikes: the cochlea.
 //!
-//! Level and window (`level`) -> velocity of the basilar membrane (`membrane`,
+//! Pre-emphasis (`emphasis`), level and window (`level`) -> velocity of the basilar membrane (`membrane`,
 //! `response`, `basilar`) -> transmitter of hair cells (`haircell`) -> fibres
 //! of the auditory nerve (`nerve`) -> bushy cells (`bushy`), one per channel.
 //! Up to the hair cells everything is exact arithmetic of the published
@@ -30,6 +30,7 @@ mod blocks;
 mod bushy;
 mod complex;
 mod config;
+mod emphasis;
 mod haircell;
 mod hankel;
 mod level;
@@ -44,6 +45,7 @@ use rayon::prelude::*;
 use basilar::Velocities;
 use blocks::Blocks;
 use bushy::{BushyCell, BushyState};
+use emphasis::Emphasised;
 use haircell::{HairCell, Pools};
 use level::Level;
 use nerve::Nerve;
@@ -192,6 +194,7 @@ impl Cochlea {
         sample: u64,
         sink: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), EncodeError> {
+        let audio = &Emphasised::new(audio, self.config.emphasis);
         let level = self.level(audio)?;
         let draws = Address::new(seed, Domain::AuditoryNerve).sample(sample);
         let mut cells: Vec<_> = (0..self.response.groups())
@@ -232,6 +235,7 @@ impl Cochlea {
     /// # Errors
     /// As [`Cochlea::stream`].
     pub fn trace(&self, audio: &dyn Audio) -> Result<CochleaTrace, EncodeError> {
+        let audio = &Emphasised::new(audio, self.config.emphasis);
         let level = self.level(audio)?;
         let mut blocks = Blocks::new(&self.config, self.rate, &level);
         let steps = blocks.steps() as usize;
@@ -269,7 +273,8 @@ impl Cochlea {
             };
             return Err(EncodeError::audio(audio.name(), fault));
         }
-        Level::measure(audio, self.config.level, FEWEST_SAMPLES)
+        let CochleaConfig { level, ramp, .. } = self.config;
+        Level::measure(audio, level, ramp, FEWEST_SAMPLES)
     }
 
     fn cells(&self, group: usize, draws: Address) -> Cells {

@@ -1,6 +1,6 @@
 //! Parameters of the cochlea.
 
-use bss2_event::{RangeError, Seconds};
+use bss2_event::{Hertz, RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
 use super::bushy::BushyConfig;
@@ -16,6 +16,16 @@ pub struct CochleaConfig {
     pub channels: usize,
     /// Root mean square that every recording is scaled to.
     pub level: f64,
+    /// From which frequency on high tones are made louder, by 6 dB per octave, 1 Hz
+    /// to 20 kHz, before the level is set; not at all by default, as published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emphasis: Option<Hertz>,
+    /// How long a recording rises at its beginning and falls at its end, as halves
+    /// of a Hann window, 0 to 10 s. By default, as published, and where it is
+    /// shorter, half of the recording each: then its ends, where the consonants
+    /// are, are hardly heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Seconds>,
     /// The basilar membrane.
     pub membrane: MembraneConfig,
     /// The hair cells.
@@ -38,6 +48,8 @@ impl Default for CochleaConfig {
         Self {
             channels: 700,
             level: 0.3,
+            emphasis: None,
+            ramp: None,
             membrane: MembraneConfig::default(),
             hair_cell: HairCellConfig::default(),
             nerve: NerveConfig::default(),
@@ -56,6 +68,12 @@ impl CochleaConfig {
     pub fn validate(&self, rate: u32) -> Result<(), RangeError> {
         RangeError::check("channels", self.channels as f64, 2.0, 65_536.0, "")?;
         RangeError::check("level", self.level, 1e-6, 1e6, "")?;
+        if let Some(emphasis) = self.emphasis {
+            RangeError::check("emphasis", emphasis.get(), 1.0, 2e4, "Hz")?;
+        }
+        if let Some(ramp) = self.ramp {
+            RangeError::check("ramp", ramp.get(), 0.0, 10.0, "s")?;
+        }
         self.membrane.validate()?;
         self.hair_cell.validate()?;
         self.nerve.validate()?;
