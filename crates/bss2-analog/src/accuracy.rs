@@ -302,7 +302,7 @@ impl<'a, const G: usize> Trial<'a, G> {
         let event = |&(time, source): &(f64, usize)| Event::<G> {
             time: 1e6 * time,
             slew: std::array::from_fn(|group| {
-                let row = table.row(source, group);
+                let row = table.rows(source as u16)[group];
                 let block = row.on(table.strengths(), neuron / L);
                 block.map_or(0.0, |block| block[neuron % L].abs().into())
             }),

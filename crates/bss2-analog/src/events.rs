@@ -114,8 +114,7 @@ impl<const G: usize> Events<G> {
             if time >= step.end() {
                 break;
             }
-            let opened = self.add(common, sources[self.next_input], time, step);
-            self.touch(opened, time, step);
+            self.sum(common, sources[self.next_input], time, step);
             self.next_input += 1;
         }
         let mut i = 0;
@@ -124,8 +123,7 @@ impl<const G: usize> Events<G> {
             let (time, source) = self.pending[i];
             if time < step.end() {
                 self.pending.remove(i);
-                let opened = self.add(common, source, time, step);
-                self.touch(opened, time, step);
+                self.sum(common, source, time, step);
             } else {
                 i += 1;
             }
@@ -145,13 +143,22 @@ impl<const G: usize> Events<G> {
         }
     }
 
+    /// Adds an event that takes part in the sums of the step.
+    #[inline(always)]
+    fn sum(&mut self, common: &Common, source: u16, time: f64, step: Step) {
+        let opened = self.add(common, source, time, step);
+        let e = step.middle_offset(time);
+        for Opened { group, row } in &self.opened[opened] {
+            self.touches[usize::from(*group)].push(Touch { row: *row, e });
+        }
+    }
+
     /// Puts an event at the end of the step's; returns which rows it opens.
     #[inline(always)]
     fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) -> Range<usize> {
         let at = (time - step.start()).max(0.0) as f32;
         let first = self.opened.len();
-        for group in 0..G {
-            let row = common.table.row(source.into(), group);
+        for (group, &row) in common.table.rows(source).iter().enumerate() {
             if row.first < row.last {
                 let group = group as u8;
                 self.opened.push(Opened { group, row });
@@ -163,15 +170,6 @@ impl<const G: usize> Events<G> {
             opened: (opened.start as u32, opened.end as u32),
         });
         opened
-    }
-
-    /// Lets an event take part in the sums of the step.
-    #[inline(always)]
-    fn touch(&mut self, opened: Range<usize>, time: f64, step: Step) {
-        let e = step.middle_offset(time);
-        for Opened { group, row } in &self.opened[opened] {
-            self.touches[usize::from(*group)].push(Touch { row: *row, e });
-        }
     }
 
     /// The rows that an event of the step opens.

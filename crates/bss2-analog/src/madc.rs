@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::AnalogError;
 use crate::lowered::Common;
 use crate::neuron::threshold::{Leaky, Membrane, gather_nodes};
-use crate::neuron::upswing::Upswing;
 use crate::step::{Buffers, Frame};
 use crate::synapse::L;
 
@@ -112,33 +111,20 @@ impl Madc {
     }
 }
 
-/// State of a watched neuron that a step overwrites.
-#[derive(Debug, Clone, Copy)]
-struct Begin {
-    held_until: f32,
-    w: f32,
-}
-
 /// The MADC at work in a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recorder {
     madc: Madc,
     noise: f64,
     address: Address,
-    begin: [Begin; 2],
 }
 
 impl Recorder {
     pub(crate) fn new(common: &Common, address: Address) -> Option<Self> {
-        let nothing = Begin {
-            held_until: 0.0,
-            w: 0.0,
-        };
         common.integration.madc.map(|madc| Self {
             madc,
             noise: common.noise.madc,
             address,
-            begin: [nothing; 2],
         })
     }
 
@@ -151,17 +137,6 @@ impl Recorder {
         self.madc.samples
     }
 
-    /// Keeps what a step will overwrite.
-    pub(crate) fn before<const G: usize>(&mut self, buffers: &Buffers<G>) {
-        for (begin, neuron) in self.begin.iter_mut().zip(self.madc.neurons()) {
-            let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
-            *begin = Begin {
-                held_until: buffers.held_until[block][l],
-                w: buffers.adaptation[block][l],
-            };
-        }
-    }
-
     /// Samples the watched neurons within the step just made: along the equation
     /// between events, from crossing to crossing.
     pub(crate) fn record<const G: usize>(
@@ -171,17 +146,12 @@ impl Recorder {
         codes: &mut [u16],
     ) {
         for (turn, neuron) in self.madc.neurons().enumerate() {
-            let c = &frame.blocks[usize::from(neuron) / L];
-            let l = usize::from(neuron) % L;
+            let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
             let at = (turn, neuron);
-            match c.terms.as_deref() {
+            match frame.blocks[block].terms.as_deref() {
                 None => self.watch(frame, buffers, at, codes, &mut Leaky),
                 Some(terms) => {
-                    let mut upswing = Upswing {
-                        block: terms,
-                        lane: l,
-                        w: self.begin[turn].w,
-                    };
+                    let mut upswing = buffers.upswing(terms, (block, l));
                     self.watch(frame, buffers, at, codes, &mut upswing);
                 }
             }
@@ -198,17 +168,14 @@ impl Recorder {
         membrane: &mut M,
     ) {
         let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
-        let (common, step, t_start) = (frame.common, frame.step, frame.step.start() as f32);
-        let mut local = buffers.local_neuron(frame, (block, l));
+        let (common, step) = (frame.common, frame.step);
+        let held_before = buffers.held_before((block, l));
+        let (mut local, mut moment) = buffers.begin(frame, (block, l), held_before);
         // Where it fires is known.
         local.v_threshold = f32::INFINITY;
         let nodes = M::nodes(&mut buffers.nodes);
         let (events, strengths) = (&buffers.events, common.table.strengths());
         gather_nodes(events, strengths, &local, (block, l), 0.0, nodes);
-        let old = &buffers.before[block];
-        let currents = std::array::from_fn(|g| old.current[g][l]);
-        let until = self.begin[turn].held_until - t_start;
-        let mut moment = local.begin((old.v[l], currents), until);
         let mut now = 0.0_f32;
         let mut crossings = buffers
             .crossings

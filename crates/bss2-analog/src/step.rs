@@ -11,9 +11,12 @@ use bss2_event::random::{Address, Domain};
 use crate::events::{Events, Step, Touch};
 use crate::lowered::{Common, RunAddress};
 use crate::madc::Recorder;
+use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate, saturate_share};
 use crate::neuron::pack::{Ending, Pack};
-use crate::neuron::threshold::{LocalNeuron, Membrane, Nodes, TOGETHER, gather_nodes};
+use crate::neuron::threshold::{
+    Current, LocalNeuron, Membrane, Moment, Nodes, TOGETHER, gather_nodes,
+};
 use crate::neuron::upswing::Upswing;
 use crate::noise::{BYTE_MEAN, fill_words};
 use crate::observation::{NeuronSpike, Observation};
@@ -63,9 +66,7 @@ pub(crate) struct Buffers<const G: usize> {
     pub(crate) crossings: Vec<Crossing>,
     overwritten: Overwritten,
     /// On-chip events of the step that do not act yet.
-    arrivals: Vec<Arrival<G>>,
-    /// Crossings that they lead to.
-    found_again: Vec<Crossing>,
+    arrivals: Vec<Arrival>,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
 }
@@ -128,7 +129,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
     let delay = common.noise.comparator_delay.as_micro() as f32;
     let jitter = draws(Domain::SpikeJitter);
     let mut sampler = Sampler::new(common, draws(Domain::CadcTiming));
-    let mut madc = Recorder::new(common, draws(Domain::MadcNoise));
+    let madc = Recorder::new(common, draws(Domain::MadcNoise));
     let last = madc.as_ref().map_or(0.0, Recorder::end);
     let steps = common.integration.steps(sampler.last_time().max(last));
     observation.spikes.clear();
@@ -153,9 +154,6 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         }
         buffers.crossings.clear();
         buffers.overwritten.held_until.clear();
-        if let Some(madc) = &mut madc {
-            madc.before(buffers);
-        }
         for block in 0..blocks.len() {
             buffers.advance::<SNAP>(&frame, block);
         }
@@ -425,8 +423,7 @@ impl<const G: usize> Buffers<G> {
         let strengths = common.table.strengths();
         for g in 0..G {
             let touches = &self.events.touches[g];
-            let reach = |touch: &Touch| touch.row.on(strengths, block).is_some();
-            touched[g] = touches.iter().any(reach);
+            touched[g] = touches.iter().any(|touch| touch.row.reaches(block));
             if !touched[g] {
                 continue;
             }
@@ -526,11 +523,7 @@ impl<const G: usize> Buffers<G> {
 
     /// The equation of one neuron in a step.
     #[inline(always)]
-    pub(crate) fn local_neuron(
-        &self,
-        frame: &Frame<'_, G>,
-        (block, l): (usize, usize),
-    ) -> LocalNeuron<G> {
+    fn local_neuron(&self, frame: &Frame<'_, G>, (block, l): (usize, usize)) -> LocalNeuron<G> {
         let c = &frame.blocks[block];
         let (t, old, drive) = (
             &self.trials[block],
@@ -596,6 +589,55 @@ impl<const G: usize> Buffers<G> {
         flags
     }
 
+    /// A neuron as the step at hand began, held until then.
+    #[inline(always)]
+    pub(crate) fn begin<C: Current<G>>(
+        &self,
+        frame: &Frame<'_, G>,
+        (block, l): (usize, usize),
+        held_until: f32,
+    ) -> (LocalNeuron<G>, Moment<C>) {
+        let neuron = self.local_neuron(frame, (block, l));
+        let old = &self.before[block];
+        let mut currents = [0.0; G];
+        for g in 0..G {
+            currents[g] = old.current[g][l];
+        }
+        let until = held_until - frame.step.start() as f32;
+        let moment = neuron.begin((old.v[l], currents), until);
+        (neuron, moment)
+    }
+
+    /// The further terms of a neuron as the step at hand began.
+    #[inline(always)]
+    pub(crate) fn upswing<'a>(
+        &self,
+        block_terms: &'a AdexBlock<G>,
+        (block, l): (usize, usize),
+    ) -> Upswing<'a, G> {
+        Upswing {
+            block: block_terms,
+            lane: l,
+            w: self.overwritten.adaptation[block][l],
+        }
+    }
+
+    /// Until when a neuron was held as the step at hand began.
+    #[inline(always)]
+    pub(crate) fn held_before(&self, (block, l): (usize, usize)) -> f32 {
+        let lane = (block * L + l) as u16;
+        let first = self.overwritten.held_until.iter().find(|old| old.0 == lane);
+        first.map_or(self.held_until[block][l], |old| old.1)
+    }
+
+    /// Keeps until when a neuron is held.
+    #[inline(always)]
+    fn hold(&mut self, lane: u16, until: f32) {
+        let held_until = &mut self.held_until[usize::from(lane) / L][usize::from(lane) % L];
+        self.overwritten.held_until.push((lane, *held_until));
+        *held_until = until;
+    }
+
     /// Looks closely at the neurons of a block that cross, or are released.
     #[inline(always)]
     fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
@@ -621,7 +663,7 @@ impl<const G: usize> Buffers<G> {
         if self.after[block].v[l] > self.trials[block].v_threshold[l] {
             let lane = (block * L + l) as u16;
             self.crossings.push(Crossing::new(step.h as f32, lane));
-            self.held_until[block][l] = step.end() as f32 + c.refractory[l];
+            self.hold(lane, step.end() as f32 + c.refractory[l]);
         }
     }
 
@@ -629,36 +671,24 @@ impl<const G: usize> Buffers<G> {
     /// others, or alone where it has further terms.
     #[inline(always)]
     fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
-        let (c, step) = (&frame.blocks[block], frame.step);
-        let (h, t_start) = (step.h as f32, step.start() as f32);
+        let h = frame.step.h as f32;
         let lane = (block * L + l) as u16;
-        let neuron = self.local_neuron(frame, (block, l));
-        let old = &self.before[block];
-        let mut currents = [0.0; G];
-        for g in 0..G {
-            currents[g] = old.current[g][l];
-        }
-        let begin = (old.v[l], currents);
-        let until = self.held_until[block][l] - t_start;
-        let Some(block_terms) = &c.terms else {
+        let until = self.held_until[block][l];
+        let Some(terms) = frame.blocks[block].terms.as_deref() else {
             if self.pack.is_full() {
                 self.settle(frame);
             }
-            let moment = neuron.begin(begin, until);
+            let (neuron, moment) = self.begin(frame, (block, l), until);
             self.pack.push(neuron, lane, moment);
             return;
         };
-        let mut upswing = Upswing {
-            block: block_terms,
-            lane: l,
-            w: self.overwritten.adaptation[block][l],
-        };
+        let mut upswing = self.upswing(terms, (block, l));
+        let (neuron, moment) = self.begin(frame, (block, l), until);
         let nodes = Upswing::nodes(&mut self.nodes);
         let (events, strengths) = (&self.events, frame.common.table.strengths());
         gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
         let crossings = &mut self.crossings;
         let on_spike = |at| crossings.push(Crossing::new(at, lane));
-        let moment = neuron.begin(begin, until);
         let end = neuron.resolve(&mut upswing, moment, nodes, 0.0..h, on_spike);
         self.adaptation[block][l] = upswing.w;
         let end = Ending {
@@ -691,10 +721,8 @@ impl<const G: usize> Buffers<G> {
         let ((low, high), t_start) = (frame.common.v_range, frame.step.start() as f32);
         let (block, l) = (usize::from(end.lane) / L, usize::from(end.lane) % L);
         self.after[block].v[l] = end.v.max(low).min(high);
-        let held_until = &mut self.held_until[block][l];
-        if end.held_until != *held_until - t_start {
-            self.overwritten.held_until.push((end.lane, *held_until));
-            *held_until = t_start + end.held_until;
+        if end.held_until != self.held_until[block][l] - t_start {
+            self.hold(end.lane, t_start + end.held_until);
         }
     }
 }

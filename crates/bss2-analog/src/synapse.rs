@@ -75,6 +75,12 @@ impl Row {
         usize::from(self.from_lane) / VECTOR..L / VECTOR
     }
 
+    /// Whether the row reaches a block.
+    #[inline(always)]
+    pub(crate) fn reaches(self, block: usize) -> bool {
+        (usize::from(self.first)..usize::from(self.last)).contains(&block)
+    }
+
     /// The strengths of the row on a block, if it reaches the block.
     #[inline(always)]
     pub(crate) fn on(self, strengths: &[[f32; L]], block: usize) -> Option<&[f32; L]> {
@@ -181,10 +187,10 @@ impl SynapseTable {
         Ok(())
     }
 
-    /// The row of a source in a group.
+    /// `[group]`: the rows of a source.
     #[inline(always)]
-    pub(crate) fn row(&self, source: usize, group: usize) -> Row {
-        self.rows[source * self.groups + group]
+    pub(crate) fn rows(&self, source: u16) -> &[Row] {
+        &self.rows[usize::from(source) * self.groups..][..self.groups]
     }
 
     /// Number of sources.

@@ -43,6 +43,10 @@ const STRONG: f32 = 0.15;
 /// out.
 const NEGLIGIBLE: f64 = 10.0;
 
+/// From this reduction of `u` in one step the exponential term changes what an event does
+/// until the step's end by more than that estimate may miss.
+const BENT: f64 = 0.02;
+
 /// Lanes that are looked at together for whether it matters.
 const PART: usize = 16;
 
@@ -62,6 +66,8 @@ pub(crate) struct AdexBlock<const G: usize> {
     pub(crate) exp_rate: Lanes,
     /// Up to here it is negligible.
     v_far: Lanes,
+    /// Up to here it bends nothing, see [`BENT`].
+    v_straight: Lanes,
     /// Per microsecond.
     pub(crate) inverse_tau_w: Lanes,
     pub(crate) a: Lanes,
@@ -116,6 +122,7 @@ impl<const G: usize> AdexBlock<G> {
             inverse_slope: zero,
             exp_rate: zero,
             v_far: [f32::INFINITY; L],
+            v_straight: [f32::INFINITY; L],
             inverse_tau_w: zero,
             a: zero,
             w_jump: zero,
@@ -151,6 +158,8 @@ impl<const G: usize> AdexBlock<G> {
             self.slope[l] = e.slope as f32;
             self.inverse_slope[l] = (1.0 / e.slope) as f32;
             self.exp_rate[l] = (1.0 / e.tau) as f32;
+            let straight = libm::log(BENT * e.tau / h);
+            self.v_straight[l] = (e.threshold + straight * e.slope) as f32;
             let strength = libm::log(libm::fmax(h / e.tau, 1.0));
             self.v_far[l] = (e.threshold - (NEGLIGIBLE + strength) * e.slope) as f32;
         }
@@ -183,6 +192,23 @@ impl<const G: usize> AdexBlock<G> {
         self.w_start[l] = terms.at_rest(p) as f32;
     }
 
+    /// Membranes from which on the further terms bend what an event within a step does to
+    /// a membrane until the step's end.
+    pub(crate) fn bends_from(&self) -> Lanes {
+        if self.conductance || self.saturating_leak {
+            [f32::NEG_INFINITY; L]
+        } else {
+            self.v_straight
+        }
+    }
+
+    /// Adaptation at a step's end that ends at a membrane higher by `more`.
+    #[inline(always)]
+    pub(crate) fn adapt_to(&self, l: usize, w: f32, more: f32) -> f32 {
+        let w = w + self.a[l] * more * (1.0 - self.w_half_decay[l]);
+        w.max(self.w_low[l]).min(self.w_high[l])
+    }
+
     /// Factor on the current of an input.
     #[inline(always)]
     pub(crate) fn force(&self, g: usize, l: usize, v: f32) -> f32 {
@@ -207,7 +233,7 @@ impl<const G: usize> AdexBlock<G> {
     #[inline(always)]
     fn adapt(&self, l: usize, w: f32, v: f32) -> f32 {
         let settled = self.a[l] * (v - self.v_adapt[l]);
-        let w = settled + (w - settled) * self.w_half_decay[l];
+        let w = (w - settled).mul_add(self.w_half_decay[l], settled);
         let w = if w > self.w_low[l] { w } else { self.w_low[l] };
         if w < self.w_high[l] {
             w
@@ -230,16 +256,16 @@ impl<const G: usize> AdexBlock<G> {
         for g in 0..G {
             for l in 0..L {
                 let change = charge::<G, DRIVEN>(inputs, old, new, g, l);
-                dv[l] += self.current[g][l] * change;
+                dv[l] = self.current[g][l].mul_add(change, dv[l]);
                 let q = 0.5 * self.conductance_of[g][l] * change * self.inverse_half_decay[l];
                 open[l] += q;
-                pull[l] += q * self.reversal[g][l];
+                pull[l] = q.mul_add(self.reversal[g][l], pull[l]);
             }
         }
         for l in 0..L {
             // exp(-q) to second order, and positive whatever q.
-            let bend = 1.0 + 0.5 * open[l];
-            keep[l] = 1.0 / (1.0 + open[l] * bend);
+            let bend = open[l].mul_add(0.5, 1.0);
+            keep[l] = 1.0 / open[l].mul_add(bend, 1.0);
             shift[l] = keep[l] * pull[l] * bend;
         }
     }
@@ -260,8 +286,8 @@ impl<const G: usize> AdexBlock<G> {
     #[inline(always)]
     fn relaxed(&self, inputs: &Inputs<'_, G>, l: usize, v: f32, dv: f32, w: f32) -> f32 {
         let t = inputs.trial;
-        let v = t.v_rest[l] + (v - t.v_rest[l]) * t.v_decay[l] + dv;
-        v - self.w_membrane[l] * w
+        let v = (v - t.v_rest[l]).mul_add(t.v_decay[l], t.v_rest[l]) + dv;
+        (-self.w_membrane[l]).mul_add(w, v)
     }
 
     /// Propagates a block through a step; says whether some neuron needs a
@@ -289,9 +315,9 @@ impl<const G: usize> AdexBlock<G> {
             self.conduct::<DRIVEN>(inputs, old, new, (&mut dv, &mut keep, &mut shift));
             for l in 0..L {
                 relax[l] *= keep[l];
-                let v = keep[l] * old.v[l] + shift[l];
+                let v = keep[l].mul_add(old.v[l], shift[l]);
                 let v = self.relaxed(inputs, l, v, dv[l], w[l]);
-                new.v[l] = keep[l] * v + shift[l];
+                new.v[l] = keep[l].mul_add(v, shift[l]);
             }
         } else {
             for g in 0..G {
@@ -320,7 +346,8 @@ impl<const G: usize> AdexBlock<G> {
                 let growth = mean_growth((v - begin) * self.inverse_slope[l]);
                 let at_begin = exp((begin - self.v_exp[l]) * self.inverse_slope[l]);
                 let spent = self.h * self.exp_rate[l] * at_begin * growth;
-                let mut end = v + relax[l] * self.slope[l] * logarithmic_rise(spent);
+                let rise = self.slope[l] * logarithmic_rise(spent);
+                let mut end = relax[l].mul_add(rise, v);
                 let ceiling = if v > CEILING { v } else { CEILING };
                 end = if end < ceiling { end } else { ceiling };
                 let strong = (spent > STRONG) & (t.v_attention[l] < f32::INFINITY);
@@ -336,7 +363,7 @@ impl<const G: usize> AdexBlock<G> {
             let mut highest = v;
             if DRIVEN {
                 for g in (1..G).step_by(2) {
-                    highest -= t.saturation[g][l] * inputs.drive.x[g][l];
+                    highest = (-t.saturation[g][l]).mul_add(inputs.drive.x[g][l], highest);
                 }
             }
             attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
@@ -372,12 +399,16 @@ fn charge<const G: usize, const DRIVEN: bool>(
     l: usize,
 ) -> f32 {
     let (t, current) = (inputs.trial, old.current[g][l]);
-    let mut x = t.kappa[g][l] * current;
-    let mut end = t.decay[g][l] * current;
-    if DRIVEN {
-        x += inputs.drive.x[g][l];
-        end += inputs.drive.current[g][l];
-    }
+    let (kappa, decay) = (t.kappa[g][l], t.decay[g][l]);
+    let (x, end) = if DRIVEN {
+        let drive = inputs.drive;
+        (
+            kappa.mul_add(current, drive.x[g][l]),
+            decay.mul_add(current, drive.current[g][l]),
+        )
+    } else {
+        (kappa * current, decay * current)
+    };
     new.current[g][l] = end;
     t.saturation[g][l] * saturate(x)
 }
@@ -387,7 +418,9 @@ fn charge<const G: usize, const DRIVEN: bool>(
 #[inline(always)]
 fn logarithmic_rise(x: f32) -> f32 {
     let x = if x < 1.0 { x } else { 1.0 };
-    x * (60.0 - x * (60.0 - x * 11.0)) / (60.0 - x * (90.0 - x * (36.0 - x * 3.0)))
+    let over = x.mul_add(x.mul_add(11.0, -60.0), 60.0);
+    let under = x.mul_add(x.mul_add(x.mul_add(-3.0, 36.0), -90.0), 60.0);
+    x * over / under
 }
 
 #[cfg(test)]

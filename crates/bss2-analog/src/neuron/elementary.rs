@@ -12,11 +12,12 @@ pub(crate) fn exp(x: f32) -> f32 {
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let x = if x < 80.0 { x } else { 80.0 };
     let x = if x > -80.0 { x } else { -80.0 };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
-    let tail = 1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0));
-    let y = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * tail)));
+    let r = (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x));
+    let tail = r.mul_add(r.mul_add(1.0 / 720.0, 1.0 / 120.0), 1.0 / 24.0);
+    let tail = r.mul_add(r.mul_add(tail, 1.0 / 6.0), 0.5);
+    let y = r.mul_add(r.mul_add(tail, 1.0), 1.0);
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits());
     y * f32::from_bits(exponent.wrapping_add(127) << 23)
 }
@@ -31,14 +32,15 @@ pub(crate) fn ln(x: f32) -> f32 {
     let f = f32::from_bits((above & 0x007f_ffff) + SQRT_HALF) - 1.0;
     let s = f / (2.0 + f);
     let q = s * s;
-    let series = q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q * (1.0 / 9.0))));
-    exponent * std::f32::consts::LN_2 + 2.0 * (s + s * series)
+    let tail = q.mul_add(q.mul_add(1.0 / 9.0, 1.0 / 7.0), 0.2);
+    let series = q * q.mul_add(tail, 1.0 / 3.0);
+    exponent.mul_add(std::f32::consts::LN_2, 2.0 * s.mul_add(series, s))
 }
 
 /// `(exp(z) - 1) / z`, the mean of `exp` from 0 to `z`.
 #[inline(always)]
 pub(crate) fn mean_growth(z: f32) -> f32 {
-    let near = 1.0 + z * (0.5 + z * (1.0 / 6.0 + z * (1.0 / 24.0)));
+    let near = z.mul_add(z.mul_add(z.mul_add(1.0 / 24.0, 1.0 / 6.0), 0.5), 1.0);
     let small = z.abs() < 0.06;
     let far = (exp(z) - 1.0) / if small { 1.0 } else { z };
     if small { near } else { far }

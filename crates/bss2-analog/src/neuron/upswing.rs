@@ -110,7 +110,7 @@ impl Slopes {
     fn mean(&self, part: f32) -> f32 {
         let linear = 4.0 * self.k2 - 3.0 * self.k1 - self.k3;
         let square = 2.0 * (self.k1 - 2.0 * self.k2 + self.k3);
-        self.k1 + part * (0.5 * linear + part * square * (1.0 / 3.0))
+        part.mul_add((part * square).mul_add(1.0 / 3.0, 0.5 * linear), self.k1)
     }
 
     /// By how much the slope grows.
@@ -132,9 +132,9 @@ impl<const G: usize> Upswing<'_, G> {
         let (b, l) = (self.block, self.lane);
         let away = v - neuron.v_rest;
         let mut slope = neuron.drift - w;
-        slope += (b.lost_leak(l, away) - away) * neuron.inverse_tau_mem;
+        slope = (b.lost_leak(l, away) - away).mul_add(neuron.inverse_tau_mem, slope);
         for g in 0..G {
-            slope += neuron.gain[g] * currents[g] * b.force(g, l, v);
+            slope = (neuron.gain[g] * currents[g]).mul_add(b.force(g, l, v), slope);
         }
         slope
     }
@@ -144,7 +144,7 @@ impl<const G: usize> Upswing<'_, G> {
     #[inline(always)]
     fn lift(&self, v: f32, slope: f32, bend: f32, s: f32) -> f32 {
         let (b, l) = (self.block, self.lane);
-        let straight = v + s * slope;
+        let straight = s.mul_add(slope, v);
         if b.exp_rate[l] == 0.0 {
             return straight;
         }
@@ -152,10 +152,11 @@ impl<const G: usize> Upswing<'_, G> {
         let growth = mean_growth(s * slope * b.inverse_slope[l]);
         // A bent way lies below the straight one by a twelfth of this on average.
         let below = (bend * s * b.inverse_slope[l] * (1.0 / 12.0)).clamp(-0.5, 0.5);
-        let left = 1.0 - s * b.exp_rate[l] * at_begin * growth * (1.0 - below);
+        let spent = s * b.exp_rate[l] * at_begin * growth;
+        let left = spent.mul_add(below - 1.0, 1.0);
         let ceiling = straight.max(CEILING);
         if left > 1e-6 {
-            (straight - b.slope[l] * ln(left)).min(ceiling)
+            (-b.slope[l]).mul_add(ln(left), straight).min(ceiling)
         } else {
             ceiling
         }
@@ -196,7 +197,7 @@ impl<const G: usize> Upswing<'_, G> {
     pub(crate) fn adapted(&self, v: f32, s: f32) -> f32 {
         let (b, l) = (self.block, self.lane);
         let settled = b.a[l] * (v - b.v_adapt[l]);
-        self.limited(settled + (self.w - settled) * exp(-s * b.inverse_tau_w[l]))
+        self.limited((self.w - settled).mul_add(exp(-s * b.inverse_tau_w[l]), settled))
     }
 
     #[inline(always)]

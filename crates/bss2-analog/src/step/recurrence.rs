@@ -8,10 +8,10 @@
 //! is that of the whole step, so the membrane in between may move by it.
 
 use super::{Buffers, Frame};
+use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{Lanes, saturate};
 use crate::neuron::pack::Ending;
 use crate::neuron::threshold::{Leaky, Membrane, TOGETHER, gather_nodes};
-use crate::neuron::upswing::Upswing;
 use crate::synapse::{L, Row, VECTOR, vector, vector_mut};
 
 /// A neuron crosses its threshold in the step at hand.
@@ -45,7 +45,8 @@ impl Crossing {
 
     fn before(&self, other: &Self) -> std::cmp::Ordering {
         let times = self.sent.total_cmp(&other.sent);
-        times.then(self.lane.cmp(&other.lane))
+        let lanes = times.then(self.lane.cmp(&other.lane));
+        lanes.then(self.at.total_cmp(&other.at))
     }
 }
 
@@ -54,7 +55,7 @@ const MUST: u32 = 2;
 
 /// An on-chip event within the step at hand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Arrival<const G: usize> {
+pub(super) struct Arrival {
     /// Microseconds from the run's beginning.
     time: f64,
     source: u16,
@@ -62,8 +63,6 @@ pub(super) struct Arrival<const G: usize> {
     at: f32,
     /// Distance to the step's end, from its middle.
     e: f32,
-    /// `[group]`: what it opens.
-    rows: [Row; G],
 }
 
 /// Neurons of a block that on-chip events reach and that may fire or are held: 1 for
@@ -81,7 +80,7 @@ impl<const G: usize> Buffers<G> {
         for crossing in &mut self.crossings {
             *crossing = crossing.jittered(frame);
         }
-        self.crossings.sort_by(Crossing::before);
+        self.crossings.sort_unstable_by(Crossing::before);
     }
 
     /// Takes an on-chip event that arrives at `time` microseconds.
@@ -97,16 +96,11 @@ impl<const G: usize> Buffers<G> {
             self.events.defer(time, source);
             return;
         }
-        let mut rows = [Row::default(); G];
-        for (g, row) in rows.iter_mut().enumerate() {
-            *row = frame.common.table.row(source.into(), g);
-        }
         self.arrivals.push(Arrival {
             time,
             source,
             at: (time - step.start()) as f32,
             e: step.middle_offset(time),
-            rows,
         });
     }
 
@@ -126,7 +120,7 @@ impl<const G: usize> Buffers<G> {
         for Arrival { time, source, .. } in &arrivals {
             self.events.insert(frame.common, *source, *time, frame.step);
         }
-        let strengths = frame.common.table.strengths();
+        let table = &frame.common.table;
         for block in 0..frame.blocks.len() {
             let mut reached = Reached {
                 any: [0; L],
@@ -134,10 +128,10 @@ impl<const G: usize> Buffers<G> {
             };
             let mut some = 0;
             for event in &arrivals {
-                let reaches = |row: &Row| row.on(strengths, block).is_some();
-                if event.rows.iter().any(reaches) {
-                    self.join(frame, block, event);
-                    some |= self.reach(frame, block, event, &mut reached);
+                let rows = table.rows(event.source);
+                if rows.iter().any(|row| row.reaches(block)) {
+                    self.join(frame, block, (event.e, rows));
+                    some |= self.reach(frame, block, rows, &mut reached);
                 }
             }
             if some != 0 {
@@ -150,7 +144,7 @@ impl<const G: usize> Buffers<G> {
 
     /// Adds to the end of the step what an event does.
     #[inline(always)]
-    fn join(&mut self, frame: &Frame<'_, G>, block: usize, event: &Arrival<G>) {
+    fn join(&mut self, frame: &Frame<'_, G>, block: usize, (e, rows): (f32, &[Row])) {
         let (c, t) = (&frame.blocks[block], &self.trials[block]);
         let (old, state) = (&self.before[block], &mut self.after[block]);
         let held_until = &self.held_until[block];
@@ -159,9 +153,10 @@ impl<const G: usize> Buffers<G> {
             drive.any = true;
             drive.x = [[0.0; L]; G];
         }
-        let (t_end, e) = (frame.step.end() as f32, event.e);
+        let adaptation = &mut self.adaptation[block];
+        let t_end = frame.step.end() as f32;
         let (low, high) = frame.common.v_range;
-        for (g, row) in event.rows.iter().enumerate() {
+        for (g, row) in rows.iter().enumerate() {
             let Some(s) = row.on(frame.common.table.strengths(), block) else {
                 continue;
             };
@@ -186,7 +181,9 @@ impl<const G: usize> Buffers<G> {
                 }
                 if let Some(terms) = &c.terms {
                     for i in 0..VECTOR {
-                        change[i] *= terms.force(g, which * VECTOR + i, v[i]);
+                        let l = which * VECTOR + i;
+                        change[i] *= terms.force(g, l, v[i]);
+                        adaptation[l] = terms.adapt_to(l, adaptation[l], change[i]);
                     }
                 }
                 for i in 0..VECTOR {
@@ -205,13 +202,13 @@ impl<const G: usize> Buffers<G> {
         &self,
         frame: &Frame<'_, G>,
         block: usize,
-        event: &Arrival<G>,
+        rows: &[Row],
         reached: &mut Reached,
     ) -> u32 {
         let t_start = frame.step.start() as f32;
         let attention = &self.trials[block].v_attention;
         let mut some = 0;
-        for (g, row) in event.rows.iter().enumerate() {
+        for (g, row) in rows.iter().enumerate() {
             let Some(strengths) = row.on(frame.common.table.strengths(), block) else {
                 continue;
             };
@@ -250,10 +247,12 @@ impl<const G: usize> Buffers<G> {
         let (t_start, t_end) = (frame.step.start() as f32, frame.step.end() as f32);
         let attention = &self.trials[block].v_attention;
         let held_until = &self.held_until[block];
-        // What further terms make of an event within a step is not in the estimate.
-        let all = u32::from(frame.blocks[block].terms.is_some());
+        // Where further terms bend the membrane the estimate of its end is not enough.
+        let terms = frame.blocks[block].terms.as_deref();
+        let bends_from = terms.map_or([f32::INFINITY; L], AdexBlock::bends_from);
         // The shorter what is left of the step, the less a membrane can peak in it.
-        let (v, lift) = (&self.after[block].v, self.lift(block));
+        let (begin, v) = (&self.before[block].v, &self.after[block].v);
+        let lift = self.lift(block);
         let left = 1.0 - from / frame.step.h as f32;
         let threshold = &self.trials[block].v_threshold;
         let mut follow = [0_u32; L];
@@ -263,7 +262,8 @@ impl<const G: usize> Buffers<G> {
             let margin = left * left * (threshold[l] - attention[l]);
             let rises = u32::from(v[l] + lift[l] > threshold[l] - margin);
             let free = u32::from(until < t_end);
-            let must = (held | all) & reached.any[l];
+            let bends = u32::from(begin[l].max(v[l] + lift[l]) > bends_from[l]);
+            let must = (held | bends) & reached.any[l];
             follow[l] = ((must * MUST) | (rises & reached.raised[l])) * free;
         }
         let mut i = 0;
@@ -281,11 +281,13 @@ impl<const G: usize> Buffers<G> {
         let known = self.crossings.len();
         self.pack.quiet_until = from;
         for l in (0..L).filter(|&l| follow[l] != 0) {
-            if follow[l] < MUST && self.stays_below(frame, (block, l), from) {
+            // Without further terms; those bend a slope.
+            let leaky = terms.is_none();
+            if leaky && follow[l] < MUST && self.stays_below(frame, (block, l), from) {
                 continue;
             }
             let lane = block * L + l;
-            match frame.blocks[block].terms.as_deref() {
+            match terms {
                 None if self.crossings[..known]
                     .iter()
                     .all(|c| usize::from(c.lane) != lane) =>
@@ -295,11 +297,7 @@ impl<const G: usize> Buffers<G> {
                 }
                 None => self.again(frame, (block, l), from, &mut Leaky),
                 Some(terms) => {
-                    let mut upswing = Upswing {
-                        block: terms,
-                        lane: l,
-                        w: self.overwritten.adaptation[block][l],
-                    };
+                    let mut upswing = self.upswing(terms, (block, l));
                     self.again(frame, (block, l), from, &mut upswing);
                     self.adaptation[block][l] = upswing.w;
                 }
@@ -307,15 +305,12 @@ impl<const G: usize> Buffers<G> {
         }
         self.settle(frame);
         self.pack.quiet_until = 0.0;
-        self.found_again.extend(self.crossings.drain(known..));
-        let mut again = std::mem::take(&mut self.found_again);
-        for crossing in again.drain(..) {
-            let mut crossing = crossing.jittered(frame);
-            crossing.sent = crossing.sent.max(self.crossings[done - 1].sent);
-            let place = self.crossings[done..].partition_point(|c| c.before(&crossing).is_le());
-            self.crossings.insert(done + place, crossing);
+        let last = self.crossings[done - 1].sent;
+        for crossing in &mut self.crossings[known..] {
+            *crossing = crossing.jittered(frame);
+            crossing.sent = crossing.sent.max(last);
         }
-        self.found_again = again;
+        self.crossings[done..].sort_unstable_by(Crossing::before);
     }
 
     /// Whether a neuron that nothing reaches after `at` still rises below its threshold
@@ -347,11 +342,7 @@ impl<const G: usize> Buffers<G> {
     /// Gives a neuron back the end of the reset that it had when the step began.
     #[inline(always)]
     fn restore(&mut self, block: usize, l: usize) {
-        let lane = (block * L + l) as u16;
-        let first = self.overwritten.held_until.iter().find(|old| old.0 == lane);
-        if let Some(&(_, until)) = first {
-            self.held_until[block][l] = until;
-        }
+        self.held_until[block][l] = self.held_before((block, l));
     }
 
     /// Follows a neuron from the step's beginning: through the crossings that stay, and
@@ -364,22 +355,16 @@ impl<const G: usize> Buffers<G> {
         at: f32,
         membrane: &mut M,
     ) {
-        let (h, t_start) = (frame.step.h as f32, frame.step.start() as f32);
+        let h = frame.step.h as f32;
         let lane = (block * L + l) as u16;
         self.restore(block, l);
-        let neuron = self.local_neuron(frame, (block, l));
+        let until = self.held_until[block][l];
+        let (neuron, mut moment) = self.begin(frame, (block, l), until);
         let mut quiet = neuron;
         quiet.v_threshold = f32::INFINITY;
         let nodes = M::nodes(&mut self.nodes);
         let (events, strengths) = (&self.events, frame.common.table.strengths());
         gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
-        let old = &self.before[block];
-        let mut currents = [0.0; G];
-        for g in 0..G {
-            currents[g] = old.current[g][l];
-        }
-        let until = self.held_until[block][l] - t_start;
-        let mut moment = neuron.begin((old.v[l], currents), until);
         let mut now = 0.0;
         for crossing in self.crossings.iter().filter(|c| c.lane == lane) {
             moment = quiet.resolve(membrane, moment, nodes, now..crossing.at, |_| ());
@@ -388,8 +373,8 @@ impl<const G: usize> Buffers<G> {
         }
         let at = at.max(now);
         moment = quiet.resolve(membrane, moment, nodes, now..at, |_| ());
-        let found = &mut self.found_again;
-        let on_spike = |at| found.push(Crossing::new(at, lane));
+        let crossings = &mut self.crossings;
+        let on_spike = |at| crossings.push(Crossing::new(at, lane));
         moment = neuron.resolve(membrane, moment, nodes, at..h, on_spike);
         let end = Ending {
             lane,
