@@ -17,7 +17,7 @@ use crate::mismatch::FixedPattern;
 use crate::neuron::lif::LaneParameters;
 use crate::neuron::terms::Terms;
 use crate::profile::MismatchProfile;
-use crate::synapse::SynapseTable;
+use crate::synapse::{SynapseTable, Target};
 
 /// How time is advanced.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -354,20 +354,23 @@ impl AnalogCore {
         let joined = network.neurons.first().is_some_and(|n| n.partner.is_some());
         let groups = if joined { 4 } else { 2 };
         let mut lanes = Vec::with_capacity(network.neurons.len());
-        let mut full_strength = Vec::with_capacity(network.neurons.len());
+        let mut targets = Vec::with_capacity(network.neurons.len());
         for neuron in network.neurons {
-            let (lane, strength) = self.lane(neuron, integration)?;
+            let (lane, full_strength) = self.lane(neuron, integration)?;
             lanes.push(lane);
-            full_strength.push(strength);
+            targets.push(Target {
+                circuits: *neuron,
+                full_strength,
+                fires: lane.v_threshold.is_finite(),
+            });
         }
         let integration = integration.refined(&lanes);
         let table = SynapseTable::new(
-            network.neurons,
+            &targets,
             groups,
             network.sites,
             network.row_modes,
             &self.pattern,
-            &full_strength,
             self.profile.synapse.integral_nonlinearity,
         );
         Ok(LoweredCore::new(

@@ -152,7 +152,8 @@ impl LoweredCore {
     /// `times` (seconds, ascending) and `sources` are the events that arrive at
     /// the rows; `recurrence` is told each spike (neuron, seconds) in the order
     /// of time within a step and answers when its event arrives at the rows, if
-    /// it does: not before the spike. Nothing is allocated once workspace and observation have grown.
+    /// it does: not before the spike. Nothing is allocated once workspace and
+    /// observation have grown.
     ///
     /// # Panics
     /// If `times` and `sources` differ in length or a source does not exist.

@@ -170,7 +170,7 @@ impl Recorder {
         let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
         let (common, step) = (frame.common, frame.step);
         let held_before = buffers.held_before((block, l));
-        let (mut local, mut moment) = buffers.begin(frame, (block, l), held_before);
+        let (mut local, mut moment) = buffers.beginning(frame, (block, l), held_before);
         // Where it fires is known.
         local.v_threshold = f32::INFINITY;
         let nodes = M::nodes(&mut buffers.nodes);

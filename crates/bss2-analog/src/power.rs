@@ -9,6 +9,7 @@ use bss2_event::{Hertz, Joules, RangeError, Seconds, Site, Volts, Watts};
 use serde::{Deserialize, Serialize};
 
 use crate::capmem::{Cell, current};
+use crate::circuit::CircuitConfig;
 use crate::core::AnalogCore;
 
 /// What the chip's parts draw, and how it is switched.
@@ -216,6 +217,22 @@ const BIASES: [Cell; 11] = [
     Cell::IMemOffset,
 ];
 
+/// Bias currents of the further terms that are on in a circuit.
+fn further_biases(config: &CircuitConfig) -> impl Iterator<Item = Cell> {
+    let [excitatory, inhibitory] = config.conductance_based;
+    let adapts = config.adaptation.enabled;
+    [
+        (excitatory, Cell::IBiasSyninExcCoba),
+        (inhibitory, Cell::IBiasSyninInhCoba),
+        (adapts, Cell::IBiasAdaptTau),
+        (adapts, Cell::IBiasAdaptA),
+        (adapts, Cell::IBiasAdaptB),
+        (config.exponential, Cell::IBiasExp),
+    ]
+    .into_iter()
+    .filter_map(|(on, cell)| on.then_some(cell))
+}
+
 /// The power of one chip as it is set.
 ///
 /// ```text
@@ -251,9 +268,12 @@ impl PowerModel {
     pub fn new(config: PowerConfig, core: &AnalogCore) -> Result<Self, RangeError> {
         config.validate()?;
         let code = |cell, circuit| f64::from(core.capmem().get(cell, circuit).get());
-        let circuits = 0..Site::CIRCUITS as u16;
+        let circuits = (0..Site::CIRCUITS as u16).zip(core.circuits());
         let sum: f64 = circuits
-            .map(|circuit| BIASES.iter().map(|&cell| code(cell, circuit)).sum::<f64>())
+            .flat_map(|(circuit, config)| {
+                let cells = BIASES.into_iter().chain(further_biases(config));
+                cells.map(move |cell| code(cell, circuit))
+            })
             .sum();
         let watts = config.bias_supply.get() * config.bias_copies * current(sum);
         Ok(Self {
@@ -342,6 +362,26 @@ mod tests {
     fn the_cells_of_a_circuit_sum_up_to_the_published_current() {
         let sum: u16 = BIASES.iter().map(|cell| cell.nominal()).sum();
         assert!((f64::from(sum) / 3570.0 - 1.0).abs() < 0.01, "{sum} codes");
+    }
+
+    #[test]
+    fn terms_that_are_on_draw_their_bias_currents() {
+        let mut core = AnalogCore::new(MismatchProfile::ideal(), Seed(1)).unwrap();
+        let analog = |core: &AnalogCore| {
+            let model = PowerModel::new(PowerConfig::default(), core).unwrap();
+            model.report(&inference()).unwrap().part(PowerPart::Analog)
+        };
+        let before = analog(&core);
+        let circuit = &mut core.circuits_mut()[7];
+        circuit.exponential = true;
+        circuit.adaptation.enabled = true;
+        circuit.conductance_based = [true; 2];
+        let cells: Vec<_> = further_biases(circuit).collect();
+        assert_eq!(cells.len(), 6);
+        let codes: u16 = cells.iter().map(|cell| cell.nominal()).sum();
+        let more = 1.2 * 4.0 * current(codes.into());
+        let found = analog(&core).get() - before.get();
+        assert!((found / more - 1.0).abs() < 1e-6, "{found} W, {more} W");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use bss2_event::random::Address;
 use crate::cadc::{MAX_CODE, bend, bend_strength};
 use crate::events::Events;
 use crate::lowered::Common;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain};
+use crate::neuron::adex::AdexBlock;
+use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate_share};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::step::Crossing;
@@ -95,6 +96,8 @@ pub(crate) struct Around<'a, const G: usize> {
     pub(crate) after: &'a [BlockState<G>],
     /// What the currents at the beginning do to the membranes until the end, volts.
     pub(crate) rise: &'a [Lanes],
+    /// Adaptation at the beginning where there are further terms, volts per microsecond.
+    pub(crate) adaptation: &'a [Lanes],
     /// End of the reset of each neuron, microseconds.
     pub(crate) held_until: &'a [Lanes],
     pub(crate) events: &'a Events<G>,
@@ -148,32 +151,86 @@ pub(crate) fn take<const G: usize, const SNAP: bool>(
     }
 }
 
-/// The membranes of a block some part of a step after its beginning: slope and
-/// curvature of the beginning, `h v'` and `h^2 v''/2`, with the third power so that
-/// the end is met, and the events of the step until then. Events to come have no
-/// part in it, nor has the noise of the step.
+/// Where the membranes of a block would be some part of a step after its beginning if it
+/// held no events: slope and curvature of the beginning, `h v'` and `h^2 v''/2`, with the
+/// third power so that a given end is met.
+#[derive(Debug, Clone, Copy)]
+struct Smooth {
+    slope: Lanes,
+    curvature: Lanes,
+    /// Change over the whole step.
+    whole: Lanes,
+}
+
+impl Smooth {
+    /// Without the noise of the step.
+    #[inline(always)]
+    fn leaky<const G: usize>(
+        c: &LifBlock<G>,
+        t: &Trial<G>,
+        around: &Around<'_, G>,
+        block: usize,
+    ) -> Self {
+        let (before, rise) = (&around.before[block].v, &around.rise[block]);
+        let (mut slope, mut curvature, mut whole) = ([0.0; L], [0.0; L], [0.0; L]);
+        for l in 0..L {
+            let current = rise[l] * c.first_rise[l];
+            let away = before[l] - t.v_rest[l];
+            slope[l] = (-away).mul_add(c.h_tau_mem[l], current);
+            curvature[l] = -0.5 * slope[l].mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
+            whole[l] = away.mul_add(t.v_decay[l], rise[l] - away);
+        }
+        Self {
+            slope,
+            curvature,
+            whole,
+        }
+    }
+
+    /// With further terms the end is the one that was found, less what events did to it.
+    #[inline(always)]
+    fn further<const G: usize>(
+        terms: &AdexBlock<G>,
+        (c, t): (&LifBlock<G>, &Trial<G>),
+        around: &Around<'_, G>,
+        block: usize,
+    ) -> Self {
+        let (h, before, after) = (around.h, &around.before[block], &around.after[block].v);
+        let (mut slope, mut fade) = ([0.0; L], [0.0; L]);
+        terms.slope_at(&before.v, &around.adaptation[block], &t.v_rest, &mut slope);
+        for g in 0..G {
+            for l in 0..L {
+                let current = before.current[g][l];
+                let share = saturate_share(t.kappa[g][l] * current) * t.saturation[g][l];
+                let force = terms.force(g, l, before.v[l]);
+                let rise = h * current * share * c.inverse_saturation[g][l] * force;
+                slope[l] += rise;
+                fade[l] = (h * c.inverse_tau_syn[g][l]).mul_add(rise, fade[l]);
+            }
+        }
+        let (mut curvature, mut whole, mut driven) = ([0.0; L], [0.0; L], [0.0; L]);
+        add_events((c, t), around, block, h, &mut driven);
+        for l in 0..L {
+            curvature[l] = -0.5 * slope[l].mul_add(c.h_tau_mem[l], fade[l]);
+            whole[l] = after[l] - before.v[l] - driven[l];
+        }
+        Self {
+            slope,
+            curvature,
+            whole,
+        }
+    }
+}
+
+/// Adds what the events of a step until `at` have done to the membranes of a block by then.
 #[inline(always)]
-fn within<const G: usize>(
-    c: &LifBlock<G>,
-    t: &Trial<G>,
+fn add_events<const G: usize>(
+    (c, t): (&LifBlock<G>, &Trial<G>),
     around: &Around<'_, G>,
     block: usize,
     at: f32,
-) -> Lanes {
-    let part = at / around.h;
-    let before = &around.before[block].v;
-    let (rise, held_until) = (&around.rise[block], &around.held_until[block]);
-    let t_start = around.t_start as f32;
-    let mut moved = [0.0; L];
-    for l in 0..L {
-        let current = rise[l] * c.first_rise[l];
-        let away = before[l] - t.v_rest[l];
-        let slope = (-away).mul_add(c.h_tau_mem[l], current);
-        let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
-        let whole = away.mul_add(t.v_decay[l], rise[l] - away);
-        let rest = whole - slope - curvature;
-        moved[l] = part * part.mul_add(part.mul_add(rest, curvature), slope);
-    }
+    moved: &mut Lanes,
+) {
     for event in around.events.step.iter().take_while(|event| event.at < at) {
         let d = at - event.at;
         for opened in around.events.opened(event) {
@@ -188,20 +245,52 @@ fn within<const G: usize>(
                 let saturation = of(&t.saturation[g]);
                 let whole = of(&c.inverse_saturation[g]);
                 let rates = [of(&c.inverse_tau_mem), of(&c.inverse_tau_syn[g])];
-                let mut sum = of(&moved);
+                let (mut sum, mut force) = (of(moved), [1.0; VECTOR]);
+                if let Some(terms) = c.terms.as_deref() {
+                    let before = of(&around.before[block].v);
+                    for i in 0..VECTOR {
+                        force[i] = terms.force(g, which * VECTOR + i, before[i]);
+                    }
+                }
                 for i in 0..VECTOR {
                     // What saturation leaves of a small current on top of the others.
                     let left = 1.0 - lost_gain(kappa[i] * current[i]);
-                    let share = left * saturation[i] * whole[i];
+                    let share = left * saturation[i] * whole[i] * force[i];
                     let x = 0.5 * d * (rates[0][i] + rates[1][i]);
                     let response = d * x.mul_add(x.mul_add(0.5, -1.0), 1.0);
                     sum[i] = (share * row[i]).mul_add(response, sum[i]);
                 }
-                *vector_mut(&mut moved, which) = sum;
+                *vector_mut(moved, which) = sum;
             }
         }
     }
-    let mut v = *before;
+}
+
+/// The membranes of a block `at` microseconds after the beginning of a step. Events to
+/// come have no part in them.
+#[inline(always)]
+fn within<const G: usize>(
+    c: &LifBlock<G>,
+    t: &Trial<G>,
+    around: &Around<'_, G>,
+    block: usize,
+    at: f32,
+) -> Lanes {
+    let part = at / around.h;
+    let smooth = match c.terms.as_deref() {
+        None => Smooth::leaky(c, t, around, block),
+        Some(terms) => Smooth::further(terms, (c, t), around, block),
+    };
+    let held_until = &around.held_until[block];
+    let t_start = around.t_start as f32;
+    let mut moved = [0.0; L];
+    for l in 0..L {
+        let (slope, curvature) = (smooth.slope[l], smooth.curvature[l]);
+        let rest = smooth.whole[l] - slope - curvature;
+        moved[l] = part * part.mul_add(part.mul_add(rest, curvature), slope);
+    }
+    add_events((c, t), around, block, at, &mut moved);
+    let mut v = around.before[block].v;
     for l in 0..L {
         // Not those that are held at reset, for a part of the step at least.
         v[l] += if held_until[l] <= t_start {
@@ -213,8 +302,8 @@ fn within<const G: usize>(
     v
 }
 
-/// The membranes of a block `at` microseconds after the beginning of a step. Where
-/// the equation has further terms or events act at once, they go straight to the end.
+/// The membranes of a block `at` microseconds after the beginning of a step. Where events
+/// act at once, they go straight to the end.
 #[inline(always)]
 fn membranes<const G: usize, const SNAP: bool>(
     c: &LifBlock<G>,
@@ -225,7 +314,7 @@ fn membranes<const G: usize, const SNAP: bool>(
 ) -> Lanes {
     let part = at / around.h;
     // Samples may lie on the end of a step, but for rounding.
-    if !SNAP && c.terms.is_none() && part < 1.0 - 1e-6 {
+    if !SNAP && part < 1.0 - 1e-6 {
         return within(c, t, around, block, at);
     }
     let (before, after) = (&around.before[block].v, &around.after[block].v);

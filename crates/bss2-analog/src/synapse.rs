@@ -25,6 +25,8 @@ pub(crate) struct SynapseTable {
     groups: usize,
     /// `[source][group]`.
     rows: Vec<Row>,
+    /// `[source]`: whether it reaches a neuron that may fire.
+    heard: Vec<bool>,
     /// Blocks of all rows; volts per microsecond at the peak of one event.
     strengths: Vec<[f32; L]>,
     /// Where each conducting synapse goes: element of `strengths`, index of
@@ -32,6 +34,16 @@ pub(crate) struct SynapseTable {
     cells: Vec<Cell>,
     /// Current of each weight relative to weight 63.
     dac: [f32; 64],
+}
+
+/// A neuron as its synapses see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) circuits: NeuronCircuits,
+    /// `[group]`: what one event of weight 63 does, volts per microsecond.
+    pub(crate) full_strength: [f64; 4],
+    /// Whether it may fire.
+    pub(crate) fires: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,26 +103,26 @@ impl Row {
 }
 
 impl SynapseTable {
-    /// Joins sites with row modes and gains. `full_strength[lane][group]` is
-    /// that of one event of weight 63, in volts per microsecond.
+    /// Joins the sites of sources with row modes and gains; `targets[lane]`.
     pub(crate) fn new(
-        neurons: &[NeuronCircuits],
+        targets: &[Target],
         groups: usize,
         sites: &SiteTable,
         row_modes: &[RowMode],
         pattern: &FixedPattern,
-        full_strength: &[[f64; 4]],
         integral_nonlinearity: f64,
     ) -> Self {
         // Circuit -> (lane, first group).
         let mut lane_of = [None; Site::CIRCUITS];
-        for (lane, neuron) in neurons.iter().enumerate() {
+        for (lane, target) in targets.iter().enumerate() {
+            let neuron = target.circuits;
             lane_of[usize::from(neuron.membrane)] = Some((lane, 0));
             if let Some(partner) = neuron.partner {
                 lane_of[usize::from(partner)] = Some((lane, 2));
             }
         }
         let mut rows = Vec::with_capacity(sites.sources() * groups);
+        let mut heard = Vec::with_capacity(sites.sources());
         let mut cells = Vec::with_capacity(sites.len());
         let mut blocks = 0_u32;
         for source in 0..sites.sources() {
@@ -131,6 +143,7 @@ impl SynapseTable {
                     reached[group + 1].push((lane, synapse));
                 }
             }
+            heard.push(reached.iter().flatten().any(|r| targets[r.0].fires));
             for (group, reached) in reached.iter().enumerate().take(groups) {
                 let first = reached.iter().map(|r| r.0 / L).min().unwrap_or(0);
                 let last = reached.iter().map(|r| r.0 / L + 1).max().unwrap_or(0);
@@ -148,7 +161,7 @@ impl SynapseTable {
                     cells.push(Cell {
                         target: target as u32,
                         synapse,
-                        full_strength: (gain * full_strength[lane][group]) as f32,
+                        full_strength: (gain * targets[lane].full_strength[group]) as f32,
                     });
                 }
                 blocks += (last - first) as u32;
@@ -163,6 +176,7 @@ impl SynapseTable {
         Self {
             groups,
             rows,
+            heard,
             strengths: vec![[0.0; L]; blocks as usize],
             cells,
             dac,
@@ -191,6 +205,12 @@ impl SynapseTable {
     #[inline(always)]
     pub(crate) fn rows(&self, source: u16) -> &[Row] {
         &self.rows[usize::from(source) * self.groups..][..self.groups]
+    }
+
+    /// Whether a source reaches a neuron that may fire.
+    #[inline(always)]
+    pub(crate) fn is_heard(&self, source: u16) -> bool {
+        self.heard[usize::from(source)]
     }
 
     /// Number of sources.

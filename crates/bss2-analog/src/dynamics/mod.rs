@@ -13,7 +13,7 @@ use crate::mismatch::FixedPattern;
 use crate::neuron::lif::LaneParameters;
 use crate::neuron::terms::Terms;
 use crate::reference::{self, Event, Span};
-use crate::synapse::SynapseTable;
+use crate::synapse::{SynapseTable, Target};
 use crate::{
     CadcSchedule, Integration, LoweredCore, MismatchProfile, NoiseProfile, Observation, RunAddress,
     SYNAPSES, Start, Workspace,
@@ -152,8 +152,15 @@ impl Setting {
             };
             pattern.synapse_gain[row * 256..][..256].fill(weight.abs() as f32);
         }
-        let strengths = vec![[self.slew; 4]; self.neurons.len()];
-        let table = SynapseTable::new(&neurons, 2, &sites, &row_modes, &pattern, &strengths, 0.0);
+        let lanes = neurons.iter().zip(&self.neurons);
+        let targets: Vec<_> = lanes
+            .map(|(&circuits, lane)| Target {
+                circuits,
+                full_strength: [self.slew; 4],
+                fires: lane.v_threshold.is_finite(),
+            })
+            .collect();
+        let table = SynapseTable::new(&targets, 2, &sites, &row_modes, &pattern, 0.0);
         let period = 1.7;
         let integration = Integration {
             schedule: CadcSchedule {

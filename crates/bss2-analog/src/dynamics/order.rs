@@ -4,6 +4,7 @@ use bss2_event::Seed;
 use bss2_event::random::{Address, Domain};
 
 use super::{LEAKY, Setting, VAIN, compare_all};
+use crate::Start;
 use crate::neuron::lif::LaneParameters;
 use crate::neuron::terms::{Adaptation, Exponential, Reversal, Terms};
 
@@ -91,6 +92,38 @@ fn spike_times_with_all_terms_converge_to_the_reference() {
 }
 
 #[test]
+fn membranes_with_all_terms_are_read_within_a_step() {
+    for conductance in [false, true] {
+        let draw = Address::new(Seed(5), Domain::Test);
+        // None runs away to where it would fire.
+        let neurons = (0..64).map(|n| {
+            let mut p = anyone(draw.element(n), conductance);
+            p.v_threshold = f64::INFINITY;
+            p.terms.exponential.as_mut().unwrap().threshold += 0.15;
+            p
+        });
+        let mut setting = Setting {
+            slew: 0.006,
+            first_sample: 0.83,
+            ..driven(neurons.collect(), 5)
+        };
+        let [found, exact] = [1, 32].map(|steps| {
+            setting.steps_per_sample = steps;
+            setting.run().1.concat()
+        });
+        let range = exact.iter().fold(0.0_f32, |a, &v| a.max((v - 0.4).abs()));
+        let errors = || found.iter().zip(&exact).map(|(a, b)| (a - b).abs());
+        let (mean, largest) = (
+            errors().sum::<f32>() / found.len() as f32,
+            errors().fold(0.0, f32::max),
+        );
+        eprintln!("conductances {conductance}: mean {mean} V, largest {largest} V of {range} V");
+        assert!(exact.len() > 3000 && range > 0.1, "{range} V");
+        assert!(mean < 3e-3 * range && largest < 2e-2 * range);
+    }
+}
+
+#[test]
 fn without_further_terms_it_agrees_with_the_leaky_kernel() {
     let draw = Address::new(Seed(7), Domain::Test);
     let plain: Vec<_> = (0..64)
@@ -128,15 +161,21 @@ fn without_further_terms_it_agrees_with_the_leaky_kernel() {
 #[test]
 fn so_do_spikes_that_events_of_the_same_step_cause() {
     let draw = Address::new(Seed(3), Domain::Test);
-    for conductance in [false, true] {
-        // Every other neuron is a leaky one.
+    // Conductances and a saturating leak have neurons followed in other ways.
+    for (conductance, saturating) in [(false, true), (true, true), (false, false)] {
+        // Every other neuron is a leaky one, every sixth has adaptation alone.
         let neurons = (0..64).map(|n| {
-            let p = anyone(draw.element(n), conductance);
-            let leaky = LaneParameters {
-                terms: Terms::NONE,
-                ..p
-            };
-            if n % 2 == 0 { leaky } else { p }
+            let mut p = anyone(draw.element(n), conductance);
+            if !saturating {
+                p.terms.leak_range = f64::INFINITY;
+            }
+            if n % 6 == 1 {
+                p.terms.exponential = None;
+            }
+            if n % 2 == 0 {
+                p.terms = Terms::NONE;
+            }
+            p
         });
         let weight = |n: usize| [0.08, 0.08, -0.1][n % 3] * draw.uniform(n as u32);
         let mut setting = Setting {
@@ -148,17 +187,17 @@ fn so_do_spikes_that_events_of_the_same_step_cause() {
             setting.steps_per_sample = steps;
             let found = setting.run().0;
             let total: usize = found.iter().map(Vec::len).sum();
-            assert!(total > 300, "the neurons fire");
+            assert!(total > 200, "{total} spikes");
             let (median, mismatched) = compare_all(&found, &setting.references(&found));
             eprintln!(
-                "conductances {conductance}, {steps} steps per sample: median {median:.2} ns, \
-                 {mismatched} of {total}"
+                "conductances {conductance}, saturating {saturating}, {steps} steps per sample: \
+                 median {median:.2} ns, {mismatched} of {total}"
             );
-            assert!(mismatched * 50 <= total, "{mismatched} of {total}");
+            assert!(mismatched * 50 * steps <= total, "{mismatched} of {total}");
             medians.push(median);
         }
         assert!(medians[1] < 20.0, "{medians:?} ns");
-        assert!(medians[2] < 0.5 * medians[1] + 1.0, "{medians:?}");
+        assert!(medians[2] < 0.5 * medians[1] + 1.5, "{medians:?}");
     }
 }
 
@@ -188,6 +227,112 @@ fn a_spike_between_excitation_and_inhibition_of_one_step_is_found() {
         setting.run().0[2].is_empty(),
         "without excitation it does not fire"
     );
+}
+
+/// Neurons whose leak pulls to their threshold and whose adaptation holds them below.
+fn held_by_adaptation() -> Vec<LaneParameters> {
+    let neuron = |n: u32| {
+        let v = 0.6 + 5e-4 * f64::from(n);
+        LaneParameters {
+            v_rest: v,
+            v_threshold: v,
+            tau_syn: [4.0; 4],
+            terms: Terms {
+                adaptation: Some(Adaptation {
+                    tau: 100.0,
+                    a: 0.5,
+                    b: 0.0,
+                    leak: 0.1,
+                    range: (-0.1, 0.1),
+                }),
+                ..Terms::NONE
+            },
+            ..LEAKY
+        }
+    };
+    (0..200).map(neuron).collect()
+}
+
+#[test]
+fn a_peak_under_strong_adaptation_is_found() {
+    let events = |weight: f64| {
+        let event = |i: u32| {
+            let (time, more) = (80.083 * f64::from(i) + 3.0, 0.02 * f64::from(i % 7));
+            (time, weight * (1.0 + more))
+        };
+        (0..20).map(event).collect()
+    };
+    let setting = |weight, neurons| Setting {
+        slew: 0.22,
+        events: events(weight),
+        steps_per_sample: 1,
+        start: Start::Rest,
+        ..Setting::new(neurons, 1600.0)
+    };
+    // Driven by inputs, and by a neuron of the chip that fires at each of them.
+    let relay = LaneParameters {
+        v_threshold: 0.405,
+        refractory: 50.0,
+        ..LEAKY
+    };
+    let relayed = [vec![relay], held_by_adaptation()].concat();
+    for setting in [
+        setting(1.0, held_by_adaptation()),
+        Setting {
+            recurrent: vec![0.93],
+            ..setting(0.1, relayed)
+        },
+    ] {
+        let (found, _) = setting.run();
+        let reference = setting.references(&found);
+        let total: usize = reference.iter().map(Vec::len).sum();
+        let (median, mismatched) = compare_all(&found, &reference);
+        eprintln!("strong adaptation: median {median:.2} ns, {mismatched} of {total}");
+        assert!((500..3500).contains(&total), "{total} spikes");
+        // Thresholds lie 0.5 mV apart, and a step of 1.7 us is good to about as much where
+        // adaptation is this strong: two neurons for each of the 20 peaks.
+        assert!(mismatched <= 40, "{mismatched} of {total}");
+        assert!(median < 20.0, "{median} ns");
+    }
+}
+
+#[test]
+fn a_spike_before_inhibition_by_a_conductance_is_found() {
+    // It crosses between two inputs of one step of 1.7 us, and the second pulls it below.
+    let inhibited = |potential| LaneParameters {
+        terms: Terms {
+            reversal: [
+                None,
+                Some(Reversal {
+                    potential,
+                    scale: 0.2,
+                }),
+                None,
+                None,
+            ],
+            ..Terms::NONE
+        },
+        ..LEAKY
+    };
+    for potential in [0.28, 0.1] {
+        let mut setting = Setting {
+            slew: 1.0,
+            events: vec![(3.42, 0.4), (4.5, -0.5)],
+            steps_per_sample: 1,
+            ..Setting::new(vec![inhibited(potential)], 5.1)
+        };
+        let (mut found, mut expected) = (Vec::new(), Vec::new());
+        for threshold in 0..200 {
+            setting.neurons[0].v_threshold = 0.4 + 0.0025 * f64::from(threshold);
+            found.push(setting.run().0.swap_remove(0));
+            expected.push(setting.references(&[]).swap_remove(0));
+        }
+        let total: usize = expected.iter().map(Vec::len).sum();
+        let (median, mismatched) = compare_all(&found, &expected);
+        assert!((20..200).contains(&total), "{total} spikes");
+        assert!(mismatched <= 1, "{mismatched} of {total}");
+        assert!(median < 20.0, "{median} ns");
+    }
 }
 
 #[test]

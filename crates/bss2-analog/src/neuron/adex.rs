@@ -34,6 +34,7 @@ use crate::neuron::lif::{BlockState, LaneParameters, Lanes, lost_gain, saturate}
 use crate::neuron::terms::{CEILING, Terms};
 use crate::step::Inputs;
 use crate::synapse::L;
+use crate::trial::Trial;
 
 /// From this reduction of `u` in one step a neuron is followed on its own.
 const STRONG: f32 = 0.15;
@@ -78,6 +79,9 @@ pub(crate) struct AdexBlock<const G: usize> {
     w_half_decay: Lanes,
     /// What a constant `w` takes off the membrane in a step.
     w_membrane: Lanes,
+    /// By how much a membrane may fall from its peak because of the current that balances
+    /// `w` there, per `w`.
+    w_fall: Lanes,
     /// `F = current + conductance (reversal - V)`; the conductance bears the
     /// sign of the input, so that its product with the current is positive.
     pub(crate) current: [Lanes; G],
@@ -131,6 +135,7 @@ impl<const G: usize> AdexBlock<G> {
             w_high: zero,
             w_half_decay: zero,
             w_membrane: zero,
+            w_fall: zero,
             current: [one; G],
             conductance_of: [zero; G],
             reversal: [zero; G],
@@ -173,6 +178,7 @@ impl<const G: usize> AdexBlock<G> {
             self.w_high[l] = w.range.1 as f32;
             self.w_half_decay[l] = libm::exp(-0.5 * h / w.tau) as f32;
             self.w_membrane[l] = (-p.tau_mem * libm::expm1(-h / p.tau_mem)) as f32;
+            self.w_fall[l] = (p.fall(G, h) * p.tau_mem) as f32;
         }
         for g in 0..G {
             if let Some(r) = terms.reversal[g] {
@@ -213,6 +219,26 @@ impl<const G: usize> AdexBlock<G> {
     #[inline(always)]
     pub(crate) fn force(&self, g: usize, l: usize, v: f32) -> f32 {
         self.current[g][l] + self.conductance_of[g][l] * (self.reversal[g][l] - v)
+    }
+
+    /// What leak, adaptation and the exponential term would add to membranes in a step if
+    /// they stayed as they are, volts.
+    #[inline(always)]
+    pub(crate) fn slope_at(&self, v: &Lanes, w: &Lanes, v_rest: &Lanes, slope: &mut Lanes) {
+        for l in 0..L {
+            let away = v[l] - v_rest[l];
+            let leak = (self.lost_leak(l, away) - away) * self.leak_step[l];
+            slope[l] = (-self.h).mul_add(w[l], leak);
+        }
+        if self.exponential {
+            for l in 0..L {
+                let rise = exp((v[l] - self.v_exp[l]) * self.inverse_slope[l]);
+                // Beyond, a membrane is about to fire or near its ceiling.
+                let spent = self.h * self.exp_rate[l] * rise;
+                let spent = if spent < STRONG { spent } else { STRONG };
+                slope[l] = self.slope[l].mul_add(spent, slope[l]);
+            }
+        }
     }
 
     /// What saturation takes off the leak, volts, at a distance from rest.
@@ -290,6 +316,35 @@ impl<const G: usize> AdexBlock<G> {
         (-self.w_membrane[l]).mul_add(w, v)
     }
 
+    /// How much higher membranes may have been within a step than at its end, beyond what
+    /// leaky ones may: by the inhibition that came, and by adaptation.
+    #[inline(always)]
+    pub(crate) fn lift(
+        &self,
+        t: &Trial<G>,
+        driven: Option<&[Lanes; G]>,
+        v: &Lanes,
+        w: &Lanes,
+    ) -> Lanes {
+        let mut lift = [0.0; L];
+        if self.adaptation {
+            for l in 0..L {
+                let w = if w[l] > 0.0 { w[l] } else { 0.0 };
+                lift[l] = self.w_fall[l] * w;
+            }
+        }
+        if let Some(x) = driven {
+            for g in (1..G).step_by(2) {
+                for l in 0..L {
+                    let v = if v[l] < CEILING { v[l] } else { CEILING };
+                    let pull = -t.saturation[g][l] * x[g][l];
+                    lift[l] = pull.mul_add(self.force(g, l, v), lift[l]);
+                }
+            }
+        }
+        lift
+    }
+
     /// Propagates a block through a step; says whether some neuron needs a
     /// closer look. A neuron whose exponential term is strong ends at infinity.
     #[inline(always)]
@@ -354,18 +409,13 @@ impl<const G: usize> AdexBlock<G> {
                 new.v[l] = if strong { f32::INFINITY } else { end };
             }
         }
+        let lift = self.lift(t, DRIVEN.then_some(&inputs.drive.x), &new.v, w);
         let mut attention = 0_u32;
         for l in 0..L {
             let v = new.v[l];
             let held = inputs.held_until[l] >= inputs.hold_from;
             let released = (inputs.held_until[l] > inputs.t_start) & !held;
-            // It may have been above before the inhibition of this step came.
-            let mut highest = v;
-            if DRIVEN {
-                for g in (1..G).step_by(2) {
-                    highest = (-t.saturation[g][l]).mul_add(inputs.drive.x[g][l], highest);
-                }
-            }
+            let highest = v + lift[l];
             attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
             let clipped = if v > inputs.low { v } else { inputs.low };
             let clipped = if clipped < inputs.high {
@@ -378,7 +428,6 @@ impl<const G: usize> AdexBlock<G> {
             new.v[l] = if held { inputs.v_reset[l] } else { end };
         }
         if self.adaptation {
-            // A neuron that is followed on its own begins from here as well.
             for l in 0..L {
                 let v = new.v[l];
                 let v = if v < CEILING { v } else { CEILING };

@@ -56,6 +56,17 @@ pub(crate) struct LaneParameters {
     pub(crate) terms: Terms,
 }
 
+impl LaneParameters {
+    /// By how much a membrane may fall within a step of `h` microseconds from its peak,
+    /// relative to what the current there is over the leak's conductance: as that current
+    /// decays. The fastest of `groups` inputs bounds it.
+    pub(crate) fn fall(&self, groups: usize, h: f64) -> f64 {
+        let taus = self.tau_syn[..groups].iter();
+        let tau = taus.fold(self.tau_mem, |a, &b| a.min(b));
+        (0.5 * h * h / (self.tau_mem * tau)).min(1.0)
+    }
+}
+
 /// Coefficients of one step for a block of neurons.
 #[derive(Debug, Clone)]
 pub(crate) struct LifBlock<const G: usize> {
@@ -203,11 +214,7 @@ impl<const G: usize> LifBlock<G> {
         self.v_rest[l] = p.v_rest as f32;
         self.v_reset[l] = p.v_reset as f32;
         self.v_threshold[l] = p.v_threshold as f32;
-        // From its peak, where the current is (v_threshold - v_rest) / tau_mem, a
-        // membrane falls as the current decays; the fastest input bounds it.
-        let tau = p.tau_syn[..G].iter().fold(p.tau_mem, |a, &b| a.min(b));
-        let fall = 0.5 * h * h / (p.tau_mem * tau);
-        let margin = fall.min(1.0) * (p.v_threshold - p.v_rest).abs();
+        let margin = p.fall(G, h) * (p.v_threshold - p.v_rest).abs();
         self.v_attention[l] = if p.v_threshold.is_finite() {
             (p.v_threshold - margin) as f32
         } else {

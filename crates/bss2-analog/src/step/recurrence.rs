@@ -2,16 +2,16 @@
 //!
 //! The pass over a step knows the events that are under way when it begins. Those of
 //! its own spikes are collected until the first of them arrives before the next spike that
-//! is still to be sent; then all are taken: what they do until the step's end is added there, and neurons that such an event may cause to
-//! fire, or keep from it, are followed again from the step's beginning. When they fired
-//! before it arrived stays; but what the mean current leaves of the saturating inputs
-//! is that of the whole step, so the membrane in between may move by it.
+//! is still to be sent; then all are taken: what they do until the step's end is added
+//! there, and neurons that such an event may cause to fire, or keep from it, are followed
+//! again from the step's beginning. When they fired before it arrived stays; but what the
+//! mean current leaves of the saturating inputs is that of the whole step, so the membrane
+//! in between may move by it.
 
 use super::{Buffers, Frame};
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{Lanes, saturate};
-use crate::neuron::pack::Ending;
-use crate::neuron::threshold::{Leaky, Membrane, TOGETHER, gather_nodes};
+use crate::neuron::threshold::Leaky;
 use crate::synapse::{L, Row, VECTOR, vector, vector_mut};
 
 /// A neuron crosses its threshold in the step at hand.
@@ -63,6 +63,8 @@ pub(super) struct Arrival {
     at: f32,
     /// Distance to the step's end, from its middle.
     e: f32,
+    /// Whether it reaches a neuron that may fire.
+    heard: bool,
 }
 
 /// Neurons of a block that on-chip events reach and that may fire or are held: 1 for
@@ -70,6 +72,13 @@ pub(super) struct Arrival {
 struct Reached {
     any: [u32; L],
     raised: [u32; L],
+}
+
+/// When the first of some events arrives.
+#[inline(always)]
+fn first<'a>(arrivals: impl Iterator<Item = &'a Arrival>) -> f32 {
+    let times = arrivals.map(|arrival| arrival.at);
+    times.fold(f32::INFINITY, f32::min)
 }
 
 impl<const G: usize> Buffers<G> {
@@ -101,21 +110,22 @@ impl<const G: usize> Buffers<G> {
             source,
             at: (time - step.start()) as f32,
             e: step.middle_offset(time),
+            heard: frame.common.table.is_heard(source),
         });
     }
 
-    /// When the first of the events arrives that do not act yet.
+    /// When the first event arrives that does not act yet and that a spike may wait for.
     #[inline(always)]
     pub(super) fn first_arrival(&self) -> f32 {
-        let times = self.arrivals.iter().map(|arrival| arrival.at);
-        times.fold(f32::INFINITY, f32::min)
+        let heard = self.arrivals.iter().filter(|arrival| arrival.heard);
+        first(heard)
     }
 
     /// Lets the events act that were received, when the first `done` crossings of the
     /// step were sent.
     #[inline(always)]
     pub(super) fn take_arrivals(&mut self, frame: &Frame<'_, G>, done: usize) {
-        let from = self.first_arrival();
+        let from = first(self.arrivals.iter());
         let mut arrivals = std::mem::take(&mut self.arrivals);
         for Arrival { time, source, .. } in &arrivals {
             self.events.insert(frame.common, *source, *time, frame.step);
@@ -183,7 +193,8 @@ impl<const G: usize> Buffers<G> {
                     for i in 0..VECTOR {
                         let l = which * VECTOR + i;
                         change[i] *= terms.force(g, l, v[i]);
-                        adaptation[l] = terms.adapt_to(l, adaptation[l], change[i]);
+                        let end = (v[i] + change[i]).max(low).min(high);
+                        adaptation[l] = terms.adapt_to(l, adaptation[l], end - v[i]);
                     }
                 }
                 for i in 0..VECTOR {
@@ -252,7 +263,7 @@ impl<const G: usize> Buffers<G> {
         let bends_from = terms.map_or([f32::INFINITY; L], AdexBlock::bends_from);
         // The shorter what is left of the step, the less a membrane can peak in it.
         let (begin, v) = (&self.before[block].v, &self.after[block].v);
-        let lift = self.lift(block);
+        let lift = self.lift(terms, block);
         let left = 1.0 - from / frame.step.h as f32;
         let threshold = &self.trials[block].v_threshold;
         let mut follow = [0_u32; L];
@@ -281,7 +292,7 @@ impl<const G: usize> Buffers<G> {
         let known = self.crossings.len();
         self.pack.quiet_until = from;
         for l in (0..L).filter(|&l| follow[l] != 0) {
-            // Without further terms; those bend a slope.
+            // The slope is that of a neuron without further terms.
             let leaky = terms.is_none();
             if leaky && follow[l] < MUST && self.stays_below(frame, (block, l), from) {
                 continue;
@@ -292,15 +303,11 @@ impl<const G: usize> Buffers<G> {
                     .iter()
                     .all(|c| usize::from(c.lane) != lane) =>
                 {
-                    self.restore(block, l);
+                    self.restore((block, l));
                     self.resolve(frame, (block, l));
                 }
-                None => self.again(frame, (block, l), from, &mut Leaky),
-                Some(terms) => {
-                    let mut upswing = self.upswing(terms, (block, l));
-                    self.again(frame, (block, l), from, &mut upswing);
-                    self.adaptation[block][l] = upswing.w;
-                }
+                None => self.follow(frame, (block, l), from, &mut Leaky),
+                Some(terms) => self.follow_further(frame, terms, (block, l), from),
             }
         }
         self.settle(frame);
@@ -337,50 +344,5 @@ impl<const G: usize> Buffers<G> {
             }
         }
         true
-    }
-
-    /// Gives a neuron back the end of the reset that it had when the step began.
-    #[inline(always)]
-    fn restore(&mut self, block: usize, l: usize) {
-        self.held_until[block][l] = self.held_before((block, l));
-    }
-
-    /// Follows a neuron from the step's beginning: through the crossings that stay, and
-    /// from `at` on, looking for others.
-    #[inline(always)]
-    fn again<M: Membrane<G>>(
-        &mut self,
-        frame: &Frame<'_, G>,
-        (block, l): (usize, usize),
-        at: f32,
-        membrane: &mut M,
-    ) {
-        let h = frame.step.h as f32;
-        let lane = (block * L + l) as u16;
-        self.restore(block, l);
-        let until = self.held_until[block][l];
-        let (neuron, mut moment) = self.begin(frame, (block, l), until);
-        let mut quiet = neuron;
-        quiet.v_threshold = f32::INFINITY;
-        let nodes = M::nodes(&mut self.nodes);
-        let (events, strengths) = (&self.events, frame.common.table.strengths());
-        gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
-        let mut now = 0.0;
-        for crossing in self.crossings.iter().filter(|c| c.lane == lane) {
-            moment = quiet.resolve(membrane, moment, nodes, now..crossing.at, |_| ());
-            now = crossing.at;
-            neuron.fire(membrane, &mut moment, now);
-        }
-        let at = at.max(now);
-        moment = quiet.resolve(membrane, moment, nodes, now..at, |_| ());
-        let crossings = &mut self.crossings;
-        let on_spike = |at| crossings.push(Crossing::new(at, lane));
-        moment = neuron.resolve(membrane, moment, nodes, at..h, on_spike);
-        let end = Ending {
-            lane,
-            v: moment.v,
-            held_until: moment.held_until,
-        };
-        self.end(frame, end);
     }
 }

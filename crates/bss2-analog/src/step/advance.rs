@@ -1,0 +1,269 @@
+//! The fast pass: a block of neurons through a step, all lanes alike.
+
+use super::{Buffers, Frame};
+use crate::events::{Step, Touch};
+use crate::lowered::Common;
+use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate};
+use crate::noise::BYTE_MEAN;
+use crate::synapse::L;
+use crate::trial::Trial;
+
+/// What the events of a step add at its end: to the normalised mean current of
+/// each input, and to the currents themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct Drive<const G: usize> {
+    /// Whether there are any; if not, the sums are of some step before.
+    pub(super) any: bool,
+    pub(crate) x: [Lanes; G],
+    pub(crate) current: [Lanes; G],
+}
+
+/// What events add to the normalised mean current of each input of a block.
+#[derive(Debug, Clone)]
+pub(super) struct Shares<const G: usize> {
+    /// Whether there are any; if not, the sums are of some step before.
+    pub(super) any: bool,
+    pub(super) x: [Lanes; G],
+}
+
+impl<const G: usize> Default for Drive<G> {
+    fn default() -> Self {
+        Self {
+            any: false,
+            x: [[0.0; L]; G],
+            current: [[0.0; L]; G],
+        }
+    }
+}
+
+impl<const G: usize> Default for Shares<G> {
+    fn default() -> Self {
+        Self {
+            any: false,
+            x: [[0.0; L]; G],
+        }
+    }
+}
+
+/// What a block meets in a step.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a, const G: usize> {
+    pub(crate) trial: &'a Trial<G>,
+    pub(crate) drive: &'a Drive<G>,
+    /// Membrane noise of this step, volts.
+    pub(crate) kick: &'a Lanes,
+    pub(crate) v_reset: &'a Lanes,
+    pub(crate) held_until: &'a Lanes,
+    /// Membrane range.
+    pub(crate) low: f32,
+    pub(crate) high: f32,
+    pub(crate) t_start: f32,
+    pub(crate) hold_from: f32,
+}
+
+/// Lanes whose sums over events stay in registers.
+const PART: usize = 32;
+
+/// Sums over the events of a step on part of a block: of the strengths, and of
+/// strengths times first and second power of the distance to the step's middle.
+#[inline(always)]
+fn moments(
+    touches: &[Touch],
+    strengths: &[Lanes],
+    block: usize,
+    part: usize,
+) -> [[f32; PART]; MOMENTS] {
+    let mut sums = [[0.0; PART]; MOMENTS];
+    for touch in touches {
+        let Some(row) = touch.row.on(strengths, block) else {
+            continue;
+        };
+        let end = (part + 1) * PART;
+        if usize::from(touch.row.from_lane) >= end {
+            continue;
+        }
+        let (row, e) = (&row[end - PART..end], touch.e);
+        let square = e * e;
+        for l in 0..PART {
+            sums[0][l] += row[l];
+            sums[1][l] = row[l].mul_add(e, sums[1][l]);
+            sums[2][l] = row[l].mul_add(square, sums[2][l]);
+        }
+    }
+    sums
+}
+
+/// Propagates a block through a step; says whether some neuron crosses or is
+/// released. `rise` gets what the currents it begins with do, without events and
+/// where the pass knew events also without saturation.
+#[inline(always)]
+fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
+    inputs: &Inputs<'_, G>,
+    old: &BlockState<G>,
+    new: &mut BlockState<G>,
+    rise: &mut Lanes,
+) -> bool {
+    let Inputs {
+        trial: t,
+        drive,
+        kick,
+        v_reset,
+        held_until,
+        ..
+    } = *inputs;
+    let mut attention = 0_u32;
+    for l in 0..L {
+        let (mut dv, mut undriven) = (0.0, 0.0);
+        let mut lift = 0.0;
+        for g in 0..G {
+            let current = old.current[g][l];
+            let (kappa, decay, saturation) = (t.kappa[g][l], t.decay[g][l], t.saturation[g][l]);
+            let x = if DRIVEN {
+                undriven = saturation.mul_add(kappa * current, undriven);
+                if g % 2 == 1 && !SNAP {
+                    lift = (-saturation).mul_add(drive.x[g][l], lift);
+                }
+                new.current[g][l] = decay.mul_add(current, drive.current[g][l]);
+                kappa.mul_add(current, drive.x[g][l])
+            } else {
+                new.current[g][l] = decay * current;
+                kappa * current
+            };
+            dv = saturation.mul_add(saturate(x), dv);
+        }
+        rise[l] = if DRIVEN { undriven } else { dv };
+        let v = (old.v[l] - t.v_rest[l]).mul_add(t.v_decay[l], t.v_rest[l]) + (dv + kick[l]);
+        let v = if v > inputs.low { v } else { inputs.low };
+        let v = if v < inputs.high { v } else { inputs.high };
+        let held = held_until[l] >= inputs.hold_from;
+        new.v[l] = if held { v_reset[l] } else { v };
+        let released = (held_until[l] > inputs.t_start) & !held & !SNAP;
+        // It may have been above before the inhibition of this step came.
+        let highest = v + lift;
+        attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
+    }
+    attention != 0
+}
+
+impl<const G: usize> Buffers<G> {
+    /// Sums the events of a step on a block.
+    #[inline(always)]
+    fn sum_events<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) {
+        let drive = &mut self.drive;
+        drive.any = false;
+        if self.events.step.is_empty() {
+            return;
+        }
+        let mut touched = [false; G];
+        let strengths = common.table.strengths();
+        for g in 0..G {
+            let touches = &self.events.touches[g];
+            touched[g] = touches.iter().any(|touch| touch.row.reaches(block));
+            if !touched[g] {
+                continue;
+            }
+            for part in 0..L / PART {
+                let sums = moments(touches, strengths, block, part);
+                let lanes = part * PART..(part + 1) * PART;
+                let (x, current) = (
+                    &mut drive.x[g][lanes.clone()],
+                    &mut drive.current[g][lanes.clone()],
+                );
+                if SNAP {
+                    // Events act as if the current had jumped when the step began.
+                    let t = &self.trials[block];
+                    let (kappa, decay) = (&t.kappa[g][lanes.clone()], &t.decay[g][lanes]);
+                    for l in 0..PART {
+                        x[l] = kappa[l] * sums[0][l];
+                        current[l] = decay[l] * sums[0][l];
+                    }
+                } else {
+                    let of = |c: &[[Lanes; G]; MOMENTS], l: usize| {
+                        let at = lanes.start + l;
+                        let last = c[2][g][at] * sums[2][l];
+                        let last = c[1][g][at].mul_add(sums[1][l], last);
+                        c[0][g][at].mul_add(sums[0][l], last)
+                    };
+                    for l in 0..PART {
+                        x[l] = of(&c.event_membrane, l);
+                        current[l] = of(&c.event_current, l);
+                    }
+                }
+            }
+        }
+        drive.any = touched.contains(&true);
+        if drive.any {
+            for g in (0..G).filter(|&g| !touched[g]) {
+                drive.x[g] = [0.0; L];
+                drive.current[g] = [0.0; L];
+            }
+        }
+    }
+
+    /// Membrane noise of a lane in a step, volts.
+    #[inline(always)]
+    pub(super) fn kick(&self, frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
+        let byte = (self.words[block][l] >> (8 * (frame.step.index % 4) as u32)) & 0xff;
+        frame.blocks[block].noise[l] * (byte as i32 as f32 - BYTE_MEAN)
+    }
+
+    /// Advances one block by one step.
+    #[inline(always)]
+    pub(super) fn advance<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
+        let (common, c, step) = (frame.common, &frame.blocks[block], frame.step);
+        self.sum_events::<SNAP>(common, c, block);
+        let mut kick = [0.0; L];
+        if frame.noisy {
+            for l in 0..L {
+                kick[l] = self.kick(frame, (block, l));
+            }
+        }
+        let (low, high) = common.v_range;
+        let inputs = Inputs {
+            trial: &self.trials[block],
+            drive: &self.drive,
+            kick: &kick,
+            v_reset: &self.trials[block].v_reset,
+            held_until: &self.held_until[block],
+            low,
+            high,
+            t_start: step.start() as f32,
+            hold_from: hold_from::<SNAP>(step),
+        };
+        let (old, new) = (&self.before[block], &mut self.after[block]);
+        let rise = &mut self.rise[block];
+        let driven = inputs.drive.any;
+        let attention = if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
+            let w = &mut self.adaptation[block];
+            self.overwritten.adaptation[block] = *w;
+            if driven {
+                terms.propagate::<true>(&inputs, old, new, w)
+            } else {
+                terms.propagate::<false>(&inputs, old, new, w)
+            }
+        } else if driven {
+            propagate::<G, true, SNAP>(&inputs, old, new, rise)
+        } else {
+            propagate::<G, false, SNAP>(&inputs, old, new, rise)
+        };
+        let drive = &mut self.drives[block];
+        drive.any = self.drive.any;
+        if driven {
+            drive.x = self.drive.x;
+        }
+        if attention {
+            self.attend::<SNAP>(frame, block);
+        }
+    }
+}
+
+/// A neuron whose reset ends here or later is held for the whole step. On the
+/// snapped grid ends are multiples of the step up to rounding.
+#[inline(always)]
+pub(super) fn hold_from<const SNAP: bool>(step: Step) -> f32 {
+    (if SNAP {
+        step.end() - 0.5 * step.h
+    } else {
+        step.end()
+    }) as f32
+}

@@ -1,0 +1,284 @@
+//! Neurons that cross their threshold in a step, or are released: followed event by event.
+
+use super::advance::hold_from;
+use super::recurrence::Crossing;
+use super::{Buffers, Frame};
+use crate::events::Step;
+use crate::neuron::adex::AdexBlock;
+use crate::neuron::lif::{Lanes, LifBlock, saturate_share};
+use crate::neuron::pack::Ending;
+use crate::neuron::threshold::{Current, LocalNeuron, Membrane, Moment, TOGETHER, gather_nodes};
+use crate::neuron::upswing::Upswing;
+use crate::synapse::L;
+
+/// What a neuron had when the step at hand began, of what the step overwrites.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Overwritten {
+    /// Lane and end of the reset, the oldest first.
+    pub(super) held_until: Vec<(u16, f32)>,
+    /// `[block]`, where neurons have further terms.
+    pub(super) adaptation: Vec<Lanes>,
+}
+
+impl<const G: usize> Buffers<G> {
+    /// The equation of one neuron in a step.
+    #[inline(always)]
+    pub(super) fn local_neuron(
+        &self,
+        frame: &Frame<'_, G>,
+        (block, l): (usize, usize),
+    ) -> LocalNeuron<G> {
+        let c = &frame.blocks[block];
+        let (t, old, drive) = (
+            &self.trials[block],
+            &self.before[block],
+            &self.drives[block],
+        );
+        let kick = if frame.noisy {
+            self.kick(frame, (block, l))
+        } else {
+            0.0
+        };
+        // Loops, since closures of `from_fn` would be compiled for the baseline alone.
+        let (mut inverse_tau_syn, mut gain) = ([0.0; G], [0.0; G]);
+        for g in 0..G {
+            inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
+            let trial = t.saturation[g][l] * c.inverse_saturation[g][l];
+            let driven = if drive.any { drive.x[g][l] } else { 0.0 };
+            let x = t.kappa[g][l] * old.current[g][l] + driven;
+            gain[g] = trial * saturate_share(x);
+        }
+        LocalNeuron {
+            v_rest: t.v_rest[l],
+            v_reset: t.v_reset[l],
+            v_threshold: t.v_threshold[l],
+            inverse_tau_mem: c.inverse_tau_mem[l],
+            inverse_tau_syn,
+            gain,
+            drift: kick / frame.step.h as f32,
+            hold: frame.delay + c.refractory[l],
+        }
+    }
+
+    /// How much higher membranes may have been within a step than at its end: by the
+    /// inhibition that came.
+    #[inline(always)]
+    pub(super) fn lift(&self, terms: Option<&AdexBlock<G>>, block: usize) -> Lanes {
+        let (t, drive) = (&self.trials[block], &self.drives[block]);
+        if let Some(terms) = terms {
+            let x = drive.any.then_some(&drive.x);
+            return terms.lift(t, x, &self.after[block].v, &self.adaptation[block]);
+        }
+        let mut lift = [0.0; L];
+        if drive.any {
+            for g in (1..G).step_by(2) {
+                for l in 0..L {
+                    lift[l] -= t.saturation[g][l] * drive.x[g][l];
+                }
+            }
+        }
+        lift
+    }
+
+    /// Which neurons of a block cross, or are released: 1 for each that needs a
+    /// closer look, by the rule of the fast pass.
+    #[inline(always)]
+    fn flags<const SNAP: bool>(&self, frame: &Frame<'_, G>, block: usize) -> [u8; L] {
+        let (t_start, hold_from) = (frame.step.start() as f32, hold_from::<SNAP>(frame.step));
+        let (held_until, v) = (&self.held_until[block], &self.after[block].v);
+        let lift = if SNAP {
+            [0.0; L]
+        } else {
+            self.lift(frame.blocks[block].terms.as_deref(), block)
+        };
+        let attention = &self.trials[block].v_attention;
+        let mut flags = [0; L];
+        for l in 0..L {
+            let held = held_until[l] >= hold_from;
+            let released = (held_until[l] > t_start) & !SNAP;
+            flags[l] = u8::from((released | (v[l] + lift[l] > attention[l])) & !held);
+        }
+        flags
+    }
+
+    /// A neuron as the step at hand began, held until `held_until`.
+    #[inline(always)]
+    pub(crate) fn beginning<C: Current<G>>(
+        &self,
+        frame: &Frame<'_, G>,
+        (block, l): (usize, usize),
+        held_until: f32,
+    ) -> (LocalNeuron<G>, Moment<C>) {
+        let neuron = self.local_neuron(frame, (block, l));
+        let old = &self.before[block];
+        let mut currents = [0.0; G];
+        for g in 0..G {
+            currents[g] = old.current[g][l];
+        }
+        let until = held_until - frame.step.start() as f32;
+        let moment = neuron.begin((old.v[l], currents), until);
+        (neuron, moment)
+    }
+
+    /// The further terms of a neuron as the step at hand began.
+    #[inline(always)]
+    pub(crate) fn upswing<'a>(
+        &self,
+        block_terms: &'a AdexBlock<G>,
+        (block, l): (usize, usize),
+    ) -> Upswing<'a, G> {
+        Upswing {
+            block: block_terms,
+            lane: l,
+            w: self.overwritten.adaptation[block][l],
+        }
+    }
+
+    /// Until when a neuron was held as the step at hand began.
+    #[inline(always)]
+    pub(crate) fn held_before(&self, (block, l): (usize, usize)) -> f32 {
+        let lane = (block * L + l) as u16;
+        let first = self.overwritten.held_until.iter().find(|old| old.0 == lane);
+        first.map_or(self.held_until[block][l], |old| old.1)
+    }
+
+    /// Gives a neuron back the end of the reset that it had when the step began.
+    #[inline(always)]
+    pub(super) fn restore(&mut self, place: (usize, usize)) {
+        self.held_until[place.0][place.1] = self.held_before(place);
+    }
+
+    /// Keeps until when a neuron is held.
+    #[inline(always)]
+    fn hold_until(&mut self, lane: u16, until: f32) {
+        let held_until = &mut self.held_until[usize::from(lane) / L][usize::from(lane) % L];
+        self.overwritten.held_until.push((lane, *held_until));
+        *held_until = until;
+    }
+
+    /// Looks closely at the neurons of a block that cross, or are released.
+    #[inline(always)]
+    pub(super) fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
+        let flags = self.flags::<SNAP>(frame, block);
+        for (eight, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
+            // In the order of lanes, which is that of bytes in memory.
+            let mut bytes = u64::from_le_bytes(*flags);
+            while bytes != 0 {
+                let l = 8 * eight + bytes.trailing_zeros() as usize / 8;
+                bytes &= bytes - 1;
+                if SNAP {
+                    self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
+                } else {
+                    self.resolve(frame, (block, l));
+                }
+            }
+        }
+    }
+
+    /// On the snapped grid a neuron fires at the end of a step.
+    #[inline(always)]
+    fn fire_at_end(&mut self, c: &LifBlock<G>, (block, l): (usize, usize), step: Step) {
+        if self.after[block].v[l] > self.trials[block].v_threshold[l] {
+            let lane = (block * L + l) as u16;
+            self.crossings.push(Crossing::new(step.h as f32, lane));
+            self.hold_until(lane, step.end() as f32 + c.refractory[l]);
+        }
+    }
+
+    /// Has one neuron followed through the step event by event: together with
+    /// others, or alone where it has further terms.
+    #[inline(always)]
+    pub(super) fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
+        if let Some(terms) = frame.blocks[block].terms.as_deref() {
+            self.follow_further(frame, terms, (block, l), 0.0);
+            return;
+        }
+        if self.pack.is_full() {
+            self.settle(frame);
+        }
+        let until = self.held_until[block][l];
+        let (neuron, moment) = self.beginning(frame, (block, l), until);
+        let lane = (block * L + l) as u16;
+        self.pack.push(neuron, lane, moment);
+    }
+
+    /// Follows a neuron with further terms, see [`Buffers::follow`].
+    #[inline(always)]
+    pub(super) fn follow_further(
+        &mut self,
+        frame: &Frame<'_, G>,
+        terms: &AdexBlock<G>,
+        (block, l): (usize, usize),
+        from: f32,
+    ) {
+        let mut upswing = self.upswing(terms, (block, l));
+        self.follow(frame, (block, l), from, &mut upswing);
+        self.adaptation[block][l] = upswing.w;
+    }
+
+    /// Follows a neuron on its own from the step's beginning: through its crossings that
+    /// are known, and from a moment on looking for others.
+    #[inline(always)]
+    pub(super) fn follow<M: Membrane<G>>(
+        &mut self,
+        frame: &Frame<'_, G>,
+        (block, l): (usize, usize),
+        from: f32,
+        membrane: &mut M,
+    ) {
+        let h = frame.step.h as f32;
+        let lane = (block * L + l) as u16;
+        self.restore((block, l));
+        let until = self.held_until[block][l];
+        let (neuron, mut moment) = self.beginning(frame, (block, l), until);
+        let mut quiet = neuron;
+        quiet.v_threshold = f32::INFINITY;
+        let nodes = M::nodes(&mut self.nodes);
+        let (events, strengths) = (&self.events, frame.common.table.strengths());
+        gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
+        let mut now = 0.0;
+        for crossing in self.crossings.iter().filter(|c| c.lane == lane) {
+            moment = quiet.resolve(membrane, moment, nodes, now..crossing.at, |_| ());
+            now = crossing.at;
+            neuron.fire(membrane, &mut moment, now);
+        }
+        let from = from.max(now);
+        moment = quiet.resolve(membrane, moment, nodes, now..from, |_| ());
+        let crossings = &mut self.crossings;
+        let on_spike = |at| crossings.push(Crossing::new(at, lane));
+        moment = neuron.resolve(membrane, moment, nodes, from..h, on_spike);
+        let end = Ending {
+            lane,
+            v: moment.v,
+            held_until: moment.held_until,
+        };
+        self.end(frame, end);
+    }
+
+    /// Follows the neurons that were put together.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, frame: &Frame<'_, G>) {
+        if self.pack.is_empty() {
+            return;
+        }
+        let (events, strengths) = (&self.events, frame.common.table.strengths());
+        let crossings = &mut self.crossings;
+        let on_spike = |lane, at| crossings.push(Crossing::new(at, lane));
+        self.pack
+            .resolve(events, strengths, frame.step.h as f32, on_spike);
+        while let Some(end) = self.pack.pop() {
+            self.end(frame, end);
+        }
+    }
+
+    /// Keeps how a neuron ends a step.
+    #[inline(always)]
+    fn end(&mut self, frame: &Frame<'_, G>, end: Ending) {
+        let ((low, high), t_start) = (frame.common.v_range, frame.step.start() as f32);
+        let (block, l) = (usize::from(end.lane) / L, usize::from(end.lane) % L);
+        self.after[block].v[l] = end.v.max(low).min(high);
+        if end.held_until != self.held_until[block][l] - t_start {
+            self.hold_until(end.lane, t_start + end.held_until);
+        }
+    }
+}
