@@ -6,10 +6,10 @@ use crate::cadc::{MAX_CODE, bend, bend_strength};
 use crate::events::Events;
 use crate::lowered::Common;
 use crate::neuron::adex::AdexBlock;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate_share};
+use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
-use crate::step::Crossing;
+use crate::step::{Crossing, Shares};
 use crate::synapse::{L, VECTOR, vector, vector_mut};
 use crate::trial::Trial;
 
@@ -100,6 +100,8 @@ pub(crate) struct Around<'a, const G: usize> {
     pub(crate) adaptation: &'a [Lanes],
     /// End of the reset of each neuron, microseconds.
     pub(crate) held_until: &'a [Lanes],
+    /// What events added to the mean currents of the step.
+    pub(crate) shares: &'a [Shares<G>],
     pub(crate) events: &'a Events<G>,
     pub(crate) strengths: &'a [Lanes],
     pub(crate) crossings: &'a [Crossing],
@@ -195,23 +197,39 @@ impl Smooth {
         around: &Around<'_, G>,
         block: usize,
     ) -> Self {
-        let (h, before, after) = (around.h, &around.before[block], &around.after[block].v);
-        let (mut slope, mut fade) = ([0.0; L], [0.0; L]);
-        terms.slope_at(&before.v, &around.adaptation[block], &t.v_rest, &mut slope);
+        let (before, after) = (&around.before[block], &around.after[block].v);
+        let shares = &around.shares[block];
+        // What the currents at the beginning do in the step, and what its events do.
+        let (mut rise, mut driven) = ([0.0; L], [0.0; L]);
         for g in 0..G {
+            let (mut own, mut more) = ([0.0; L], [0.0; L]);
             for l in 0..L {
-                let current = before.current[g][l];
-                let share = saturate_share(t.kappa[g][l] * current) * t.saturation[g][l];
-                let force = terms.force(g, l, before.v[l]);
-                let rise = h * current * share * c.inverse_saturation[g][l] * force;
-                slope[l] += rise;
-                fade[l] = (h * c.inverse_tau_syn[g][l]).mul_add(rise, fade[l]);
+                let x = t.kappa[g][l] * before.current[g][l];
+                let level = saturate(x);
+                own[l] = t.saturation[g][l] * level;
+                if shares.any {
+                    more[l] = t.saturation[g][l] * (saturate(x + shares.x[g][l]) - level);
+                }
+            }
+            if terms.conductance {
+                for l in 0..L {
+                    let force = terms.force(g, l, before.v[l]);
+                    own[l] *= force;
+                    more[l] *= force;
+                }
+            }
+            for l in 0..L {
+                rise[l] += own[l];
+                driven[l] += more[l];
             }
         }
-        let (mut curvature, mut whole, mut driven) = ([0.0; L], [0.0; L], [0.0; L]);
-        add_events((c, t), around, block, h, &mut driven);
+        let mut slope = [0.0; L];
+        terms.slope_at(&before.v, &around.adaptation[block], &t.v_rest, &mut slope);
+        let (mut curvature, mut whole) = ([0.0; L], [0.0; L]);
         for l in 0..L {
-            curvature[l] = -0.5 * slope[l].mul_add(c.h_tau_mem[l], fade[l]);
+            let current = rise[l] * c.first_rise[l];
+            slope[l] += current;
+            curvature[l] = -0.5 * slope[l].mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
             whole[l] = after[l] - before.v[l] - driven[l];
         }
         Self {
@@ -246,7 +264,7 @@ fn add_events<const G: usize>(
                 let whole = of(&c.inverse_saturation[g]);
                 let rates = [of(&c.inverse_tau_mem), of(&c.inverse_tau_syn[g])];
                 let (mut sum, mut force) = (of(moved), [1.0; VECTOR]);
-                if let Some(terms) = c.terms.as_deref() {
+                if let Some(terms) = c.terms.as_deref().filter(|terms| terms.conductance) {
                     let before = of(&around.before[block].v);
                     for i in 0..VECTOR {
                         force[i] = terms.force(g, which * VECTOR + i, before[i]);

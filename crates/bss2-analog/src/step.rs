@@ -24,8 +24,8 @@ mod advance;
 mod follow;
 mod recurrence;
 
-pub(crate) use advance::Inputs;
-use advance::{Drive, Shares};
+use advance::Drive;
+pub(crate) use advance::{Inputs, Shares};
 use follow::Overwritten;
 use recurrence::Arrival;
 pub(crate) use recurrence::Crossing;
@@ -204,6 +204,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
                     rise: &buffers.rise,
                     adaptation: &buffers.overwritten.adaptation,
                     held_until: &buffers.held_until,
+                    shares: &buffers.drives,
                     events: &buffers.events,
                     strengths: common.table.strengths(),
                     crossings: &buffers.crossings,

@@ -57,8 +57,8 @@ pub(crate) struct AdexBlock<const G: usize> {
     /// Which terms some neuron of the block has.
     exponential: bool,
     adaptation: bool,
-    conductance: bool,
-    saturating_leak: bool,
+    pub(crate) conductance: bool,
+    pub(crate) saturating_leak: bool,
     pub(crate) v_exp: Lanes,
     pub(crate) slope: Lanes,
     /// 0 where the term is off, as the rate.
@@ -226,9 +226,14 @@ impl<const G: usize> AdexBlock<G> {
     #[inline(always)]
     pub(crate) fn slope_at(&self, v: &Lanes, w: &Lanes, v_rest: &Lanes, slope: &mut Lanes) {
         for l in 0..L {
-            let away = v[l] - v_rest[l];
-            let leak = (self.lost_leak(l, away) - away) * self.leak_step[l];
+            let leak = (v_rest[l] - v[l]) * self.leak_step[l];
             slope[l] = (-self.h).mul_add(w[l], leak);
+        }
+        if self.saturating_leak {
+            for l in 0..L {
+                let lost = self.lost_leak(l, v[l] - v_rest[l]);
+                slope[l] = lost.mul_add(self.leak_step[l], slope[l]);
+            }
         }
         if self.exponential {
             for l in 0..L {
@@ -336,9 +341,12 @@ impl<const G: usize> AdexBlock<G> {
         if let Some(x) = driven {
             for g in (1..G).step_by(2) {
                 for l in 0..L {
-                    let v = if v[l] < CEILING { v[l] } else { CEILING };
-                    let pull = -t.saturation[g][l] * x[g][l];
-                    lift[l] = pull.mul_add(self.force(g, l, v), lift[l]);
+                    let mut pull = -t.saturation[g][l] * x[g][l];
+                    if self.conductance {
+                        let v = if v[l] < CEILING { v[l] } else { CEILING };
+                        pull *= self.force(g, l, v);
+                    }
+                    lift[l] += pull;
                 }
             }
         }

@@ -37,8 +37,10 @@ impl<const G: usize> Membrane<G> for Upswing<'_, G> {
         let (threshold, mut v) = (neuron.v_threshold, moment.v);
         let mut currents = moment.current.0;
         let mut stiffness = neuron.inverse_tau_mem;
-        for g in 0..G {
-            stiffness += self.conductance(neuron, &currents, g);
+        if self.block.conductance {
+            for g in 0..G {
+                stiffness += self.conductance(neuron, &currents, g);
+            }
         }
         let smooth = (1.0 / self.block.h).max(6.0 * neuron.inverse_tau_mem);
         let rate = smooth.max(1.5 * stiffness);
@@ -132,9 +134,15 @@ impl<const G: usize> Upswing<'_, G> {
         let (b, l) = (self.block, self.lane);
         let away = v - neuron.v_rest;
         let mut slope = neuron.drift - w;
-        slope = (b.lost_leak(l, away) - away).mul_add(neuron.inverse_tau_mem, slope);
+        let lost = if b.saturating_leak {
+            b.lost_leak(l, away)
+        } else {
+            0.0
+        };
+        slope = (lost - away).mul_add(neuron.inverse_tau_mem, slope);
         for g in 0..G {
-            slope = (neuron.gain[g] * currents[g]).mul_add(b.force(g, l, v), slope);
+            let force = if b.conductance { b.force(g, l, v) } else { 1.0 };
+            slope = (neuron.gain[g] * currents[g]).mul_add(force, slope);
         }
         slope
     }

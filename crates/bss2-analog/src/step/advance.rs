@@ -20,10 +20,10 @@ pub(crate) struct Drive<const G: usize> {
 
 /// What events add to the normalised mean current of each input of a block.
 #[derive(Debug, Clone)]
-pub(super) struct Shares<const G: usize> {
+pub(crate) struct Shares<const G: usize> {
     /// Whether there are any; if not, the sums are of some step before.
-    pub(super) any: bool,
-    pub(super) x: [Lanes; G],
+    pub(crate) any: bool,
+    pub(crate) x: [Lanes; G],
 }
 
 impl<const G: usize> Default for Drive<G> {
