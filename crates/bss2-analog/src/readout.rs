@@ -100,6 +100,8 @@ pub(crate) struct Around<'a, const G: usize> {
     pub(crate) adaptation: &'a [Lanes],
     /// End of the reset of each neuron, microseconds.
     pub(crate) held_until: &'a [Lanes],
+    /// Of membranes, volts.
+    pub(crate) v_range: (f32, f32),
     /// What events added to the mean currents of the step.
     pub(crate) shares: &'a [Shares<G>],
     pub(crate) events: &'a Events<G>,
@@ -153,91 +155,85 @@ pub(crate) fn take<const G: usize, const SNAP: bool>(
     }
 }
 
-/// Where the membranes of a block would be some part of a step after its beginning if it
-/// held no events: slope and curvature of the beginning, `h v'` and `h^2 v''/2`, with the
-/// third power so that a given end is met.
-#[derive(Debug, Clone, Copy)]
-struct Smooth {
-    slope: Lanes,
-    curvature: Lanes,
-    /// Change over the whole step.
-    whole: Lanes,
+/// By how much a membrane moves in a part of a step, by slope and curvature of its
+/// beginning, `h v'` and `h^2 v''/2`, and a third power so that the whole step is met.
+#[inline(always)]
+fn cubic(part: f32, slope: f32, curvature: f32, whole: f32) -> f32 {
+    let rest = whole - slope - curvature;
+    part * part.mul_add(part.mul_add(rest, curvature), slope)
 }
 
-impl Smooth {
-    /// Without the noise of the step.
-    #[inline(always)]
-    fn leaky<const G: usize>(
-        c: &LifBlock<G>,
-        t: &Trial<G>,
-        around: &Around<'_, G>,
-        block: usize,
-    ) -> Self {
-        let (before, rise) = (&around.before[block].v, &around.rise[block]);
-        let (mut slope, mut curvature, mut whole) = ([0.0; L], [0.0; L], [0.0; L]);
-        for l in 0..L {
-            let current = rise[l] * c.first_rise[l];
-            let away = before[l] - t.v_rest[l];
-            slope[l] = (-away).mul_add(c.h_tau_mem[l], current);
-            curvature[l] = -0.5 * slope[l].mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
-            whole[l] = away.mul_add(t.v_decay[l], rise[l] - away);
-        }
-        Self {
-            slope,
-            curvature,
-            whole,
-        }
+/// By how much the membranes of a block move in a part of a step that holds no events,
+/// without its noise.
+#[inline(always)]
+fn leaky<const G: usize>(
+    (c, t): (&LifBlock<G>, &Trial<G>),
+    around: &Around<'_, G>,
+    block: usize,
+    part: f32,
+) -> Lanes {
+    let (before, rise) = (&around.before[block].v, &around.rise[block]);
+    let mut moved = [0.0; L];
+    for l in 0..L {
+        let current = rise[l] * c.first_rise[l];
+        let away = before[l] - t.v_rest[l];
+        let slope = (-away).mul_add(c.h_tau_mem[l], current);
+        let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
+        let whole = away.mul_add(t.v_decay[l], rise[l] - away);
+        moved[l] = cubic(part, slope, curvature, whole);
     }
+    moved
+}
 
-    /// With further terms the end is the one that was found, less what events did to it.
-    #[inline(always)]
-    fn further<const G: usize>(
-        terms: &AdexBlock<G>,
-        (c, t): (&LifBlock<G>, &Trial<G>),
-        around: &Around<'_, G>,
-        block: usize,
-    ) -> Self {
-        let (before, after) = (&around.before[block], &around.after[block].v);
-        let shares = &around.shares[block];
-        // What the currents at the beginning do in the step, and what its events do.
-        let (mut rise, mut driven) = ([0.0; L], [0.0; L]);
-        for g in 0..G {
-            let (mut own, mut more) = ([0.0; L], [0.0; L]);
-            for l in 0..L {
-                let x = t.kappa[g][l] * before.current[g][l];
-                let level = saturate(x);
-                own[l] = t.saturation[g][l] * level;
-                if shares.any {
-                    more[l] = t.saturation[g][l] * (saturate(x + shares.x[g][l]) - level);
-                }
-            }
-            if terms.conductance {
-                for l in 0..L {
-                    let force = terms.force(g, l, before.v[l]);
-                    own[l] *= force;
-                    more[l] *= force;
-                }
-            }
-            for l in 0..L {
-                rise[l] += own[l];
-                driven[l] += more[l];
-            }
-        }
-        let mut slope = [0.0; L];
-        terms.slope_at(&before.v, &around.adaptation[block], &t.v_rest, &mut slope);
-        let (mut curvature, mut whole) = ([0.0; L], [0.0; L]);
+/// The same with further terms: to the end that was found, less what events did to it.
+#[inline(always)]
+fn further<const G: usize>(
+    terms: &AdexBlock<G>,
+    (c, t): (&LifBlock<G>, &Trial<G>),
+    around: &Around<'_, G>,
+    block: usize,
+    part: f32,
+) -> Lanes {
+    let (before, after) = (&around.before[block], &around.after[block].v);
+    let shares = &around.shares[block];
+    // What the currents at the beginning do in the step, and what its events do on top of
+    // them, as in `add_events`.
+    let (mut rise, mut driven) = ([0.0; L], [0.0; L]);
+    for g in 0..G {
+        let (mut own, mut more) = ([0.0; L], [0.0; L]);
         for l in 0..L {
-            let current = rise[l] * c.first_rise[l];
-            slope[l] += current;
-            curvature[l] = -0.5 * slope[l].mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
-            whole[l] = after[l] - before.v[l] - driven[l];
+            let x = t.kappa[g][l] * before.current[g][l];
+            own[l] = t.saturation[g][l] * saturate(x);
+            if shares.any {
+                let left = 1.0 - lost_gain(x);
+                more[l] = left * t.saturation[g][l] * shares.x[g][l];
+            }
         }
-        Self {
-            slope,
-            curvature,
-            whole,
+        if terms.conductance {
+            for l in 0..L {
+                let force = terms.force(g, l, before.v[l]);
+                own[l] *= force;
+                more[l] *= force;
+            }
+        }
+        for l in 0..L {
+            rise[l] += own[l];
+            driven[l] += more[l];
         }
     }
+    let slopes = terms.slopes(&before.v, &around.adaptation[block], &t.v_rest);
+    let mut moved = [0.0; L];
+    for l in 0..L {
+        let current = rise[l] * c.first_rise[l];
+        let slope = slopes[l] + current;
+        let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
+        // Not beyond the rails, where the end cannot be.
+        let low = driven[l].max(around.v_range.0 - before.v[l]);
+        let driven = low.min(around.v_range.1 - before.v[l]);
+        let whole = after[l] - before.v[l] - driven;
+        moved[l] = cubic(part, slope, curvature, whole);
+    }
+    moved
 }
 
 /// Adds what the events of a step until `at` have done to the membranes of a block by then.
@@ -295,27 +291,29 @@ fn within<const G: usize>(
     at: f32,
 ) -> Lanes {
     let part = at / around.h;
-    let smooth = match c.terms.as_deref() {
-        None => Smooth::leaky(c, t, around, block),
-        Some(terms) => Smooth::further(terms, (c, t), around, block),
+    let mut moved = match c.terms.as_deref() {
+        None => leaky((c, t), around, block, part),
+        Some(terms) => further(terms, (c, t), around, block, part),
     };
     let held_until = &around.held_until[block];
     let t_start = around.t_start as f32;
-    let mut moved = [0.0; L];
-    for l in 0..L {
-        let (slope, curvature) = (smooth.slope[l], smooth.curvature[l]);
-        let rest = smooth.whole[l] - slope - curvature;
-        moved[l] = part * part.mul_add(part.mul_add(rest, curvature), slope);
-    }
     add_events((c, t), around, block, at, &mut moved);
-    let mut v = around.before[block].v;
+    let (before, after) = (&around.before[block].v, &around.after[block].v);
+    let (low, high) = around.v_range;
+    let mut v = [0.0; L];
     for l in 0..L {
-        // Not those that are held at reset, for a part of the step at least.
-        v[l] += if held_until[l] <= t_start {
-            moved[l]
+        // Straight on from a release in the step; those that fire in it are read otherwise.
+        let release = held_until[l] - t_start;
+        let since = (at - release) / (around.h - release);
+        let since = if since > 0.0 { since } else { 0.0 };
+        let risen = if release < around.h {
+            since * (after[l] - before[l])
         } else {
             0.0
         };
+        let end = before[l] + if release <= 0.0 { moved[l] } else { risen };
+        let end = if end > low { end } else { low };
+        v[l] = if end < high { end } else { high };
     }
     v
 }

@@ -204,6 +204,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
                     rise: &buffers.rise,
                     adaptation: &buffers.overwritten.adaptation,
                     held_until: &buffers.held_until,
+                    v_range: common.v_range,
                     shares: &buffers.drives,
                     events: &buffers.events,
                     strengths: common.table.strengths(),

@@ -213,7 +213,8 @@ proptest! {
             ..p
         };
         let response = |events: Vec<(f64, f64)>| -> Vec<f64> {
-            let setting = Setting { slew: 0.01, events, ..Setting::new(vec![p], 60.0) };
+            // Far enough from the rails.
+            let setting = Setting { slew: 0.008, events, ..Setting::new(vec![p], 60.0) };
             setting.run().1.iter().map(|v| f64::from(v[0]) - p.v_rest).collect()
         };
         let part = |which: bool| -> Vec<(f64, f64)> {

@@ -314,10 +314,13 @@ fn a_spike_before_inhibition_by_a_conductance_is_found() {
         },
         ..LEAKY
     };
-    for potential in [0.28, 0.1] {
+    let rising = [(3.42, 0.4), (4.5, -0.5)].to_vec();
+    // Near the threshold when the step begins.
+    let high = [(0.5, 0.15), (3.5, 0.1), (4.2, -1.5)].to_vec();
+    for (potential, events) in [(0.28, &rising), (0.1, &rising), (0.28, &high)] {
         let mut setting = Setting {
             slew: 1.0,
-            events: vec![(3.42, 0.4), (4.5, -0.5)],
+            events: events.clone(),
             steps_per_sample: 1,
             ..Setting::new(vec![inhibited(potential)], 5.1)
         };

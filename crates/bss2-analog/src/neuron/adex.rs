@@ -224,7 +224,8 @@ impl<const G: usize> AdexBlock<G> {
     /// What leak, adaptation and the exponential term would add to membranes in a step if
     /// they stayed as they are, volts.
     #[inline(always)]
-    pub(crate) fn slope_at(&self, v: &Lanes, w: &Lanes, v_rest: &Lanes, slope: &mut Lanes) {
+    pub(crate) fn slopes(&self, v: &Lanes, w: &Lanes, v_rest: &Lanes) -> Lanes {
+        let mut slope = [0.0; L];
         for l in 0..L {
             let leak = (v_rest[l] - v[l]) * self.leak_step[l];
             slope[l] = (-self.h).mul_add(w[l], leak);
@@ -244,6 +245,7 @@ impl<const G: usize> AdexBlock<G> {
                 slope[l] = self.slope[l].mul_add(spent, slope[l]);
             }
         }
+        slope
     }
 
     /// What saturation takes off the leak, volts, at a distance from rest.
@@ -322,15 +324,9 @@ impl<const G: usize> AdexBlock<G> {
     }
 
     /// How much higher membranes may have been within a step than at its end, beyond what
-    /// leaky ones may: by the inhibition that came, and by adaptation.
+    /// leaky ones may: by adaptation, and by inputs that pull down at the threshold.
     #[inline(always)]
-    pub(crate) fn lift(
-        &self,
-        t: &Trial<G>,
-        driven: Option<&[Lanes; G]>,
-        v: &Lanes,
-        w: &Lanes,
-    ) -> Lanes {
+    pub(crate) fn lift(&self, t: &Trial<G>, driven: Option<&[Lanes; G]>, w: &Lanes) -> Lanes {
         let mut lift = [0.0; L];
         if self.adaptation {
             for l in 0..L {
@@ -338,16 +334,21 @@ impl<const G: usize> AdexBlock<G> {
                 lift[l] = self.w_fall[l] * w;
             }
         }
-        if let Some(x) = driven {
-            for g in (1..G).step_by(2) {
-                for l in 0..L {
-                    let mut pull = -t.saturation[g][l] * x[g][l];
-                    if self.conductance {
-                        let v = if v[l] < CEILING { v[l] } else { CEILING };
-                        pull *= self.force(g, l, v);
-                    }
-                    lift[l] += pull;
+        let Some(x) = driven else {
+            return lift;
+        };
+        for g in 0..G {
+            if !self.conductance && g % 2 == 0 {
+                continue;
+            }
+            for l in 0..L {
+                let mut pull = -t.saturation[g][l] * x[g][l];
+                if self.conductance {
+                    let v = t.v_threshold[l];
+                    let v = if v < CEILING { v } else { CEILING };
+                    pull *= self.force(g, l, v);
                 }
+                lift[l] += if pull > 0.0 { pull } else { 0.0 };
             }
         }
         lift
@@ -417,14 +418,9 @@ impl<const G: usize> AdexBlock<G> {
                 new.v[l] = if strong { f32::INFINITY } else { end };
             }
         }
-        let lift = self.lift(t, DRIVEN.then_some(&inputs.drive.x), &new.v, w);
-        let mut attention = 0_u32;
         for l in 0..L {
             let v = new.v[l];
             let held = inputs.held_until[l] >= inputs.hold_from;
-            let released = (inputs.held_until[l] > inputs.t_start) & !held;
-            let highest = v + lift[l];
-            attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
             let clipped = if v > inputs.low { v } else { inputs.low };
             let clipped = if clipped < inputs.high {
                 clipped
@@ -441,6 +437,14 @@ impl<const G: usize> AdexBlock<G> {
                 let v = if v < CEILING { v } else { CEILING };
                 w[l] = self.adapt(l, w[l], v);
             }
+        }
+        let lift = self.lift(t, DRIVEN.then_some(&inputs.drive.x), w);
+        let mut attention = 0_u32;
+        for l in 0..L {
+            let held = inputs.held_until[l] >= inputs.hold_from;
+            let released = (inputs.held_until[l] > inputs.t_start) & !held;
+            let highest = new.v[l] + lift[l];
+            attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
         }
         attention != 0
     }

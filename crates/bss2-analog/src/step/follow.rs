@@ -67,7 +67,7 @@ impl<const G: usize> Buffers<G> {
         let (t, drive) = (&self.trials[block], &self.drives[block]);
         if let Some(terms) = terms {
             let x = drive.any.then_some(&drive.x);
-            return terms.lift(t, x, &self.after[block].v, &self.adaptation[block]);
+            return terms.lift(t, x, &self.adaptation[block]);
         }
         let mut lift = [0.0; L];
         if drive.any {
@@ -228,7 +228,10 @@ impl<const G: usize> Buffers<G> {
     ) {
         let h = frame.step.h as f32;
         let lane = (block * L + l) as u16;
-        self.restore((block, l));
+        let again = from > 0.0;
+        if again {
+            self.restore((block, l));
+        }
         let until = self.held_until[block][l];
         let (neuron, mut moment) = self.beginning(frame, (block, l), until);
         let mut quiet = neuron;
@@ -237,7 +240,8 @@ impl<const G: usize> Buffers<G> {
         let (events, strengths) = (&self.events, frame.common.table.strengths());
         gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
         let mut now = 0.0;
-        for crossing in self.crossings.iter().filter(|c| c.lane == lane) {
+        let known = if again { self.crossings.len() } else { 0 };
+        for crossing in self.crossings[..known].iter().filter(|c| c.lane == lane) {
             moment = quiet.resolve(membrane, moment, nodes, now..crossing.at, |_| ());
             now = crossing.at;
             neuron.fire(membrane, &mut moment, now);

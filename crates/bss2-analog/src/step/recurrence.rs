@@ -1,8 +1,8 @@
 //! On-chip events that arrive within the step in which they were sent.
 //!
 //! The pass over a step knows the events that are under way when it begins. Those of
-//! its own spikes are collected until the first of them arrives before the next spike that
-//! is still to be sent; then all are taken: what they do until the step's end is added
+//! its own spikes are collected until the first that a neuron with a comparator hears
+//! arrives before the next spike that is still to be sent; then all are taken: what they do until the step's end is added
 //! there, and neurons that such an event may cause to fire, or keep from it, are followed
 //! again from the step's beginning. When they fired before it arrived stays; but what the
 //! mean current leaves of the saturating inputs is that of the whole step, so the membrane
@@ -125,7 +125,14 @@ impl<const G: usize> Buffers<G> {
     /// step were sent.
     #[inline(always)]
     pub(super) fn take_arrivals(&mut self, frame: &Frame<'_, G>, done: usize) {
-        let from = first(self.arrivals.iter());
+        // What only readouts hear changes no crossing.
+        let earliest = first(self.arrivals.iter());
+        let heard = self.first_arrival();
+        let from = if heard < f32::INFINITY {
+            heard
+        } else {
+            earliest
+        };
         let mut arrivals = std::mem::take(&mut self.arrivals);
         for Arrival { time, source, .. } in &arrivals {
             self.events.insert(frame.common, *source, *time, frame.step);
@@ -145,7 +152,7 @@ impl<const G: usize> Buffers<G> {
                 }
             }
             if some != 0 {
-                self.follow_again(frame, block, &reached, from, done);
+                self.follow_again(frame, block, &reached, (earliest, from), done);
             }
         }
         arrivals.clear();
@@ -245,14 +252,14 @@ impl<const G: usize> Buffers<G> {
     }
 
     /// Follows the neurons of a block again whose crossings may change by events from
-    /// `from` on, or that are released after it.
+    /// `from` on, or that are released after the `earliest`.
     #[inline(always)]
     fn follow_again(
         &mut self,
         frame: &Frame<'_, G>,
         block: usize,
         reached: &Reached,
-        from: f32,
+        (earliest, from): (f32, f32),
         done: usize,
     ) {
         let (t_start, t_end) = (frame.step.start() as f32, frame.step.end() as f32);
@@ -269,7 +276,7 @@ impl<const G: usize> Buffers<G> {
         let mut follow = [0_u32; L];
         for l in 0..L {
             let until = held_until[l];
-            let held = u32::from(until > t_start + from);
+            let held = u32::from(until > t_start + earliest);
             let margin = left * left * (threshold[l] - attention[l]);
             let rises = u32::from(v[l] + lift[l] > threshold[l] - margin);
             let free = u32::from(until < t_end);
