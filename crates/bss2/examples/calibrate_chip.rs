@@ -13,7 +13,10 @@ use bss2::plot;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1);
-    let path = Path::new(path.as_deref().unwrap_or("calibrate_chip.svg")).to_owned();
+    run(Path::new(path.as_deref().unwrap_or("calibrate_chip.svg")))
+}
+
+pub(crate) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(66))?;
     // Pairs of circuits, as in the paper.
     let pair = |n: u16| NeuronCircuits {
@@ -36,6 +39,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{} targets were missed", after.failures().count());
     let figure = plot::calibration("Chip 66, neurons of two circuits", &before, &after)?;
-    write_atomically(&path, figure.as_bytes())?;
+    write_atomically(path, figure.as_bytes())?;
     Ok(())
 }

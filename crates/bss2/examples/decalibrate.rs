@@ -14,7 +14,10 @@ use bss2::plot;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1);
-    let path = Path::new(path.as_deref().unwrap_or("decalibrate.svg")).to_owned();
+    run(Path::new(path.as_deref().unwrap_or("decalibrate.svg")))
+}
+
+pub(crate) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(66))?;
     let pair = |n: u16| NeuronCircuits {
         membrane: 2 * n,
@@ -57,6 +60,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let title = "Targets scattered by 30 %";
     let figure = plot::calibration(title, &CalibrationReport::default(), &report)?;
-    write_atomically(&path, figure.as_bytes())?;
+    write_atomically(path, figure.as_bytes())?;
     Ok(())
 }

@@ -25,6 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().unwrap_or("fleet.svg".into());
     let chips = arguments.next().map_or(Ok(100), |chips| chips.parse())?;
+    run(Path::new(&path), chips)
+}
+
+pub(crate) fn run(path: &Path, chips: u64) -> Result<(), Box<dyn Error>> {
     let mut reports = Vec::new();
     for seed in 0..chips {
         eprintln!("chip {seed}");
@@ -63,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
     }
     let title = format!("{chips} chips of 256 neurons");
-    Figure { title, panels }.write(Path::new(&path))?;
+    Figure { title, panels }.write(path)?;
     Ok(())
 }
 

@@ -1,11 +1,20 @@
-//! The examples that are cheap enough run, and draw what they promise.
+//! The examples run, and draw what they promise.
 
 #[allow(dead_code)] // their `main`
 #[path = "../examples/adex_patterns.rs"]
 mod adex_patterns;
 #[allow(dead_code)]
+#[path = "../examples/calibrate_chip.rs"]
+mod calibrate_chip;
+#[allow(dead_code)]
+#[path = "../examples/decalibrate.rs"]
+mod decalibrate;
+#[allow(dead_code)]
 #[path = "../examples/fi_curve.rs"]
 mod fi_curve;
+#[allow(dead_code)]
+#[path = "../examples/fleet.rs"]
+mod fleet;
 #[allow(dead_code)]
 #[path = "../examples/single_input.rs"]
 mod single_input;
@@ -14,7 +23,7 @@ use std::error::Error;
 use std::path::Path;
 
 #[test]
-fn cheap_examples_draw_their_figures() {
+fn examples_draw_their_figures() {
     type Example = fn(&Path) -> Result<(), Box<dyn Error>>;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("figure.svg");
@@ -25,6 +34,12 @@ fn cheap_examples_draw_their_figures() {
         ),
         (fi_curve::run, ["closed form", "firing rate / kHz"]),
         (adex_patterns::run, ["bursting", "membrane / LSB"]),
+        (calibrate_chip::run, ["uncalibrated", "threshold"]),
+        (decalibrate::run, ["scattered by 30 %", "tau_syn"]),
+        (
+            |path| fleet::run(path, 2),
+            ["2 chips of 256 neurons", "uncalibrated"],
+        ),
     ] {
         example(&path).unwrap();
         let figure = std::fs::read_to_string(&path).unwrap();
