@@ -228,8 +228,8 @@ fn further<const G: usize>(
         let slope = slopes[l] + current;
         let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
         // Not beyond the rails, where the end cannot be.
-        let low = driven[l].max(around.v_range.0 - before.v[l]);
-        let driven = low.min(around.v_range.1 - before.v[l]);
+        let (low, high) = around.v_range;
+        let driven = driven[l].max(low - before.v[l]).min(high - before.v[l]);
         let whole = after[l] - before.v[l] - driven;
         moved[l] = cubic(part, slope, curvature, whole);
     }

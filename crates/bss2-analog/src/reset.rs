@@ -4,7 +4,6 @@ use bss2_event::{RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::neuron::lif::LifBlock;
-use crate::neuron::upswing::Upswing;
 use crate::step::Buffers;
 use crate::synapse::L;
 
@@ -81,14 +80,8 @@ impl ArtificialReset {
         let states = buffers.before.iter_mut().zip(&mut buffers.adaptation);
         for ((state, w), (c, t)) in states.zip(blocks.iter().zip(&buffers.trials)) {
             if let Some(block) = c.terms.as_deref() {
-                for lane in 0..L {
-                    let w_lane = w[lane];
-                    let held = Upswing {
-                        block,
-                        lane,
-                        w: w_lane,
-                    };
-                    w[lane] = held.adapted(t.v_reset[lane], span);
+                for l in 0..L {
+                    w[l] = block.adapted_after(l, w[l], t.v_reset[l], span);
                 }
             }
             for l in 0..L {

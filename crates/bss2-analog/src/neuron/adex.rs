@@ -70,12 +70,12 @@ pub(crate) struct AdexBlock<const G: usize> {
     /// Up to here it bends nothing, see [`BENT`].
     v_straight: Lanes,
     /// Per microsecond.
-    pub(crate) inverse_tau_w: Lanes,
-    pub(crate) a: Lanes,
+    inverse_tau_w: Lanes,
+    a: Lanes,
     pub(crate) w_jump: Lanes,
-    pub(crate) v_adapt: Lanes,
-    pub(crate) w_low: Lanes,
-    pub(crate) w_high: Lanes,
+    v_adapt: Lanes,
+    w_low: Lanes,
+    w_high: Lanes,
     w_half_decay: Lanes,
     /// What a constant `w` takes off the membrane in a step.
     w_membrane: Lanes,
@@ -211,8 +211,7 @@ impl<const G: usize> AdexBlock<G> {
     /// Adaptation at a step's end that ends at a membrane higher by `more`.
     #[inline(always)]
     pub(crate) fn adapt_to(&self, l: usize, w: f32, more: f32) -> f32 {
-        let w = w + self.a[l] * more * (1.0 - self.w_half_decay[l]);
-        w.max(self.w_low[l]).min(self.w_high[l])
+        self.limited(l, w + self.a[l] * more * (1.0 - self.w_half_decay[l]))
     }
 
     /// Factor on the current of an input.
@@ -265,8 +264,26 @@ impl<const G: usize> AdexBlock<G> {
     /// Adaptation after half a step with the membrane held.
     #[inline(always)]
     fn adapt(&self, l: usize, w: f32, v: f32) -> f32 {
+        self.adapted(l, w, v, self.w_half_decay[l])
+    }
+
+    /// Adaptation after a time with the membrane held, of which `decay` is left of a
+    /// distance from where it settles.
+    #[inline(always)]
+    fn adapted(&self, l: usize, w: f32, v: f32, decay: f32) -> f32 {
         let settled = self.a[l] * (v - self.v_adapt[l]);
-        let w = (w - settled).mul_add(self.w_half_decay[l], settled);
+        self.limited(l, (w - settled).mul_add(decay, settled))
+    }
+
+    /// The same after a time of `s` microseconds.
+    #[inline(always)]
+    pub(crate) fn adapted_after(&self, l: usize, w: f32, v: f32, s: f32) -> f32 {
+        self.adapted(l, w, v, exp(-s * self.inverse_tau_w[l]))
+    }
+
+    /// Adaptation kept within its range.
+    #[inline(always)]
+    pub(crate) fn limited(&self, l: usize, w: f32) -> f32 {
         let w = if w > self.w_low[l] { w } else { self.w_low[l] };
         if w < self.w_high[l] {
             w

@@ -94,7 +94,8 @@ impl<const G: usize> Membrane<G> for Upswing<'_, G> {
 
     #[inline(always)]
     fn fire(&mut self) {
-        self.w = self.limited(self.w + self.block.w_jump[self.lane]);
+        let w = self.w + self.block.w_jump[self.lane];
+        self.w = self.block.limited(self.lane, w);
     }
 }
 
@@ -202,15 +203,7 @@ impl<const G: usize> Upswing<'_, G> {
 
     /// Adaptation after a time with the membrane held.
     #[inline(always)]
-    pub(crate) fn adapted(&self, v: f32, s: f32) -> f32 {
-        let (b, l) = (self.block, self.lane);
-        let settled = b.a[l] * (v - b.v_adapt[l]);
-        self.limited((self.w - settled).mul_add(exp(-s * b.inverse_tau_w[l]), settled))
-    }
-
-    #[inline(always)]
-    fn limited(&self, w: f32) -> f32 {
-        w.max(self.block.w_low[self.lane])
-            .min(self.block.w_high[self.lane])
+    fn adapted(&self, v: f32, s: f32) -> f32 {
+        self.block.adapted_after(self.lane, self.w, v, s)
     }
 }
