@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::lowered::Common;
-use crate::synapse::Row;
+use crate::synapse::{L, Row, VECTOR};
 
 /// A step: its place, and its length in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,14 @@ pub(crate) struct StepEvent {
     opened: (u32, u32),
 }
 
+impl StepEvent {
+    /// Which of the step's opened rows are its own.
+    #[inline(always)]
+    pub(crate) fn opened(&self) -> Range<usize> {
+        self.opened.0 as usize..self.opened.1 as usize
+    }
+}
+
 /// A row that an event opens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opened {
@@ -55,7 +63,7 @@ pub(crate) struct Events<const G: usize> {
     /// In the order of time.
     pub(crate) step: Vec<StepEvent>,
     /// Rows that they open, event by event.
-    opened: Vec<Opened>,
+    pub(crate) opened: Vec<Opened>,
     /// `[group]`: the same events, where they open a row.
     pub(crate) touches: [Vec<Touch>; G],
     /// Recurrent events that have not arrived: (microseconds, source).
@@ -106,9 +114,7 @@ impl<const G: usize> Events<G> {
     pub(crate) fn gather(&mut self, common: &Common, times: &[f64], sources: &[u16], step: Step) {
         self.step.clear();
         self.opened.clear();
-        for touches in &mut self.touches {
-            touches.clear();
-        }
+        self.forget_sums();
         while let Some(&time) = times.get(self.next_input) {
             let time = time * 1e6;
             if time >= step.end() {
@@ -133,10 +139,28 @@ impl<const G: usize> Events<G> {
         }
     }
 
-    /// Adds an event to a step whose sums are made: those do not hold it.
+    /// Lets sums over events begin anew with those that are inserted from now on.
+    #[inline(always)]
+    pub(crate) fn forget_sums(&mut self) {
+        for touches in &mut self.touches {
+            touches.clear();
+        }
+    }
+
+    /// The first vector of lanes of a block that the sums reach.
+    #[inline(always)]
+    pub(crate) fn first_vector(&self, block: usize) -> usize {
+        let rows = self.touches.iter().flatten().map(|touch| touch.row);
+        let first = rows
+            .filter(|row| row.reaches(block))
+            .map(|row| row.vectors().start);
+        first.min().unwrap_or(L / VECTOR)
+    }
+
+    /// Adds an event to a step whose sums are made.
     #[inline(always)]
     pub(crate) fn insert(&mut self, common: &Common, source: u16, time: f64, step: Step) {
-        self.add(common, source, time, step);
+        self.sum(common, source, time, step);
         if let Some(event) = self.step.pop() {
             let place = self.step.partition_point(|other| other.at <= event.at);
             self.step.insert(place, event);
@@ -175,6 +199,6 @@ impl<const G: usize> Events<G> {
     /// The rows that an event of the step opens.
     #[inline(always)]
     pub(crate) fn opened(&self, event: &StepEvent) -> &[Opened] {
-        &self.opened[event.opened.0 as usize..event.opened.1 as usize]
+        &self.opened[event.opened()]
     }
 }

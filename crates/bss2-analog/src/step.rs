@@ -68,6 +68,8 @@ pub(crate) struct Buffers<const G: usize> {
     overwritten: Overwritten,
     /// On-chip events of the step that do not act yet.
     arrivals: Vec<Arrival>,
+    /// Lanes that such events have followed again, each alone.
+    alone: Vec<u16>,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
 }

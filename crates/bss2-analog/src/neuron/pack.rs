@@ -5,34 +5,28 @@
 //! crossing or a release, lies between two events and is followed there by
 //! [`LocalNeuron::resolve`].
 
+use std::ops::Range;
+
 use crate::events::{Events, StepEvent};
 use crate::neuron::lif::Lanes;
 use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER};
 use crate::synapse::{L, VECTOR};
 
-/// Up to 64 neurons of any blocks.
+/// Any number of neurons of any blocks.
 #[derive(Debug, Clone)]
 pub(crate) struct Pack<const G: usize> {
     members: Vec<Member<G>>,
-    /// No crossing is looked for before, microseconds from the beginning of the step.
+    /// The same neurons; what is left over in the last vector does nothing.
+    vectors: Vec<Sixteen<G>>,
+    /// No crossing is looked for before, microseconds from the beginning of the step; no
+    /// member is released before.
     pub(crate) quiet_until: f32,
-    v: Lanes,
-    /// Taylor series of the synaptic current, see [`Series`].
-    series: [Lanes; 4],
-    /// By which the series jumps at the node at hand.
-    jump: [Lanes; 4],
-    /// End of the reset, microseconds from the beginning of the step.
-    held_until: Lanes,
-    v_rest: Lanes,
-    v_reset: Lanes,
-    v_threshold: Lanes,
-    inverse_tau_mem: Lanes,
-    drift: Lanes,
-    gain: [Lanes; G],
-    inverse_tau_syn: [Lanes; G],
-    strength: Lanes,
-    flags: [u32; L],
+    /// Strengths of a vector in each row that the events of the step open.
+    strengths: Vec<Vector>,
 }
+
+/// A number for each neuron of a vector.
+type Vector = [f32; VECTOR];
 
 /// A neuron of a pack.
 #[derive(Debug, Clone, Copy)]
@@ -51,25 +45,30 @@ pub(crate) struct Ending {
     pub(crate) held_until: f32,
 }
 
+/// Neurons side by side, at some moment of the step.
+#[derive(Debug, Clone, Copy)]
+struct Sixteen<const G: usize> {
+    v: Vector,
+    /// Taylor series of the synaptic current, see [`Series`].
+    series: [Vector; 4],
+    /// End of the reset, microseconds from the beginning of the step.
+    held_until: Vector,
+    v_rest: Vector,
+    v_reset: Vector,
+    v_threshold: Vector,
+    inverse_tau_mem: Vector,
+    drift: Vector,
+    gain: [Vector; G],
+    inverse_tau_syn: [Vector; G],
+}
+
 impl<const G: usize> Default for Pack<G> {
     fn default() -> Self {
-        let zero = [0.0; L];
         Self {
-            members: Vec::with_capacity(L),
+            members: Vec::new(),
+            vectors: Vec::new(),
             quiet_until: 0.0,
-            v: zero,
-            series: [zero; 4],
-            jump: [zero; 4],
-            held_until: zero,
-            v_rest: zero,
-            v_reset: zero,
-            v_threshold: [f32::INFINITY; L],
-            inverse_tau_mem: zero,
-            drift: zero,
-            gain: [zero; G],
-            inverse_tau_syn: [zero; G],
-            strength: zero,
-            flags: [0; L],
+            strengths: Vec::new(),
         }
     }
 }
@@ -79,27 +78,15 @@ impl<const G: usize> Pack<G> {
         self.members.is_empty()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.members.len() == L
-    }
-
     /// Takes a neuron as it is when the step begins.
     #[inline(always)]
     pub(crate) fn push(&mut self, neuron: LocalNeuron<G>, lane: u16, moment: Moment<Series>) {
-        let i = self.members.len();
-        self.v[i] = moment.v;
-        for (series, value) in self.series.iter_mut().zip(moment.current.0) {
-            series[i] = value;
+        let i = self.members.len() % VECTOR;
+        if i == 0 {
+            self.vectors.push(Sixteen::IDLE);
         }
-        self.held_until[i] = moment.held_until;
-        self.v_rest[i] = neuron.v_rest;
-        self.v_reset[i] = neuron.v_reset;
-        self.v_threshold[i] = neuron.v_threshold;
-        self.inverse_tau_mem[i] = neuron.inverse_tau_mem;
-        self.drift[i] = neuron.drift;
-        for g in 0..G {
-            self.gain[g][i] = neuron.gain[g];
-            self.inverse_tau_syn[g][i] = neuron.inverse_tau_syn[g];
+        if let Some(vector) = self.vectors.last_mut() {
+            vector.set(i, &neuron, &moment);
         }
         self.members.push(Member { neuron, lane });
     }
@@ -114,109 +101,219 @@ impl<const G: usize> Pack<G> {
         h: f32,
         mut on_spike: impl FnMut(u16, f32),
     ) {
-        // Those past the last neuron do nothing.
-        let lanes = self.members.len().next_multiple_of(VECTOR);
-        self.v_threshold[self.members.len()..lanes].fill(f32::INFINITY);
-        self.held_until[self.members.len()..lanes].fill(0.0);
-        let mut now = 0.0;
-        // Events that are taken together: when they begin, their mean time, how many.
-        let (mut begin, mut at, mut count) = (0.0, 0.0, 0.0);
-        for event in &events.step {
-            if count > 0.0 && event.at - begin > TOGETHER * h {
-                self.pass(lanes, (now, at), &mut on_spike);
-                self.join(lanes);
-                (now, count) = (at, 0.0);
-            }
-            if count == 0.0 {
-                (begin, at) = (event.at, event.at);
-            }
-            count += 1.0;
-            at += (event.at - at) / count;
-            self.collect(lanes, events, event, strengths);
+        let vectors = self.vectors.iter_mut();
+        for (vector, members) in vectors.zip(self.members.chunks(VECTOR)) {
+            look_up(members, events, strengths, &mut self.strengths);
+            let events = Met {
+                events,
+                strengths: &self.strengths,
+            };
+            vector.follow(members, events, self.quiet_until..h, &mut on_spike);
         }
-        if count > 0.0 {
-            self.pass(lanes, (now, at), &mut on_spike);
-            self.join(lanes);
-            now = at;
-        }
-        self.pass(lanes, (now, h), &mut on_spike);
     }
 
     /// Takes a neuron out, as it ends the step.
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Ending> {
         let Member { lane, .. } = self.members.pop()?;
-        let i = self.members.len();
-        Some(Ending {
+        let i = self.members.len() % VECTOR;
+        let vector = self.vectors.last()?;
+        let end = Ending {
             lane,
-            v: self.v[i],
-            held_until: self.held_until[i],
-        })
+            v: vector.v[i],
+            held_until: vector.held_until[i],
+        };
+        if i == 0 {
+            self.vectors.pop();
+        }
+        Some(end)
+    }
+}
+
+/// Looks up the strengths of a vector in the rows of a step. Ahead of their use: a vector
+/// that was just written number by number is slow to be read.
+#[inline(always)]
+fn look_up<const G: usize>(
+    members: &[Member<G>],
+    events: &Events<G>,
+    strengths: &[Lanes],
+    found: &mut Vec<Vector>,
+) {
+    found.clear();
+    let strengths = strengths.as_flattened();
+    for opened in &events.opened {
+        let row = opened.row;
+        let reached = L * usize::from(row.first)..L * usize::from(row.last);
+        let from = L * row.base as usize;
+        let mut vector = [0.0; VECTOR];
+        for (strength, member) in vector.iter_mut().zip(members) {
+            let offset = usize::from(member.lane).wrapping_sub(reached.start);
+            if offset < reached.len() {
+                *strength = strengths[from + offset];
+            }
+        }
+        found.push(vector);
+    }
+}
+
+/// The events of a step with the strengths of a vector.
+#[derive(Clone, Copy)]
+struct Met<'a, const G: usize> {
+    events: &'a Events<G>,
+    /// `[opened row]`.
+    strengths: &'a [Vector],
+}
+
+impl<'a, const G: usize> Met<'a, G> {
+    /// Groups and strengths of an event.
+    #[inline(always)]
+    fn of(self, event: &StepEvent) -> impl Iterator<Item = (usize, &'a Vector)> {
+        let groups = self.events.opened(event).iter();
+        let strengths = &self.strengths[event.opened()];
+        groups
+            .map(|opened| usize::from(opened.group))
+            .zip(strengths)
+    }
+}
+
+impl<const G: usize> Sixteen<G> {
+    const IDLE: Self = Self {
+        v: [0.0; VECTOR],
+        series: [[0.0; VECTOR]; 4],
+        held_until: [0.0; VECTOR],
+        v_rest: [0.0; VECTOR],
+        v_reset: [0.0; VECTOR],
+        v_threshold: [f32::INFINITY; VECTOR],
+        inverse_tau_mem: [0.0; VECTOR],
+        drift: [0.0; VECTOR],
+        gain: [[0.0; VECTOR]; G],
+        inverse_tau_syn: [[0.0; VECTOR]; G],
+    };
+
+    #[inline(always)]
+    fn set(&mut self, i: usize, neuron: &LocalNeuron<G>, moment: &Moment<Series>) {
+        self.v[i] = moment.v;
+        for (series, value) in self.series.iter_mut().zip(moment.current.0) {
+            series[i] = value;
+        }
+        self.held_until[i] = moment.held_until;
+        self.v_rest[i] = neuron.v_rest;
+        self.v_reset[i] = neuron.v_reset;
+        self.v_threshold[i] = neuron.v_threshold;
+        self.inverse_tau_mem[i] = neuron.inverse_tau_mem;
+        self.drift[i] = neuron.drift;
+        for g in 0..G {
+            self.gain[g][i] = neuron.gain[g];
+            self.inverse_tau_syn[g][i] = neuron.inverse_tau_syn[g];
+        }
     }
 
-    /// Adds an event to the jump of the node at hand.
+    /// From the beginning of the step to its end, event by event from a moment on.
     #[inline(always)]
-    fn collect(
+    fn follow(
         &mut self,
-        lanes: usize,
-        events: &Events<G>,
-        event: &StepEvent,
-        strengths: &[Lanes],
+        members: &[Member<G>],
+        met: Met<'_, G>,
+        Range {
+            start: mut now,
+            end: h,
+        }: Range<f32>,
+        on_spike: &mut impl FnMut(u16, f32),
     ) {
-        for opened in events.opened(event) {
-            let group = usize::from(opened.group);
-            let (row, strengths) = (opened.row, strengths.as_flattened());
-            let reached = L * usize::from(row.first)..L * usize::from(row.last);
-            let from = L * row.base as usize;
-            let lane = |member: &Member<G>| usize::from(member.lane);
-            for (strength, member) in self.strength.iter_mut().zip(&self.members) {
-                let offset = lane(member).wrapping_sub(reached.start);
-                *strength = if offset < reached.len() {
-                    strengths[from + offset]
-                } else {
-                    0.0
-                };
+        let mut left = met.events.step.as_slice();
+        if now > 0.0 {
+            let past = left.partition_point(|event| event.at <= now);
+            self.begin_at(now, &left[..past], met);
+            left = &left[past..];
+        }
+        loop {
+            // Events that are taken together, at their mean time.
+            let begin = left.first().map_or(h, |event| event.at);
+            let mut jump = [[0.0; VECTOR]; 4];
+            let (mut sum, mut count) = (0.0, 0);
+            for event in left {
+                if event.at - begin > TOGETHER * h {
+                    break;
+                }
+                for (group, strength) in met.of(event) {
+                    let more = self.jump(group, strength);
+                    for (jump, more) in jump.iter_mut().zip(more) {
+                        for i in 0..VECTOR {
+                            jump[i] += more[i];
+                        }
+                    }
+                }
+                sum += event.at;
+                count += 1;
             }
-            let (gain, rate) = (&self.gain[group], &self.inverse_tau_syn[group]);
-            let [j0, j1, j2, j3] = &mut self.jump;
-            for i in 0..lanes {
-                let (d0, rate) = (gain[i] * self.strength[i], -rate[i]);
-                let (d1, square) = (d0 * rate, rate * rate);
-                j0[i] += d0;
-                j1[i] += d1;
-                j2[i] = d0.mul_add(square, j2[i]);
-                j3[i] = d1.mul_add(square, j3[i]);
+            let end = if count > 0 { sum / count as f32 } else { h };
+            self.pass(members, (now, end), on_spike);
+            if count == 0 {
+                return;
             }
+            for (series, jump) in self.series.iter_mut().zip(jump) {
+                for i in 0..VECTOR {
+                    series[i] += jump[i];
+                }
+            }
+            (now, left) = (end, &left[count..]);
         }
     }
 
-    /// The events of the node at hand begin to act.
+    /// What an event adds to the series.
     #[inline(always)]
-    fn join(&mut self, lanes: usize) {
-        for (series, jump) in self.series.iter_mut().zip(&mut self.jump) {
-            for i in 0..lanes {
-                series[i] += jump[i];
-                jump[i] = 0.0;
+    fn jump(&self, group: usize, strength: &Vector) -> [Vector; 4] {
+        let (gain, rate) = (&self.gain[group], &self.inverse_tau_syn[group]);
+        let mut jump = [[0.0; VECTOR]; 4];
+        for i in 0..VECTOR {
+            let d0 = gain[i] * strength[i];
+            let (d1, square) = (-d0 * rate[i], rate[i] * rate[i]);
+            jump[0][i] = d0;
+            jump[1][i] = d1;
+            jump[2][i] = d0 * square;
+            jump[3][i] = d1 * square;
+        }
+        jump
+    }
+
+    /// Moves to a moment before which no membrane crosses or is released: all events until
+    /// then act for themselves.
+    #[inline(always)]
+    fn begin_at(&mut self, now: f32, past: &[StepEvent], met: Met<'_, G>) {
+        let mut v = self.v;
+        for i in 0..VECTOR {
+            let slope = (self.v_rest[i] - v[i]).mul_add(self.inverse_tau_mem[i], self.drift[i]);
+            v[i] += risen(slope, at(&self.series, i), self.inverse_tau_mem[i], now);
+        }
+        let mut series = passed(&self.series, now);
+        for event in past {
+            let span = now - event.at;
+            for (group, strength) in met.of(event) {
+                let jump = self.jump(group, strength);
+                for i in 0..VECTOR {
+                    v[i] += risen(0.0, at(&jump, i), self.inverse_tau_mem[i], span);
+                }
+                let jump = passed(&jump, span);
+                for (series, jump) in series.iter_mut().zip(jump) {
+                    for i in 0..VECTOR {
+                        series[i] += jump[i];
+                    }
+                }
             }
         }
+        for i in 0..VECTOR {
+            let held = self.held_until[i] > 0.0;
+            self.v[i] = if held { self.v_reset[i] } else { v[i] };
+        }
+        self.series = series;
     }
 
     /// From one moment of the step to another without events in between.
     #[inline(always)]
-    fn pass(&mut self, lanes: usize, (now, end): (f32, f32), on_spike: &mut impl FnMut(u16, f32)) {
-        let middle = self.quiet_until.min(end).max(now);
-        if middle > now {
-            self.advance(lanes, (now, middle), true, on_spike);
-        }
-        self.advance(lanes, (middle, end), false, on_spike);
-    }
-
-    #[inline(always)]
-    fn advance(
+    fn pass(
         &mut self,
-        lanes: usize,
+        members: &[Member<G>],
         (now, end): (f32, f32),
-        quiet: bool,
         on_spike: &mut impl FnMut(u16, f32),
     ) {
         let span = end - now;
@@ -224,63 +321,84 @@ impl<const G: usize> Pack<G> {
             return;
         }
         let (half, third, quarter) = (0.5 * span, span * (1.0 / 3.0), 0.25 * span);
-        let mut watch = 0;
-        let mut next = [0.0; L];
-        {
-            let [i0, i1, i2, i3] = &self.series;
-            for i in 0..lanes {
-                let (v, rate) = (self.v[i], self.inverse_tau_mem[i]);
-                // As `LocalNeuron::quartic`.
-                let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + i0[i]);
-                let v2 = (-v1).mul_add(rate, i1[i]);
-                let v3 = (-v2).mul_add(rate, i2[i]);
-                let v4 = (-v3).mul_add(rate, i3[i]);
-                let bend = third * quarter.mul_add(v4, v3);
-                let v_end = span.mul_add(half.mul_add(v2 + bend, v1), v);
-                let slope_end = span.mul_add(half.mul_add(third.mul_add(v4, v3), v2), v1);
-                let held = self.held_until[i] >= end;
-                let released = (self.held_until[i] > now) & !held;
-                // It may peak in between: the tangent at the beginning lies above.
-                let threshold = self.v_threshold[i];
-                let peaks = (v1.mul_add(span, v) > threshold) & (slope_end < 0.0);
-                let crosses = (v_end > threshold) | (v > threshold) | peaks;
-                let flag = u32::from(released | (crosses & !held & !quiet));
-                self.flags[i] = flag;
-                watch |= flag;
-                next[i] = if held { self.v_reset[i] } else { v_end };
-            }
+        let (mut watch, mut flags) = (0, [0_u32; VECTOR]);
+        let mut next = [0.0; VECTOR];
+        let [i0, i1, i2, i3] = &self.series;
+        for i in 0..VECTOR {
+            let (v, rate) = (self.v[i], self.inverse_tau_mem[i]);
+            // As `LocalNeuron::quartic`.
+            let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + i0[i]);
+            let v2 = (-v1).mul_add(rate, i1[i]);
+            let v3 = (-v2).mul_add(rate, i2[i]);
+            let v4 = (-v3).mul_add(rate, i3[i]);
+            let bend = third * quarter.mul_add(v4, v3);
+            let v_end = span.mul_add(half.mul_add(v2 + bend, v1), v);
+            let slope_end = span.mul_add(half.mul_add(third.mul_add(v4, v3), v2), v1);
+            let held = self.held_until[i] >= end;
+            let released = (self.held_until[i] > now) & !held;
+            // It may peak in between: the tangent at the beginning lies above.
+            let threshold = self.v_threshold[i];
+            let peaks = (v1.mul_add(span, v) > threshold) & (slope_end < 0.0);
+            let crosses = (v_end > threshold) | (v > threshold) | peaks;
+            let flag = u32::from(released | (crosses & !held));
+            flags[i] = flag;
+            watch |= flag;
+            next[i] = if held { self.v_reset[i] } else { v_end };
         }
         if watch != 0 {
-            for (i, member) in self.members.iter().enumerate() {
-                if self.flags[i] == 0 {
+            for (i, member) in members.iter().enumerate() {
+                if flags[i] == 0 {
                     continue;
                 }
                 let moment = Moment {
                     v: self.v[i],
-                    current: Series(self.series.each_ref().map(|part| part[i])),
+                    current: Series(at(&self.series, i)),
                     held_until: self.held_until[i] - now,
                 };
                 let until = moment.held_until;
-                let mut neuron = member.neuron;
-                if quiet {
-                    neuron.v_threshold = f32::INFINITY;
-                }
                 let crossing = |at| on_spike(member.lane, now + at);
-                let moment = neuron.resolve(&mut Leaky, moment, &[], 0.0..span, crossing);
+                let (neuron, span) = (&member.neuron, 0.0..span);
+                let moment = neuron.resolve(&mut Leaky, moment, &[], span, crossing);
                 next[i] = moment.v;
                 if moment.held_until != until {
                     self.held_until[i] = now + moment.held_until;
                 }
             }
         }
-        self.v[..lanes].copy_from_slice(&next[..lanes]);
-        // As `Series::pass`.
-        let [i0, i1, i2, i3] = &mut self.series;
-        for i in 0..lanes {
-            let bend = third.mul_add(i3[i], i2[i]);
-            i0[i] = span.mul_add(half.mul_add(bend, i1[i]), i0[i]);
-            i1[i] = span.mul_add(half.mul_add(i3[i], i2[i]), i1[i]);
-            i2[i] = span.mul_add(i3[i], i2[i]);
-        }
+        self.v = next;
+        self.series = passed(&self.series, span);
     }
+}
+
+/// The series of one neuron.
+#[inline(always)]
+fn at(series: &[Vector; 4], i: usize) -> [f32; 4] {
+    [series[0][i], series[1][i], series[2][i], series[3][i]]
+}
+
+/// What a membrane gains in a time: by its slope without synapses, and by their current.
+#[inline(always)]
+fn risen(slope: f32, [i0, i1, i2, i3]: [f32; 4], rate: f32, span: f32) -> f32 {
+    // As `LocalNeuron::quartic`.
+    let v1 = slope + i0;
+    let v2 = (-v1).mul_add(rate, i1);
+    let v3 = (-v2).mul_add(rate, i2);
+    let v4 = (-v3).mul_add(rate, i3);
+    let (half, third, quarter) = (0.5 * span, span * (1.0 / 3.0), 0.25 * span);
+    let bend = third * quarter.mul_add(v4, v3);
+    span * half.mul_add(v2 + bend, v1)
+}
+
+/// Series after a time, as `Series::pass`.
+#[inline(always)]
+fn passed([i0, i1, i2, i3]: &[Vector; 4], span: f32) -> [Vector; 4] {
+    let (half, third) = (0.5 * span, span * (1.0 / 3.0));
+    let mut series = [[0.0; VECTOR], [0.0; VECTOR], [0.0; VECTOR], *i3];
+    for i in 0..VECTOR {
+        let bend = third.mul_add(i3[i], i2[i]);
+        series[0][i] = span.mul_add(half.mul_add(bend, i1[i]), i0[i]);
+        series[1][i] = span.mul_add(half.mul_add(i3[i], i2[i]), i1[i]);
+        series[2][i] = span.mul_add(i3[i], i2[i]);
+    }
+    series
 }

@@ -148,7 +148,12 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
 impl<const G: usize> Buffers<G> {
     /// Sums the events of a step on a block.
     #[inline(always)]
-    fn sum_events<const SNAP: bool>(&mut self, common: &Common, c: &LifBlock<G>, block: usize) {
+    pub(super) fn sum_events<const SNAP: bool>(
+        &mut self,
+        common: &Common,
+        c: &LifBlock<G>,
+        block: usize,
+    ) {
         let drive = &mut self.drive;
         drive.any = false;
         if self.events.step.is_empty() {

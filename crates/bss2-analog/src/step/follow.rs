@@ -20,6 +20,23 @@ pub(super) struct Overwritten {
     pub(super) adaptation: Vec<Lanes>,
 }
 
+/// The lanes whose flag is not zero, ascending.
+#[inline(always)]
+pub(super) fn lanes_with(flags: &[u8; L]) -> impl Iterator<Item = usize> {
+    let (eights, _) = flags.as_chunks::<8>();
+    eights.iter().enumerate().flat_map(|(eight, flags)| {
+        // In the order of lanes, which is that of bytes in memory.
+        let mut bytes = u64::from_le_bytes(*flags);
+        std::iter::from_fn(move || {
+            (bytes != 0).then(|| {
+                let place = bytes.trailing_zeros() / 8;
+                bytes &= !(0xff << (8 * place));
+                8 * eight + place as usize
+            })
+        })
+    })
+}
+
 impl<const G: usize> Buffers<G> {
     /// The equation of one neuron in a step.
     #[inline(always)]
@@ -142,12 +159,6 @@ impl<const G: usize> Buffers<G> {
         first.map_or(self.held_until[block][l], |old| old.1)
     }
 
-    /// Gives a neuron back the end of the reset that it had when the step began.
-    #[inline(always)]
-    pub(super) fn restore(&mut self, place: (usize, usize)) {
-        self.held_until[place.0][place.1] = self.held_before(place);
-    }
-
     /// Keeps until when a neuron is held.
     #[inline(always)]
     fn hold_until(&mut self, lane: u16, until: f32) {
@@ -160,17 +171,11 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     pub(super) fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
         let flags = self.flags::<SNAP>(frame, block);
-        for (eight, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
-            // In the order of lanes, which is that of bytes in memory.
-            let mut bytes = u64::from_le_bytes(*flags);
-            while bytes != 0 {
-                let l = 8 * eight + bytes.trailing_zeros() as usize / 8;
-                bytes &= bytes - 1;
-                if SNAP {
-                    self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
-                } else {
-                    self.resolve(frame, (block, l));
-                }
+        for l in lanes_with(&flags) {
+            if SNAP {
+                self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
+            } else {
+                self.resolve(frame, (block, l));
             }
         }
     }
@@ -192,9 +197,6 @@ impl<const G: usize> Buffers<G> {
         if let Some(terms) = frame.blocks[block].terms.as_deref() {
             self.follow_further(frame, terms, (block, l), 0.0);
             return;
-        }
-        if self.pack.is_full() {
-            self.settle(frame);
         }
         let until = self.held_until[block][l];
         let (neuron, moment) = self.beginning(frame, (block, l), until);
@@ -230,7 +232,7 @@ impl<const G: usize> Buffers<G> {
         let lane = (block * L + l) as u16;
         let again = from > 0.0;
         if again {
-            self.restore((block, l));
+            self.held_until[block][l] = self.held_before((block, l));
         }
         let until = self.held_until[block][l];
         let (neuron, mut moment) = self.beginning(frame, (block, l), until);

@@ -8,11 +8,12 @@
 //! mean current leaves of the saturating inputs is that of the whole step, so the membrane
 //! in between may move by it.
 
+use super::follow::lanes_with;
 use super::{Buffers, Frame};
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{Lanes, saturate};
 use crate::neuron::threshold::Leaky;
-use crate::synapse::{L, Row, VECTOR, vector, vector_mut};
+use crate::synapse::{L, VECTOR, vector, vector_mut};
 
 /// A neuron crosses its threshold in the step at hand.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ impl Crossing {
 }
 
 /// Marks neurons that have to be followed whatever they seem to do.
-const MUST: u32 = 2;
+const MUST: u8 = 2;
 
 /// An on-chip event within the step at hand.
 #[derive(Debug, Clone, Copy)]
@@ -61,17 +62,8 @@ pub(super) struct Arrival {
     source: u16,
     /// Microseconds from the step's beginning.
     at: f32,
-    /// Distance to the step's end, from its middle.
-    e: f32,
     /// Whether it reaches a neuron that may fire.
     heard: bool,
-}
-
-/// Neurons of a block that on-chip events reach and that may fire or are held: 1 for
-/// each, and for those that the events may raise.
-struct Reached {
-    any: [u32; L],
-    raised: [u32; L],
 }
 
 /// When the first of some events arrives.
@@ -109,7 +101,6 @@ impl<const G: usize> Buffers<G> {
             time,
             source,
             at: (time - step.start()) as f32,
-            e: step.middle_offset(time),
             heard: frame.common.table.is_heard(source),
         });
     }
@@ -125,140 +116,89 @@ impl<const G: usize> Buffers<G> {
     /// step were sent.
     #[inline(always)]
     pub(super) fn take_arrivals(&mut self, frame: &Frame<'_, G>, done: usize) {
-        // What only readouts hear changes no crossing.
-        let earliest = first(self.arrivals.iter());
-        let heard = self.first_arrival();
-        let from = if heard < f32::INFINITY {
-            heard
-        } else {
-            earliest
-        };
+        let (earliest, heard) = (first(self.arrivals.iter()), self.first_arrival());
+        self.events.forget_sums();
         let mut arrivals = std::mem::take(&mut self.arrivals);
-        for Arrival { time, source, .. } in &arrivals {
-            self.events.insert(frame.common, *source, *time, frame.step);
+        for Arrival { time, source, .. } in arrivals.drain(..) {
+            self.events.insert(frame.common, source, time, frame.step);
         }
-        let table = &frame.common.table;
+        self.arrivals = arrivals;
         for block in 0..frame.blocks.len() {
-            let mut reached = Reached {
-                any: [0; L],
-                raised: [0; L],
-            };
-            let mut some = 0;
-            for event in &arrivals {
-                let rows = table.rows(event.source);
-                if rows.iter().any(|row| row.reaches(block)) {
-                    self.join(frame, block, (event.e, rows));
-                    some |= self.reach(frame, block, rows, &mut reached);
+            self.sum_events::<false>(frame.common, &frame.blocks[block], block);
+            if self.drive.any {
+                self.join(frame, block);
+                // What only readouts hear changes no crossing.
+                if heard < f32::INFINITY {
+                    self.select(frame, block, (earliest, heard), done);
                 }
             }
-            if some != 0 {
-                self.follow_again(frame, block, &reached, (earliest, from), done);
-            }
         }
-        arrivals.clear();
-        self.arrivals = arrivals;
+        if heard < f32::INFINITY {
+            self.follow_again(frame, heard, done);
+        }
     }
 
-    /// Adds to the end of the step what an event does.
+    /// Adds to the end of the step what the events do that were summed.
     #[inline(always)]
-    fn join(&mut self, frame: &Frame<'_, G>, block: usize, (e, rows): (f32, &[Row])) {
-        let (c, t) = (&frame.blocks[block], &self.trials[block]);
+    fn join(&mut self, frame: &Frame<'_, G>, block: usize) {
+        let (c, t, drive) = (&frame.blocks[block], &self.trials[block], &self.drive);
         let (old, state) = (&self.before[block], &mut self.after[block]);
         let held_until = &self.held_until[block];
-        let drive = &mut self.drives[block];
-        if !drive.any {
-            drive.any = true;
-            drive.x = [[0.0; L]; G];
+        let shares = &mut self.drives[block];
+        if !shares.any {
+            shares.any = true;
+            shares.x = [[0.0; L]; G];
         }
         let adaptation = &mut self.adaptation[block];
         let t_end = frame.step.end() as f32;
         let (low, high) = frame.common.v_range;
-        for (g, row) in rows.iter().enumerate() {
-            let Some(s) = row.on(frame.common.table.strengths(), block) else {
-                continue;
-            };
-            for which in row.vectors() {
-                let of = |lanes: &Lanes| vector(lanes, which);
-                let [i0, i1, i2] = &c.event_current;
-                let [i0, i1, i2] = [of(&i0[g]), of(&i1[g]), of(&i2[g])];
-                let [v0, v1, v2] = &c.event_membrane;
-                let [v0, v1, v2] = [of(&v0[g]), of(&v1[g]), of(&v2[g])];
-                let (s, kappa, saturation) = (of(s), of(&t.kappa[g]), of(&t.saturation[g]));
-                let (old, until) = (of(&old.current[g]), of(held_until));
-                let (mut current, mut v) = (of(&state.current[g]), of(&state.v));
-                let (mut x, mut change) = (of(&drive.x[g]), [0.0; VECTOR]);
+        for which in self.events.first_vector(block)..L / VECTOR {
+            let of = |lanes: &Lanes| vector(lanes, which);
+            let (until, v) = (of(held_until), of(&state.v));
+            let mut change = [0.0; VECTOR];
+            for g in 0..G {
+                let (kappa, saturation) = (of(&t.kappa[g]), of(&t.saturation[g]));
+                let (old, more) = (of(&old.current[g]), of(&drive.x[g]));
+                let (mut x, mut current) = (of(&shares.x[g]), of(&state.current[g]));
+                let drive = of(&drive.current[g]);
                 for i in 0..VECTOR {
-                    current[i] += s[i] * e.mul_add(e.mul_add(i2[i], i1[i]), i0[i]);
                     let before = kappa[i].mul_add(old[i], x[i]);
-                    let more = s[i] * e.mul_add(e.mul_add(v2[i], v1[i]), v0[i]);
-                    x[i] += more;
-                    let more = saturate(before + more) - saturate(before);
-                    let free = if until[i] >= t_end { 0.0 } else { 1.0 };
-                    change[i] = free * saturation[i] * more;
-                }
-                if let Some(terms) = &c.terms {
-                    for i in 0..VECTOR {
-                        let l = which * VECTOR + i;
-                        change[i] *= terms.force(g, l, v[i]);
-                        let end = (v[i] + change[i]).max(low).min(high);
-                        adaptation[l] = terms.adapt_to(l, adaptation[l], end - v[i]);
+                    let more_risen = saturate(before + more[i]) - saturate(before);
+                    let mut saturation = saturation[i];
+                    if let Some(terms) = &c.terms {
+                        saturation *= terms.force(g, which * VECTOR + i, v[i]);
                     }
+                    change[i] = saturation.mul_add(more_risen, change[i]);
+                    x[i] += more[i];
+                    current[i] += drive[i];
                 }
-                for i in 0..VECTOR {
-                    v[i] = (v[i] + change[i]).max(low).min(high);
-                }
+                *vector_mut(&mut shares.x[g], which) = x;
                 *vector_mut(&mut state.current[g], which) = current;
-                *vector_mut(&mut drive.x[g], which) = x;
-                *vector_mut(&mut state.v, which) = v;
             }
-        }
-    }
-
-    /// Marks the neurons that an event reaches; says whether there are any.
-    #[inline(always)]
-    fn reach(
-        &self,
-        frame: &Frame<'_, G>,
-        block: usize,
-        rows: &[Row],
-        reached: &mut Reached,
-    ) -> u32 {
-        let t_start = frame.step.start() as f32;
-        let attention = &self.trials[block].v_attention;
-        let mut some = 0;
-        for (g, row) in rows.iter().enumerate() {
-            let Some(strengths) = row.on(frame.common.table.strengths(), block) else {
-                continue;
-            };
-            let raises = u32::from(g % 2 == 0);
-            for which in row.vectors() {
-                let (s, attention) = (vector(strengths, which), vector(attention, which));
-                let until = vector(&self.held_until[block], which);
-                let mut any = vector(&reached.any, which);
-                let mut raised = vector(&reached.raised, which);
+            let mut end = v;
+            for i in 0..VECTOR {
+                let free = if until[i] >= t_end { 0.0 } else { 1.0 };
+                end[i] += free * change[i];
+                end[i] = if end[i] > low { end[i] } else { low };
+                end[i] = if end[i] < high { end[i] } else { high };
+            }
+            if let Some(terms) = &c.terms {
                 for i in 0..VECTOR {
-                    // Readouts neither fire nor are they held.
-                    let may = (attention[i] < f32::INFINITY) | (until[i] > t_start);
-                    let reaches = u32::from((s[i] != 0.0) & may);
-                    any[i] |= reaches;
-                    raised[i] |= reaches & raises;
-                    some |= reaches;
+                    let l = which * VECTOR + i;
+                    adaptation[l] = terms.adapt_to(l, adaptation[l], end[i] - v[i]);
                 }
-                *vector_mut(&mut reached.any, which) = any;
-                *vector_mut(&mut reached.raised, which) = raised;
             }
+            *vector_mut(&mut state.v, which) = end;
         }
-        some
     }
 
-    /// Follows the neurons of a block again whose crossings may change by events from
-    /// `from` on, or that are released after the `earliest`.
+    /// Selects the neurons of a block whose crossings may change by events from `from` on,
+    /// or that are released after the `earliest`, and takes those crossings back.
     #[inline(always)]
-    fn follow_again(
+    fn select(
         &mut self,
         frame: &Frame<'_, G>,
         block: usize,
-        reached: &Reached,
         (earliest, from): (f32, f32),
         done: usize,
     ) {
@@ -273,52 +213,93 @@ impl<const G: usize> Buffers<G> {
         let lift = self.lift(terms, block);
         let left = 1.0 - from / frame.step.h as f32;
         let threshold = &self.trials[block].v_threshold;
-        let mut follow = [0_u32; L];
+        let mut follow = [0_u8; L];
+        let mut reached = [0_u8; L];
         for l in 0..L {
+            let (mut any, mut raised) = (false, false);
+            for g in 0..G {
+                let reaches = self.drive.current[g][l] != 0.0;
+                any |= reaches;
+                raised |= reaches & (g % 2 == 0);
+            }
             let until = held_until[l];
-            let held = u32::from(until > t_start + earliest);
+            // Readouts neither fire nor are they held.
+            let may = (attention[l] < f32::INFINITY) | (until > t_start);
+            let held = until > t_start + earliest;
             let margin = left * left * (threshold[l] - attention[l]);
-            let rises = u32::from(v[l] + lift[l] > threshold[l] - margin);
-            let free = u32::from(until < t_end);
-            let bends = u32::from(begin[l].max(v[l] + lift[l]) > bends_from[l]);
-            let must = (held | bends) & reached.any[l];
-            follow[l] = ((must * MUST) | (rises & reached.raised[l])) * free;
+            let rises = v[l] + lift[l] > threshold[l] - margin;
+            let bends = begin[l].max(v[l] + lift[l]) > bends_from[l];
+            let must = (held | bends) & any;
+            let follows = u8::from(must) * MUST | u8::from(rises & raised);
+            follow[l] = follows * u8::from((until < t_end) & may);
+            reached[l] = u8::from(any & may);
         }
         let mut i = 0;
         self.crossings.retain(|crossing| {
             let lane = usize::from(crossing.lane);
             let past = i < done || crossing.at <= from;
             i += 1;
-            if past || lane / L != block || reached.any[lane % L] == 0 {
+            if past || lane / L != block || reached[lane % L] == 0 {
                 return true;
             }
             follow[lane % L] = MUST;
             false
         });
-        // Those that have not fired are followed together.
-        let known = self.crossings.len();
-        self.pack.quiet_until = from;
-        for l in (0..L).filter(|&l| follow[l] != 0) {
+        for l in lanes_with(&follow) {
             // The slope is that of a neuron without further terms.
             let leaky = terms.is_none();
             if leaky && follow[l] < MUST && self.stays_below(frame, (block, l), from) {
                 continue;
             }
-            let lane = block * L + l;
-            match terms {
-                None if self.crossings[..known]
-                    .iter()
-                    .all(|c| usize::from(c.lane) != lane) =>
-                {
-                    self.restore((block, l));
-                    self.resolve(frame, (block, l));
-                }
-                None => self.follow(frame, (block, l), from, &mut Leaky),
-                Some(terms) => self.follow_further(frame, terms, (block, l), from),
+            let lane = (block * L + l) as u16;
+            let until = self.held_so_far(frame, (block, l));
+            if leaky && (until <= t_start || until >= t_start + from) {
+                self.held_until[block][l] = until;
+                let (neuron, moment) = self.beginning(frame, (block, l), until);
+                self.pack.push(neuron, lane, moment);
+            } else {
+                self.alone.push(lane);
             }
         }
+    }
+
+    /// Until when a neuron is held by the crossings that are left of it.
+    #[inline(always)]
+    fn held_so_far(&self, frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
+        let lane = block * L + l;
+        let of_it = |crossing: &&Crossing| usize::from(crossing.lane) == lane;
+        match self
+            .crossings
+            .iter()
+            .filter(of_it)
+            .map(|c| c.at)
+            .reduce(f32::max)
+        {
+            Some(at) => {
+                let hold = frame.delay + frame.blocks[block].refractory[l];
+                frame.step.start() as f32 + (at + hold)
+            }
+            None => self.held_before((block, l)),
+        }
+    }
+
+    /// Follows the selected neurons again: together those that are free or held from the
+    /// step's beginning until `from`, the others alone.
+    #[inline(always)]
+    fn follow_again(&mut self, frame: &Frame<'_, G>, from: f32, done: usize) {
+        let known = self.crossings.len();
+        self.pack.quiet_until = from;
         self.settle(frame);
         self.pack.quiet_until = 0.0;
+        let mut alone = std::mem::take(&mut self.alone);
+        for lane in alone.drain(..).map(usize::from) {
+            let place = (lane / L, lane % L);
+            match frame.blocks[place.0].terms.as_deref() {
+                None => self.follow(frame, place, from, &mut Leaky),
+                Some(terms) => self.follow_further(frame, terms, place, from),
+            }
+        }
+        self.alone = alone;
         let last = self.crossings[done - 1].sent;
         for crossing in &mut self.crossings[known..] {
             *crossing = crossing.jittered(frame);
