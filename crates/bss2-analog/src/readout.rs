@@ -110,8 +110,8 @@ pub(crate) struct Around<'a, const G: usize> {
     /// Microseconds from the beginning of the run.
     pub(crate) t_start: f64,
     pub(crate) h: f32,
-    /// Blocks before this one are not read out.
-    pub(crate) first_block: usize,
+    /// The first neuron that is read out.
+    pub(crate) read_from: usize,
 }
 
 impl<const G: usize> Around<'_, G> {
@@ -126,7 +126,8 @@ impl<const G: usize> Around<'_, G> {
         self.crossings.iter().rev().filter_map(move |crossing| {
             let (at, lane) = (crossing.at, crossing.lane);
             let (block, l) = (usize::from(lane) / L, usize::from(lane) % L);
-            let read = block >= self.first_block && usize::from(blocks[block].half[l]) == half;
+            let read = usize::from(lane) >= self.read_from;
+            let read = read && usize::from(blocks[block].half[l]) == half;
             // On the snapped grid neurons jump at the end of a step.
             (read && at < self.h).then_some((block, l, at))
         })
@@ -163,107 +164,128 @@ fn cubic(part: f32, slope: f32, curvature: f32, whole: f32) -> f32 {
     part * part.mul_add(part.mul_add(rest, curvature), slope)
 }
 
-/// By how much the membranes of a block move in a part of a step that holds no events,
-/// without its noise.
-#[inline(always)]
-fn leaky<const G: usize>(
-    (c, t): (&LifBlock<G>, &Trial<G>),
-    around: &Around<'_, G>,
+/// A number for each of some neurons side by side.
+type Vector = [f32; VECTOR];
+
+/// A vector of neurons that is read.
+#[derive(Clone, Copy)]
+struct Read<'a, const G: usize> {
+    c: &'a LifBlock<G>,
+    t: &'a Trial<G>,
+    around: &'a Around<'a, G>,
     block: usize,
-    part: f32,
-) -> Lanes {
-    let (before, rise) = (&around.before[block].v, &around.rise[block]);
-    let mut moved = [0.0; L];
-    for l in 0..L {
-        let current = rise[l] * c.first_rise[l];
-        let away = before[l] - t.v_rest[l];
-        let slope = (-away).mul_add(c.h_tau_mem[l], current);
-        let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
-        let whole = away.mul_add(t.v_decay[l], rise[l] - away);
-        moved[l] = cubic(part, slope, curvature, whole);
-    }
-    moved
+    /// Which of the block's vectors.
+    which: usize,
 }
 
-/// The same with further terms: to the end that was found, less what events did to it.
-#[inline(always)]
-fn further<const G: usize>(
-    terms: &AdexBlock<G>,
-    (c, t): (&LifBlock<G>, &Trial<G>),
-    around: &Around<'_, G>,
-    block: usize,
-    part: f32,
-) -> Lanes {
-    let (before, after) = (&around.before[block], &around.after[block].v);
-    let shares = &around.shares[block];
-    // What the currents at the beginning do in the step, and what its events do on top of
-    // them, as in `add_events`.
-    let (mut rise, mut driven) = ([0.0; L], [0.0; L]);
-    for g in 0..G {
-        let (mut own, mut more) = ([0.0; L], [0.0; L]);
-        for l in 0..L {
-            let x = t.kappa[g][l] * before.current[g][l];
-            own[l] = t.saturation[g][l] * saturate(x);
-            if shares.any {
-                let left = 1.0 - lost_gain(x);
-                more[l] = left * t.saturation[g][l] * shares.x[g][l];
-            }
-        }
-        if terms.conductance {
-            for l in 0..L {
-                let force = terms.force(g, l, before.v[l]);
-                own[l] *= force;
-                more[l] *= force;
-            }
-        }
-        for l in 0..L {
-            rise[l] += own[l];
-            driven[l] += more[l];
-        }
+impl<const G: usize> Read<'_, G> {
+    #[inline(always)]
+    fn of(&self, lanes: &Lanes) -> Vector {
+        vector(lanes, self.which)
     }
-    let slopes = terms.slopes(&before.v, &around.adaptation[block], &t.v_rest);
-    let mut moved = [0.0; L];
-    for l in 0..L {
-        let current = rise[l] * c.first_rise[l];
-        let slope = slopes[l] + current;
-        let curvature = -0.5 * slope.mul_add(c.h_tau_mem[l], current * c.h_tau_syn[l]);
+
+    /// By how much the membranes move in a part of a step that holds no events, without
+    /// its noise.
+    #[inline(always)]
+    fn leaky(&self, part: f32) -> Vector {
+        let Self { c, t, around, .. } = *self;
+        let (before, rise) = (
+            self.of(&around.before[self.block].v),
+            self.of(&around.rise[self.block]),
+        );
+        let (first_rise, h_tau_mem) = (self.of(&c.first_rise), self.of(&c.h_tau_mem));
+        let (h_tau_syn, v_decay) = (self.of(&c.h_tau_syn), self.of(&t.v_decay));
+        let v_rest = self.of(&t.v_rest);
+        let mut moved = [0.0; VECTOR];
+        for i in 0..VECTOR {
+            let current = rise[i] * first_rise[i];
+            let away = before[i] - v_rest[i];
+            let slope = (-away).mul_add(h_tau_mem[i], current);
+            let curvature = -0.5 * slope.mul_add(h_tau_mem[i], current * h_tau_syn[i]);
+            let whole = away.mul_add(v_decay[i], rise[i] - away);
+            moved[i] = cubic(part, slope, curvature, whole);
+        }
+        moved
+    }
+
+    /// The same with further terms: to the end that was found, less what events did to it.
+    #[inline(always)]
+    fn further(&self, terms: &AdexBlock<G>, part: f32) -> Vector {
+        let Self { c, t, around, .. } = *self;
+        let (before, shares) = (&around.before[self.block], &around.shares[self.block]);
+        let v = self.of(&before.v);
+        // What the currents at the beginning do in the step, and what its events do on top of
+        // them, as in `add_events`.
+        let (mut rise, mut driven) = ([0.0; VECTOR], [0.0; VECTOR]);
+        for g in 0..G {
+            let (kappa, saturation) = (self.of(&t.kappa[g]), self.of(&t.saturation[g]));
+            let current = self.of(&before.current[g]);
+            let share = if shares.any {
+                self.of(&shares.x[g])
+            } else {
+                [0.0; VECTOR]
+            };
+            let (mut own, mut more) = ([0.0; VECTOR], [0.0; VECTOR]);
+            for i in 0..VECTOR {
+                let x = kappa[i] * current[i];
+                own[i] = saturation[i] * saturate(x);
+                more[i] = (1.0 - lost_gain(x)) * saturation[i] * share[i];
+            }
+            if terms.conductance {
+                for i in 0..VECTOR {
+                    let force = terms.force(g, self.which * VECTOR + i, v[i]);
+                    own[i] *= force;
+                    more[i] *= force;
+                }
+            }
+            for i in 0..VECTOR {
+                rise[i] += own[i];
+                driven[i] += more[i];
+            }
+        }
+        let (w, v_rest) = (self.of(&around.adaptation[self.block]), self.of(&t.v_rest));
+        let slopes = terms.slopes(self.which, &v, &w, &v_rest);
+        let (first_rise, after) = (self.of(&c.first_rise), self.of(&around.after[self.block].v));
+        let (h_tau_mem, h_tau_syn) = (self.of(&c.h_tau_mem), self.of(&c.h_tau_syn));
         // Not beyond the rails, where the end cannot be.
         let (low, high) = around.v_range;
-        let driven = driven[l].max(low - before.v[l]).min(high - before.v[l]);
-        let whole = after[l] - before.v[l] - driven;
-        moved[l] = cubic(part, slope, curvature, whole);
+        let mut moved = [0.0; VECTOR];
+        for i in 0..VECTOR {
+            let current = rise[i] * first_rise[i];
+            let slope = slopes[i] + current;
+            let curvature = -0.5 * slope.mul_add(h_tau_mem[i], current * h_tau_syn[i]);
+            let driven = driven[i].max(low - v[i]).min(high - v[i]);
+            moved[i] = cubic(part, slope, curvature, after[i] - v[i] - driven);
+        }
+        moved
     }
-    moved
-}
 
-/// Adds what the events of a step until `at` have done to the membranes of a block by then.
-#[inline(always)]
-fn add_events<const G: usize>(
-    (c, t): (&LifBlock<G>, &Trial<G>),
-    around: &Around<'_, G>,
-    block: usize,
-    at: f32,
-    moved: &mut Lanes,
-) {
-    for event in around.events.step.iter().take_while(|event| event.at < at) {
-        let d = at - event.at;
-        for opened in around.events.opened(event) {
-            let Some(row) = opened.row.on(around.strengths, block) else {
-                continue;
-            };
-            let g = usize::from(opened.group);
-            for which in opened.row.vectors() {
-                let of = |lanes: &Lanes| vector(lanes, which);
-                let (row, kappa) = (of(row), of(&t.kappa[g]));
-                let current = of(&around.before[block].current[g]);
-                let saturation = of(&t.saturation[g]);
-                let whole = of(&c.inverse_saturation[g]);
-                let rates = [of(&c.inverse_tau_mem), of(&c.inverse_tau_syn[g])];
-                let (mut sum, mut force) = (of(moved), [1.0; VECTOR]);
+    /// Adds what the events of a step until `at` have done to the membranes by then.
+    #[inline(always)]
+    fn add_events(&self, at: f32, moved: &mut Vector) {
+        let Self { c, t, around, .. } = *self;
+        let before = &around.before[self.block];
+        for event in around.events.step.iter().take_while(|event| event.at < at) {
+            let d = at - event.at;
+            for opened in around.events.opened(event) {
+                let Some(row) = opened.row.on(around.strengths, self.block) else {
+                    continue;
+                };
+                if !opened.row.vectors().contains(&self.which) {
+                    continue;
+                }
+                let g = usize::from(opened.group);
+                let (row, kappa) = (self.of(row), self.of(&t.kappa[g]));
+                let current = self.of(&before.current[g]);
+                let saturation = self.of(&t.saturation[g]);
+                let whole = self.of(&c.inverse_saturation[g]);
+                let rate = self.of(&c.inverse_tau_syn[g]);
+                let rates = [self.of(&c.inverse_tau_mem), rate];
+                let mut force = [1.0; VECTOR];
                 if let Some(terms) = c.terms.as_deref().filter(|terms| terms.conductance) {
-                    let before = of(&around.before[block].v);
+                    let v = self.of(&before.v);
                     for i in 0..VECTOR {
-                        force[i] = terms.force(g, which * VECTOR + i, before[i]);
+                        force[i] = terms.force(g, self.which * VECTOR + i, v[i]);
                     }
                 }
                 for i in 0..VECTOR {
@@ -272,73 +294,85 @@ fn add_events<const G: usize>(
                     let share = left * saturation[i] * whole[i] * force[i];
                     let x = 0.5 * d * (rates[0][i] + rates[1][i]);
                     let response = d * x.mul_add(x.mul_add(0.5, -1.0), 1.0);
-                    sum[i] = (share * row[i]).mul_add(response, sum[i]);
+                    moved[i] = (share * row[i]).mul_add(response, moved[i]);
                 }
-                *vector_mut(moved, which) = sum;
             }
         }
     }
-}
 
-/// The membranes of a block `at` microseconds after the beginning of a step. Events to
-/// come have no part in them.
-#[inline(always)]
-fn within<const G: usize>(
-    c: &LifBlock<G>,
-    t: &Trial<G>,
-    around: &Around<'_, G>,
-    block: usize,
-    at: f32,
-) -> Lanes {
-    let part = at / around.h;
-    let mut moved = match c.terms.as_deref() {
-        None => leaky((c, t), around, block, part),
-        Some(terms) => further(terms, (c, t), around, block, part),
-    };
-    let held_until = &around.held_until[block];
-    let t_start = around.t_start as f32;
-    add_events((c, t), around, block, at, &mut moved);
-    let (before, after) = (&around.before[block].v, &around.after[block].v);
-    let (low, high) = around.v_range;
-    let mut v = [0.0; L];
-    for l in 0..L {
-        // Straight on from a release in the step; those that fire in it are read otherwise.
-        let release = held_until[l] - t_start;
-        let since = (at - release) / (around.h - release);
-        let since = if since > 0.0 { since } else { 0.0 };
-        let risen = if release < around.h {
-            since * (after[l] - before[l])
-        } else {
-            0.0
+    /// The membranes `at` microseconds after the beginning of a step. Events to come have
+    /// no part in them. Where events act at once, and at the end of a step but for rounding,
+    /// membranes go straight to the end.
+    #[inline(always)]
+    fn membranes<const SNAP: bool>(&self, at: f32) -> Vector {
+        let around = self.around;
+        let part = at / around.h;
+        let before = self.of(&around.before[self.block].v);
+        let after = self.of(&around.after[self.block].v);
+        let mut v = [0.0; VECTOR];
+        if SNAP || part >= 1.0 - 1e-6 {
+            for i in 0..VECTOR {
+                v[i] = before[i] + part * (after[i] - before[i]);
+            }
+            return v;
+        }
+        let mut moved = match self.c.terms.as_deref() {
+            None => self.leaky(part),
+            Some(terms) => self.further(terms, part),
         };
-        let end = before[l] + if release <= 0.0 { moved[l] } else { risen };
-        let end = if end > low { end } else { low };
-        v[l] = if end < high { end } else { high };
+        self.add_events(at, &mut moved);
+        let held_until = self.of(&around.held_until[self.block]);
+        let t_start = around.t_start as f32;
+        let (low, high) = around.v_range;
+        for i in 0..VECTOR {
+            // Straight on from a release in the step; those that fire in it are read otherwise.
+            let release = held_until[i] - t_start;
+            let since = (at - release) / (around.h - release);
+            let since = if since > 0.0 { since } else { 0.0 };
+            let risen = if release < around.h {
+                since * (after[i] - before[i])
+            } else {
+                0.0
+            };
+            let end = before[i] + if release <= 0.0 { moved[i] } else { risen };
+            let end = if end > low { end } else { low };
+            v[i] = if end < high { end } else { high };
+        }
+        v
     }
-    v
+
+    /// Which of its neurons lie on a half.
+    #[inline(always)]
+    fn on_half(&self, half: usize) -> [bool; VECTOR] {
+        let halves = vector(&self.c.half, self.which);
+        let mut on = [false; VECTOR];
+        for i in 0..VECTOR {
+            on[i] = usize::from(halves[i]) == half;
+        }
+        on
+    }
 }
 
-/// The membranes of a block `at` microseconds after the beginning of a step. Where events
-/// act at once, they go straight to the end.
+/// The vectors of neurons that are read of a half.
 #[inline(always)]
-fn membranes<const G: usize, const SNAP: bool>(
-    c: &LifBlock<G>,
-    t: &Trial<G>,
-    around: &Around<'_, G>,
-    block: usize,
-    at: f32,
-) -> Lanes {
-    let part = at / around.h;
-    // Samples may lie on the end of a step, but for rounding.
-    if !SNAP && part < 1.0 - 1e-6 {
-        return within(c, t, around, block, at);
-    }
-    let (before, after) = (&around.before[block].v, &around.after[block].v);
-    let mut v = [0.0; L];
-    for l in 0..L {
-        v[l] = before[l] + part * (after[l] - before[l]);
-    }
-    v
+fn vectors<'a, const G: usize>(
+    blocks: &'a [LifBlock<G>],
+    trials: &'a [Trial<G>],
+    around: &'a Around<'a, G>,
+    half: usize,
+) -> impl Iterator<Item = Read<'a, G>> {
+    let places = around.read_from / VECTOR..blocks.len() * (L / VECTOR);
+    let reads = places.map(move |place| {
+        let (block, which) = (place / (L / VECTOR), place % (L / VECTOR));
+        Read {
+            c: &blocks[block],
+            t: &trials[block],
+            around,
+            block,
+            which,
+        }
+    });
+    reads.filter(move |read| read.c.has_half[half])
 }
 
 /// Reads the membranes of a half `at` microseconds after the beginning of a step.
@@ -351,17 +385,12 @@ fn read<const G: usize, const SNAP: bool>(
     at: f32,
     traces: &mut [Lanes],
 ) {
-    for (block, c) in blocks.iter().enumerate().skip(around.first_block) {
-        if !c.has_half[half] {
-            continue;
-        }
-        let v = membranes::<G, SNAP>(c, &trials[block], &around, block, at);
-        for l in 0..L {
-            traces[block][l] = if usize::from(c.half[l]) == half {
-                v[l]
-            } else {
-                traces[block][l]
-            };
+    for read in vectors(blocks, trials, &around, half) {
+        let v = read.membranes::<SNAP>(at);
+        let trace = vector_mut(&mut traces[read.block], read.which);
+        let on_half = read.on_half(half);
+        for i in 0..VECTOR {
+            trace[i] = if on_half[i] { v[i] } else { trace[i] };
         }
     }
     // A neuron that fired in between jumps: straight up to the threshold
@@ -422,13 +451,11 @@ impl Ramp {
         let (first, last) = (self.begin >= 0.0, self.end <= around.h + NANOSECOND);
         let (counter0, counter1) = (self.counter(from), self.counter(to));
         if first {
-            for (trace, c) in traces.iter_mut().zip(blocks).skip(around.first_block) {
-                for l in 0..L {
-                    trace[l] = if usize::from(c.half[l]) == half {
-                        WAITING
-                    } else {
-                        trace[l]
-                    };
+            for read in vectors(blocks, trials, &around, half) {
+                let trace = vector_mut(&mut traces[read.block], read.which);
+                let on_half = read.on_half(half);
+                for i in 0..VECTOR {
+                    trace[i] = if on_half[i] { WAITING } else { trace[i] };
                 }
             }
         }
@@ -443,18 +470,20 @@ impl Ramp {
                 traces[block][l] = self.jump((from, to), crossing, ends, threshold, channel);
             }
         }
-        for (block, c) in blocks.iter().enumerate().skip(around.first_block) {
-            let t = &trials[block];
-            let begin = membranes::<G, SNAP>(c, t, &around, block, from);
-            let end = membranes::<G, SNAP>(c, t, &around, block, to);
-            for l in 0..L {
-                let (v0, v1) = (begin[l], end[l]);
-                let above = |v: f32, counter: f32| c.cadc_scale[l] * v + c.cadc_offset[l] - counter;
+        for read in vectors(blocks, trials, &around, half) {
+            let begin = read.membranes::<SNAP>(from);
+            let end = read.membranes::<SNAP>(to);
+            let (scale, offset) = (read.of(&read.c.cadc_scale), read.of(&read.c.cadc_offset));
+            let trace = vector_mut(&mut traces[read.block], read.which);
+            let on_half = read.on_half(half);
+            for i in 0..VECTOR {
+                let (v0, v1) = (begin[i], end[i]);
+                let above = |v: f32, counter: f32| scale[i] * v + offset[i] - counter;
                 let v = reached((v0, above(v0, counter0)), (v1, above(v1, counter1)));
                 // Above the whole ramp: the largest code.
                 let v = if last & v.is_nan() { v1 } else { v };
-                let waits = traces[block][l].is_nan() & (usize::from(c.half[l]) == half);
-                traces[block][l] = if waits { v } else { traces[block][l] };
+                let waits = trace[i].is_nan() & on_half[i];
+                trace[i] = if waits { v } else { trace[i] };
             }
         }
     }
@@ -531,19 +560,24 @@ pub(crate) fn convert<const G: usize>(
             fill_words(address, sample as u32 / 2, from, words);
         }
         let shift = 16 * (sample % 2) as u32;
-        let lanes = traces.iter_mut().zip(blocks).zip(&*words);
-        for ((trace, c), words) in lanes.skip(from / L) {
-            for l in 0..L {
-                let z = nearly_normal(words[l] >> shift);
-                let code = c.cadc_scale[l].mul_add(trace[l], c.cadc_offset[l]);
-                let code = noise.mul_add(z, code);
-                trace[l] = bend(code, strength);
+        for place in from / VECTOR..neurons.div_ceil(VECTOR) {
+            let (block, which) = (place / (L / VECTOR), place % (L / VECTOR));
+            let c = &blocks[block];
+            let (scale, offset) = (vector(&c.cadc_scale, which), vector(&c.cadc_offset, which));
+            let words = vector(&words[block], which);
+            let trace = vector_mut(&mut traces[block], which);
+            let mut codes = *trace;
+            for i in 0..VECTOR {
+                let z = nearly_normal(words[i] >> shift);
+                let code = scale[i].mul_add(codes[i], offset[i]);
+                codes[i] = bend(noise.mul_add(z, code), strength);
             }
             if common.cadc.quantise {
-                for l in 0..L {
-                    trace[l] = quantise(trace[l]);
+                for code in &mut codes {
+                    *code = quantise(*code);
                 }
             }
+            *trace = codes;
         }
         observation.codes[sample * neurons..][..neurons][from..]
             .copy_from_slice(&traces.as_flattened()[from..neurons]);

@@ -157,8 +157,10 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         }
         buffers.crossings.clear();
         buffers.overwritten.held_until.clear();
-        for block in 0..blocks.len() {
-            buffers.advance::<SNAP>(&frame, block);
+        // Back and forth: what was used last is still in the first level of cache.
+        let (last, back) = (blocks.len().saturating_sub(1), index % 2 == 1);
+        for place in 0..blocks.len() {
+            buffers.advance::<SNAP>(&frame, if back { last - place } else { place });
         }
         buffers.settle(&frame);
         buffers.send(&frame);
@@ -213,7 +215,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
                     crossings: &buffers.crossings,
                     t_start: step.start(),
                     h: h as f32,
-                    first_block: observation.read_from / L,
+                    read_from: observation.read_from,
                 };
                 let traces = &mut buffers.traces[sample.index * blocks.len()..][..blocks.len()];
                 readout::take::<G, SNAP>(blocks, &buffers.trials, around, sample, traces);

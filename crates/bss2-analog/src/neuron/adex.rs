@@ -33,7 +33,7 @@ use crate::neuron::elementary::{exp, mean_growth};
 use crate::neuron::lif::{BlockState, LaneParameters, Lanes, lost_gain, saturate};
 use crate::neuron::terms::{CEILING, Terms};
 use crate::step::Inputs;
-use crate::synapse::L;
+use crate::synapse::{L, VECTOR, vector};
 use crate::trial::Trial;
 
 /// From this reduction of `u` in one step a neuron is followed on its own.
@@ -221,30 +221,42 @@ impl<const G: usize> AdexBlock<G> {
     }
 
     /// What leak, adaptation and the exponential term would add to membranes in a step if
-    /// they stayed as they are, volts.
+    /// they stayed as they are, volts; of one of the block's vectors.
     #[inline(always)]
-    pub(crate) fn slopes(&self, v: &Lanes, w: &Lanes, v_rest: &Lanes) -> Lanes {
-        let mut slope = [0.0; L];
-        for l in 0..L {
-            let leak = (v_rest[l] - v[l]) * self.leak_step[l];
-            slope[l] = (-self.h).mul_add(w[l], leak);
+    pub(crate) fn slopes(
+        &self,
+        which: usize,
+        v: &[f32; VECTOR],
+        w: &[f32; VECTOR],
+        v_rest: &[f32; VECTOR],
+    ) -> [f32; VECTOR] {
+        let leak_step = vector(&self.leak_step, which);
+        let mut slopes = [0.0; VECTOR];
+        for i in 0..VECTOR {
+            let leak = (v_rest[i] - v[i]) * leak_step[i];
+            slopes[i] = (-self.h).mul_add(w[i], leak);
         }
         if self.saturating_leak {
-            for l in 0..L {
-                let lost = self.lost_leak(l, v[l] - v_rest[l]);
-                slope[l] = lost.mul_add(self.leak_step[l], slope[l]);
+            for i in 0..VECTOR {
+                let lost = self.lost_leak(which * VECTOR + i, v[i] - v_rest[i]);
+                slopes[i] = lost.mul_add(leak_step[i], slopes[i]);
             }
         }
         if self.exponential {
-            for l in 0..L {
-                let rise = exp((v[l] - self.v_exp[l]) * self.inverse_slope[l]);
+            let (v_exp, slope) = (vector(&self.v_exp, which), vector(&self.slope, which));
+            let (inverse_slope, rate) = (
+                vector(&self.inverse_slope, which),
+                vector(&self.exp_rate, which),
+            );
+            for i in 0..VECTOR {
+                let rise = exp((v[i] - v_exp[i]) * inverse_slope[i]);
                 // Beyond, a membrane is about to fire or near its ceiling.
-                let spent = self.h * self.exp_rate[l] * rise;
+                let spent = self.h * rate[i] * rise;
                 let spent = if spent < STRONG { spent } else { STRONG };
-                slope[l] = self.slope[l].mul_add(spent, slope[l]);
+                slopes[i] = slope[i].mul_add(spent, slopes[i]);
             }
         }
-        slope
+        slopes
     }
 
     /// What saturation takes off the leak, volts, at a distance from rest.
