@@ -162,8 +162,9 @@ impl<const G: usize> Events<G> {
     pub(crate) fn insert(&mut self, common: &Common, source: u16, time: f64, step: Step) {
         self.sum(common, source, time, step);
         if let Some(event) = self.step.pop() {
-            let place = self.step.partition_point(|other| other.at <= event.at);
-            self.step.insert(place, event);
+            // Most arrive after all others.
+            let before = self.step.iter().rposition(|other| other.at <= event.at);
+            self.step.insert(before.map_or(0, |last| last + 1), event);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
-use crate::step::{Crossing, Shares};
+use crate::step::{Crossing, Drive};
 use crate::synapse::{L, VECTOR, vector, vector_mut};
 use crate::trial::Trial;
 
@@ -103,7 +103,7 @@ pub(crate) struct Around<'a, const G: usize> {
     /// Of membranes, volts.
     pub(crate) v_range: (f32, f32),
     /// What events added to the mean currents of the step.
-    pub(crate) shares: &'a [Shares<G>],
+    pub(crate) drives: &'a [Drive<G>],
     pub(crate) events: &'a Events<G>,
     pub(crate) strengths: &'a [Lanes],
     pub(crate) crossings: &'a [Crossing],
@@ -212,7 +212,7 @@ impl<const G: usize> Read<'_, G> {
     #[inline(always)]
     fn further(&self, terms: &AdexBlock<G>, part: f32) -> Vector {
         let Self { c, t, around, .. } = *self;
-        let (before, shares) = (&around.before[self.block], &around.shares[self.block]);
+        let (before, drive) = (&around.before[self.block], &around.drives[self.block]);
         let v = self.of(&before.v);
         // What the currents at the beginning do in the step, and what its events do on top of
         // them, as in `add_events`.
@@ -220,8 +220,8 @@ impl<const G: usize> Read<'_, G> {
         for g in 0..G {
             let (kappa, saturation) = (self.of(&t.kappa[g]), self.of(&t.saturation[g]));
             let current = self.of(&before.current[g]);
-            let share = if shares.any {
-                self.of(&shares.x[g])
+            let share = if drive.any {
+                self.of(&drive.x[g])
             } else {
                 [0.0; VECTOR]
             };
@@ -543,7 +543,7 @@ pub(crate) fn convert<const G: usize>(
     blocks: &[LifBlock<G>],
     address: Address,
     words: &mut [[u32; L]],
-    traces: &mut [Lanes],
+    traces: &[Lanes],
     observation: &mut Observation,
 ) {
     let neurons = common.neurons;
@@ -554,33 +554,36 @@ pub(crate) fn convert<const G: usize>(
     let noise = common.cadc.noise as f32;
     let strength = bend_strength(common.cadc.bend);
     for sample in 0..samples {
-        let traces = &mut traces[sample * blocks.len()..][..blocks.len()];
+        let traces = &traces[sample * blocks.len()..][..blocks.len()];
         // A word serves two samples.
         if noise > 0.0 && sample % 2 == 0 {
             fill_words(address, sample as u32 / 2, from, words);
         }
         let shift = 16 * (sample % 2) as u32;
+        let codes = &mut observation.codes[sample * neurons..][..neurons];
         for place in from / VECTOR..neurons.div_ceil(VECTOR) {
             let (block, which) = (place / (L / VECTOR), place % (L / VECTOR));
             let c = &blocks[block];
             let (scale, offset) = (vector(&c.cadc_scale, which), vector(&c.cadc_offset, which));
-            let words = vector(&words[block], which);
-            let trace = vector_mut(&mut traces[block], which);
-            let mut codes = *trace;
+            let (v, words) = (vector(&traces[block], which), vector(&words[block], which));
+            let mut read = [0.0; VECTOR];
             for i in 0..VECTOR {
                 let z = nearly_normal(words[i] >> shift);
-                let code = scale[i].mul_add(codes[i], offset[i]);
-                codes[i] = bend(noise.mul_add(z, code), strength);
+                let code = scale[i].mul_add(v[i], offset[i]);
+                read[i] = bend(noise.mul_add(z, code), strength);
             }
             if common.cadc.quantise {
-                for code in &mut codes {
+                for code in &mut read {
                     *code = quantise(*code);
                 }
             }
-            *trace = codes;
+            let codes = &mut codes[place * VECTOR..];
+            if let Some(codes) = codes.first_chunk_mut() {
+                *codes = read;
+            } else {
+                codes.copy_from_slice(&read[..codes.len()]);
+            }
         }
-        observation.codes[sample * neurons..][..neurons][from..]
-            .copy_from_slice(&traces.as_flattened()[from..neurons]);
     }
 }
 

@@ -24,8 +24,7 @@ mod advance;
 mod follow;
 mod recurrence;
 
-use advance::Drive;
-pub(crate) use advance::{Inputs, Shares};
+pub(crate) use advance::{Drive, Inputs};
 use follow::Overwritten;
 use recurrence::Arrival;
 pub(crate) use recurrence::Crossing;
@@ -54,10 +53,10 @@ pub(crate) struct Buffers<const G: usize> {
     /// Microseconds from the beginning of the last run to the state that is
     /// held now.
     pub(crate) elapsed: f64,
-    /// Of the block at hand.
-    drive: Drive<G>,
-    /// `[block]`: what stays of it for a closer look.
-    drives: Vec<Shares<G>>,
+    /// `[block]`: what the events of the step do.
+    drives: Vec<Drive<G>>,
+    /// What on-chip events add to a block that is at its end.
+    more: Drive<G>,
     pub(crate) words: Vec<[u32; L]>,
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
@@ -209,7 +208,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
                     adaptation: &buffers.overwritten.adaptation,
                     held_until: &buffers.held_until,
                     v_range: common.v_range,
-                    shares: &buffers.drives,
+                    drives: &buffers.drives,
                     events: &buffers.events,
                     strengths: common.table.strengths(),
                     crossings: &buffers.crossings,
@@ -256,7 +255,7 @@ impl<const G: usize> Buffers<G> {
         self.after.resize(blocks, BlockState::ZERO);
         self.held_until.resize(blocks, [0.0; L]);
         self.adaptation.resize(blocks, [0.0; L]);
-        self.drives.resize_with(blocks, Shares::default);
+        self.drives.resize_with(blocks, Drive::default);
         self.overwritten.adaptation.resize(blocks, [0.0; L]);
         self.words.resize(blocks, [0; L]);
         self.normals.resize(blocks, [0.0; L]);

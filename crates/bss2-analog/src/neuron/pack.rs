@@ -130,8 +130,8 @@ impl<const G: usize> Pack<G> {
     }
 }
 
-/// Looks up the strengths of a vector in the rows of a step. Ahead of their use: a vector
-/// that was just written number by number is slow to be read.
+/// Looks up the strengths of a vector in the rows of a step. Ahead of their use and where
+/// they will be read: a vector that was just written number by number is slow to be read.
 #[inline(always)]
 fn look_up<const G: usize>(
     members: &[Member<G>],
@@ -140,19 +140,18 @@ fn look_up<const G: usize>(
     found: &mut Vec<Vector>,
 ) {
     found.clear();
+    found.resize(events.opened.len(), [0.0; VECTOR]);
     let strengths = strengths.as_flattened();
-    for opened in &events.opened {
+    for (found, opened) in found.iter_mut().zip(&events.opened) {
         let row = opened.row;
         let reached = L * usize::from(row.first)..L * usize::from(row.last);
         let from = L * row.base as usize;
-        let mut vector = [0.0; VECTOR];
-        for (strength, member) in vector.iter_mut().zip(members) {
+        for (strength, member) in found.iter_mut().zip(members) {
             let offset = usize::from(member.lane).wrapping_sub(reached.start);
             if offset < reached.len() {
                 *strength = strengths[from + offset];
             }
         }
-        found.push(vector);
     }
 }
 

@@ -1,8 +1,7 @@
 //! The fast pass: a block of neurons through a step, all lanes alike.
 
 use super::{Buffers, Frame};
-use crate::events::{Step, Touch};
-use crate::lowered::Common;
+use crate::events::{Events, Step, Touch};
 use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate};
 use crate::noise::BYTE_MEAN;
 use crate::synapse::L;
@@ -13,17 +12,10 @@ use crate::trial::Trial;
 #[derive(Debug, Clone)]
 pub(crate) struct Drive<const G: usize> {
     /// Whether there are any; if not, the sums are of some step before.
-    pub(super) any: bool,
-    pub(crate) x: [Lanes; G],
-    pub(crate) current: [Lanes; G],
-}
-
-/// What events add to the normalised mean current of each input of a block.
-#[derive(Debug, Clone)]
-pub(crate) struct Shares<const G: usize> {
-    /// Whether there are any; if not, the sums are of some step before.
     pub(crate) any: bool,
     pub(crate) x: [Lanes; G],
+    /// Without that of the events which the step itself sent.
+    pub(crate) current: [Lanes; G],
 }
 
 impl<const G: usize> Default for Drive<G> {
@@ -32,15 +24,6 @@ impl<const G: usize> Default for Drive<G> {
             any: false,
             x: [[0.0; L]; G],
             current: [[0.0; L]; G],
-        }
-    }
-}
-
-impl<const G: usize> Default for Shares<G> {
-    fn default() -> Self {
-        Self {
-            any: false,
-            x: [[0.0; L]; G],
         }
     }
 }
@@ -145,66 +128,64 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     attention != 0
 }
 
-impl<const G: usize> Buffers<G> {
-    /// Sums the events of a step on a block.
-    #[inline(always)]
-    pub(super) fn sum_events<const SNAP: bool>(
-        &mut self,
-        common: &Common,
-        c: &LifBlock<G>,
-        block: usize,
-    ) {
-        let drive = &mut self.drive;
-        drive.any = false;
-        if self.events.step.is_empty() {
-            return;
+/// Sums the events of a step on a block.
+#[inline(always)]
+pub(super) fn sum_events<const G: usize, const SNAP: bool>(
+    events: &Events<G>,
+    strengths: &[Lanes],
+    (c, t): (&LifBlock<G>, &Trial<G>),
+    block: usize,
+    drive: &mut Drive<G>,
+) {
+    drive.any = false;
+    if events.step.is_empty() {
+        return;
+    }
+    let mut touched = [false; G];
+    for g in 0..G {
+        let touches = &events.touches[g];
+        touched[g] = touches.iter().any(|touch| touch.row.reaches(block));
+        if !touched[g] {
+            continue;
         }
-        let mut touched = [false; G];
-        let strengths = common.table.strengths();
-        for g in 0..G {
-            let touches = &self.events.touches[g];
-            touched[g] = touches.iter().any(|touch| touch.row.reaches(block));
-            if !touched[g] {
-                continue;
-            }
-            for part in 0..L / PART {
-                let sums = moments(touches, strengths, block, part);
-                let lanes = part * PART..(part + 1) * PART;
-                let (x, current) = (
-                    &mut drive.x[g][lanes.clone()],
-                    &mut drive.current[g][lanes.clone()],
-                );
-                if SNAP {
-                    // Events act as if the current had jumped when the step began.
-                    let t = &self.trials[block];
-                    let (kappa, decay) = (&t.kappa[g][lanes.clone()], &t.decay[g][lanes]);
-                    for l in 0..PART {
-                        x[l] = kappa[l] * sums[0][l];
-                        current[l] = decay[l] * sums[0][l];
-                    }
-                } else {
-                    let of = |c: &[[Lanes; G]; MOMENTS], l: usize| {
-                        let at = lanes.start + l;
-                        let last = c[2][g][at] * sums[2][l];
-                        let last = c[1][g][at].mul_add(sums[1][l], last);
-                        c[0][g][at].mul_add(sums[0][l], last)
-                    };
-                    for l in 0..PART {
-                        x[l] = of(&c.event_membrane, l);
-                        current[l] = of(&c.event_current, l);
-                    }
+        for part in 0..L / PART {
+            let sums = moments(touches, strengths, block, part);
+            let lanes = part * PART..(part + 1) * PART;
+            let (x, current) = (
+                &mut drive.x[g][lanes.clone()],
+                &mut drive.current[g][lanes.clone()],
+            );
+            if SNAP {
+                // Events act as if the current had jumped when the step began.
+                let (kappa, decay) = (&t.kappa[g][lanes.clone()], &t.decay[g][lanes]);
+                for l in 0..PART {
+                    x[l] = kappa[l] * sums[0][l];
+                    current[l] = decay[l] * sums[0][l];
+                }
+            } else {
+                let of = |c: &[[Lanes; G]; MOMENTS], l: usize| {
+                    let at = lanes.start + l;
+                    let last = c[2][g][at] * sums[2][l];
+                    let last = c[1][g][at].mul_add(sums[1][l], last);
+                    c[0][g][at].mul_add(sums[0][l], last)
+                };
+                for l in 0..PART {
+                    x[l] = of(&c.event_membrane, l);
+                    current[l] = of(&c.event_current, l);
                 }
             }
         }
-        drive.any = touched.contains(&true);
-        if drive.any {
-            for g in (0..G).filter(|&g| !touched[g]) {
-                drive.x[g] = [0.0; L];
-                drive.current[g] = [0.0; L];
-            }
+    }
+    drive.any = touched.contains(&true);
+    if drive.any {
+        for g in (0..G).filter(|&g| !touched[g]) {
+            drive.x[g] = [0.0; L];
+            drive.current[g] = [0.0; L];
         }
     }
+}
 
+impl<const G: usize> Buffers<G> {
     /// Membrane noise of a lane in a step, volts.
     #[inline(always)]
     pub(super) fn kick(&self, frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
@@ -216,7 +197,9 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     pub(super) fn advance<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
         let (common, c, step) = (frame.common, &frame.blocks[block], frame.step);
-        self.sum_events::<SNAP>(common, c, block);
+        let (strengths, drive) = (common.table.strengths(), &mut self.drives[block]);
+        let neurons = (c, &self.trials[block]);
+        sum_events::<G, SNAP>(&self.events, strengths, neurons, block, drive);
         let mut kick = [0.0; L];
         if frame.noisy {
             for l in 0..L {
@@ -226,7 +209,7 @@ impl<const G: usize> Buffers<G> {
         let (low, high) = common.v_range;
         let inputs = Inputs {
             trial: &self.trials[block],
-            drive: &self.drive,
+            drive: &self.drives[block],
             kick: &kick,
             v_reset: &self.trials[block].v_reset,
             held_until: &self.held_until[block],
@@ -251,11 +234,6 @@ impl<const G: usize> Buffers<G> {
         } else {
             propagate::<G, false, SNAP>(&inputs, old, new, rise)
         };
-        let drive = &mut self.drives[block];
-        drive.any = self.drive.any;
-        if driven {
-            drive.x = self.drive.x;
-        }
         if attention {
             self.attend::<SNAP>(frame, block);
         }

@@ -8,6 +8,7 @@
 //! mean current leaves of the saturating inputs is that of the whole step, so the membrane
 //! in between may move by it.
 
+use super::advance::sum_events;
 use super::follow::lanes_with;
 use super::{Buffers, Frame};
 use crate::neuron::adex::AdexBlock;
@@ -124,8 +125,10 @@ impl<const G: usize> Buffers<G> {
         }
         self.arrivals = arrivals;
         for block in 0..frame.blocks.len() {
-            self.sum_events::<false>(frame.common, &frame.blocks[block], block);
-            if self.drive.any {
+            let neurons = (&frame.blocks[block], &self.trials[block]);
+            let (strengths, more) = (frame.common.table.strengths(), &mut self.more);
+            sum_events::<G, false>(&self.events, strengths, neurons, block, more);
+            if self.more.any {
                 self.join(frame, block);
                 // What only readouts hear changes no crossing.
                 if heard < f32::INFINITY {
@@ -141,13 +144,13 @@ impl<const G: usize> Buffers<G> {
     /// Adds to the end of the step what the events do that were summed.
     #[inline(always)]
     fn join(&mut self, frame: &Frame<'_, G>, block: usize) {
-        let (c, t, drive) = (&frame.blocks[block], &self.trials[block], &self.drive);
+        let (c, t, more) = (&frame.blocks[block], &self.trials[block], &self.more);
         let (old, state) = (&self.before[block], &mut self.after[block]);
         let held_until = &self.held_until[block];
-        let shares = &mut self.drives[block];
-        if !shares.any {
-            shares.any = true;
-            shares.x = [[0.0; L]; G];
+        let drive = &mut self.drives[block];
+        if !drive.any {
+            drive.any = true;
+            drive.x = [[0.0; L]; G];
         }
         let adaptation = &mut self.adaptation[block];
         let t_end = frame.step.end() as f32;
@@ -158,21 +161,21 @@ impl<const G: usize> Buffers<G> {
             let mut change = [0.0; VECTOR];
             for g in 0..G {
                 let (kappa, saturation) = (of(&t.kappa[g]), of(&t.saturation[g]));
-                let (old, more) = (of(&old.current[g]), of(&drive.x[g]));
-                let (mut x, mut current) = (of(&shares.x[g]), of(&state.current[g]));
-                let drive = of(&drive.current[g]);
+                let (old, more_x) = (of(&old.current[g]), of(&more.x[g]));
+                let (mut x, mut current) = (of(&drive.x[g]), of(&state.current[g]));
+                let more_current = of(&more.current[g]);
                 for i in 0..VECTOR {
                     let before = kappa[i].mul_add(old[i], x[i]);
-                    let more_risen = saturate(before + more[i]) - saturate(before);
+                    let more = saturate(before + more_x[i]) - saturate(before);
                     let mut saturation = saturation[i];
                     if let Some(terms) = &c.terms {
                         saturation *= terms.force(g, which * VECTOR + i, v[i]);
                     }
-                    change[i] = saturation.mul_add(more_risen, change[i]);
-                    x[i] += more[i];
-                    current[i] += drive[i];
+                    change[i] = saturation.mul_add(more, change[i]);
+                    x[i] += more_x[i];
+                    current[i] += more_current[i];
                 }
-                *vector_mut(&mut shares.x[g], which) = x;
+                *vector_mut(&mut drive.x[g], which) = x;
                 *vector_mut(&mut state.current[g], which) = current;
             }
             let mut end = v;
@@ -218,7 +221,7 @@ impl<const G: usize> Buffers<G> {
         for l in 0..L {
             let (mut any, mut raised) = (false, false);
             for g in 0..G {
-                let reaches = self.drive.current[g][l] != 0.0;
+                let reaches = self.more.current[g][l] != 0.0;
                 any |= reaches;
                 raised |= reaches & (g % 2 == 0);
             }
