@@ -58,6 +58,10 @@ pub struct Chip {
     workers: Vec<Worker>,
 }
 
+/// Told this at every spike or more, the learner's gradient does not explode in recurrent
+/// networks whose surrogate is as broad as that of the recipe `speech` (`docs/results.md`).
+const SAFE_AT_SPIKE: f32 = 1.2;
+
 impl Chip {
     /// Draws a chip, places the network on it and calibrates its neurons.
     ///
@@ -223,6 +227,14 @@ impl Substrate for Chip {
             warnings.push(format!(
                 "{repeated} targets of the decalibration were drawn again: no chip can be \
                  calibrated to the first draw"
+            ));
+        }
+        let told = self.config.membrane_at_spike;
+        if self.shape.recurrent && told > 0.0 && told < SAFE_AT_SPIKE {
+            warnings.push(format!(
+                "the learner of a recurrent network is told a membrane of at least {told} at \
+                 spikes: near 1 the gradient grows from spike to spike. \
+                 chip.membrane_at_spike = 0 tells membranes as recorded"
             ));
         }
         warnings

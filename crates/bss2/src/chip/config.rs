@@ -82,7 +82,9 @@ pub struct ChipConfig {
     /// before the crossing or after the reset, so the surrogate, a fiftieth of a
     /// threshold wide, would be evaluated beside its peak: neurons that fire would
     /// get less gradient than those which almost do, among it that of the burst
-    /// regulariser. But a spike is a measurement of the membrane too.
+    /// regulariser. But a spike is a measurement of the membrane too. In a recurrent
+    /// network with a broad surrogate the gradient explodes for values near 1: 0 there,
+    /// as in the recipe `speech`; a chip warns.
     /// `docs/results.md` compares.
     pub membrane_at_spike: f32,
     /// How codes become traces.
