@@ -197,6 +197,15 @@ impl<const G: usize> Events<G> {
         opened
     }
 
+    /// Puts an event at the end of the step's that opens these rows.
+    #[cfg(test)]
+    pub(crate) fn push(&mut self, at: f32, opened: &[Opened]) {
+        let first = self.opened.len() as u32;
+        self.opened.extend_from_slice(opened);
+        let opened = (first, self.opened.len() as u32);
+        self.step.push(StepEvent { at, opened });
+    }
+
     /// The rows that an event of the step opens.
     #[inline(always)]
     pub(crate) fn opened(&self, event: &StepEvent) -> &[Opened] {

@@ -286,29 +286,37 @@ impl Substrate for Chip {
             return Ok(RunReport::default());
         }
         let (length, trace_from) = (recording.sample_len(), recording.traced_from());
-        // Whole hardware runs, so that no result depends on the number of workers.
-        let per_run = self.images_per_run;
-        let runs = batch.len().div_ceil(per_run);
-        let per_worker = runs.div_ceil(self.workers.len()) * per_run;
         let reset = self.reset.as_ref();
         let window = reset.map(|_| self.config.inference.window());
-        let (traces, spikes) = recording.parts_mut();
         let (lowered, delivery, gains) = (&self.lowered, &self.delivery, &self.gains[..]);
         let (time, config) = (self.time, &self.config);
         let (run, chip) = (self.config.noise_seed, self.config.seed);
-        let reports: Vec<RunReport> = self
-            .workers
-            .par_iter_mut()
-            .zip(traces.par_chunks_mut(per_worker * length))
-            .zip(spikes.par_chunks_mut(per_worker * length))
-            .enumerate()
-            .map(|(part, ((worker, traces), spikes))| {
+        // Whole hardware runs, so that no result depends on the number of workers.
+        let per_run = self.images_per_run;
+        let (runs, workers) = (batch.len().div_ceil(per_run), self.workers.len());
+        let first = |worker: usize| (runs * worker / workers * per_run).min(batch.len());
+        let (mut traces, mut spikes) = recording.parts_mut();
+        let mut shares = Vec::with_capacity(workers);
+        for (i, worker) in self.workers.iter_mut().enumerate() {
+            let samples = first(i)..first(i + 1);
+            let values = ..samples.len() * length;
+            let (Some(traces), Some(spikes)) =
+                (traces.split_off_mut(values), spikes.split_off_mut(values))
+            else {
+                unreachable!("the recording holds the batch");
+            };
+            shares.push((worker, samples, traces, spikes));
+        }
+        let reports: Vec<RunReport> = shares
+            .into_par_iter()
+            .map(|(worker, samples, traces, spikes)| {
                 worker.trace_from(trace_from);
                 let outputs = traces.chunks_mut(length).zip(spikes.chunks_mut(length));
-                outputs
+                samples
+                    .zip(outputs)
                     .enumerate()
-                    .map(|(i, (traces, spikes))| {
-                        let sample = batch.sample(part * per_worker + i);
+                    .map(|(i, (sample, (traces, spikes)))| {
+                        let sample = batch.sample(sample);
                         let address = RunAddress::new(chip, run, sample.id(), batch.presentation());
                         let resumed = reset.filter(|_| i % per_run > 0);
                         let sent =

@@ -28,6 +28,9 @@ pub(super) struct Declaration {
     /// What differs from the general size of a full run.
     #[serde(default)]
     pub(super) full: Scale,
+    /// Keys of all series that say nothing else about them.
+    #[serde(default)]
+    set: BTreeMap<String, toml::Value>,
     /// Rows of the table, curves of the figure.
     pub(super) series: Vec<Series>,
     /// Columns of its table.
@@ -385,7 +388,13 @@ fn number(value: &toml::Value) -> Option<f64> {
 impl Declaration {
     /// Reads and checks one declaration.
     pub(super) fn parse(text: &str) -> miette::Result<Self> {
-        let declaration: Self = toml::from_str(text).into_diagnostic()?;
+        let mut declaration: Self = toml::from_str(text).into_diagnostic()?;
+        for series in &mut declaration.series {
+            for (key, value) in &declaration.set {
+                let of_series = series.set.entry(key.clone());
+                of_series.or_insert_with(|| value.clone());
+            }
+        }
         let faults = declaration.faults();
         if faults.is_empty() {
             return Ok(declaration);

@@ -401,3 +401,104 @@ fn passed([i0, i1, i2, i3]: &[Vector; 4], span: f32) -> [Vector; 4] {
     }
     series
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Opened;
+    use crate::synapse::Row;
+    use proptest::prelude::*;
+
+    const H: f32 = 1.7;
+
+    /// Strengths in volts per microsecond of an event's two rows, and its time.
+    type Event = (f32, f32, f32);
+
+    fn neuron(v_rest: f32, tau_mem: f32, tau_syn: [f32; 2]) -> LocalNeuron<2> {
+        LocalNeuron {
+            v_rest,
+            v_reset: -0.1,
+            v_threshold: f32::INFINITY,
+            inverse_tau_mem: 1.0 / tau_mem,
+            inverse_tau_syn: tau_syn.map(|tau| 1.0 / tau),
+            gain: [1.0, -0.9],
+            drift: 0.002,
+            hold: 2.0,
+        }
+    }
+
+    /// How the neurons of a pack end a step of which it skips the time until `quiet`.
+    fn ends(neurons: &[(LocalNeuron<2>, f32, f32)], events: &[Event], quiet: f32) -> Vec<f32> {
+        let (mut pack, mut met, mut rows) = (Pack::default(), Events::default(), Vec::new());
+        for &(at, excitation, inhibition) in events {
+            let row = |strength: f32, rows: &mut Vec<Lanes>| {
+                // No two neurons alike.
+                rows.push(std::array::from_fn(|l| strength * (1.0 + 0.01 * l as f32)));
+                Row {
+                    base: rows.len() as u32 - 1,
+                    first: 0,
+                    last: 1,
+                    from_lane: 0,
+                }
+            };
+            let opened = [excitation, inhibition].map(|strength| row(strength, &mut rows));
+            let [first, second] = opened;
+            let opened = [
+                Opened {
+                    group: 0,
+                    row: first,
+                },
+                Opened {
+                    group: 1,
+                    row: second,
+                },
+            ];
+            met.push(at, &opened);
+        }
+        for (lane, &(neuron, v, held_until)) in neurons.iter().enumerate() {
+            let moment = neuron.begin((v, [0.02, 0.01]), held_until);
+            pack.push(neuron, lane as u16, moment);
+        }
+        pack.quiet_until = quiet;
+        pack.resolve(&met, &rows, H, |_, _| panic!("no neuron has a threshold"));
+        let ends = std::iter::from_fn(|| pack.pop()).map(|end| (end.lane, end.v));
+        let mut ends: Vec<_> = ends.collect();
+        ends.reverse();
+        assert!(
+            ends.iter()
+                .map(|end| usize::from(end.0))
+                .eq(0..neurons.len())
+        );
+        ends.into_iter().map(|end| end.1).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn time_may_be_skipped_until_a_moment_before_which_nothing_happens(
+            taus in prop::collection::vec((5.0_f32..20.0, 5.0_f32..20.0, 5.0_f32..20.0), 1..40),
+            // Further apart than what is taken together.
+            slots in prop::collection::btree_set(0_u32..27, 0..8),
+            strengths in prop::collection::vec((0.0_f32..0.05, 0.0_f32..0.05), 8),
+            quiet in 0.01_f32..H,
+            held in prop::collection::vec(any::<bool>(), 40),
+        ) {
+            let neurons: Vec<_> = taus
+                .iter()
+                .zip(held)
+                .enumerate()
+                .map(|(i, (&(tau_mem, exc, inh), held))| {
+                    let until = if held { quiet + 0.02 * i as f32 } else { -1.0 };
+                    (neuron(0.01 * i as f32, tau_mem, [exc, inh]), 0.05, until)
+                })
+                .collect();
+            let times = slots.iter().map(|&slot| 0.06 * slot as f32 + 0.03);
+            let events: Vec<Event> = times.zip(&strengths).map(|(at, s)| (at, s.0, s.1)).collect();
+            let (stepwise, skipped) = (ends(&neurons, &events, 0.0), ends(&neurons, &events, quiet));
+            for (a, b) in stepwise.iter().zip(&skipped) {
+                // What either polynomial leaves out is of the fifth order in its span:
+                // (1.7 / 5)^5 / 120 of some 0.4 V, and as much for each event.
+                prop_assert!((a - b).abs() < 1e-4, "{a} {b}");
+            }
+        }
+    }
+}

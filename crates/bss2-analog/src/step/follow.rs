@@ -288,3 +288,19 @@ impl<const G: usize> Buffers<G> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_come_in_order_whatever_their_flag() {
+        let mut flags = [0; L];
+        assert_eq!(lanes_with(&flags).count(), 0);
+        for (l, flag) in [(63, 2), (0, 1), (8, 255), (7, 128)] {
+            flags[l] = flag;
+        }
+        assert!(lanes_with(&flags).eq([0, 7, 8, 63]));
+        assert!(lanes_with(&[2; L]).eq(0..L));
+    }
+}
