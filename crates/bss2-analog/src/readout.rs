@@ -220,7 +220,7 @@ impl<const G: usize> Read<'_, G> {
         for g in 0..G {
             let (kappa, saturation) = (self.of(&t.kappa[g]), self.of(&t.saturation[g]));
             let current = self.of(&before.current[g]);
-            let share = if drive.any {
+            let share = if drive.any() {
                 self.of(&drive.x[g])
             } else {
                 [0.0; VECTOR]

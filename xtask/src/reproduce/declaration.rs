@@ -156,6 +156,9 @@ pub(super) struct Sweep {
     /// the first alone.
     #[serde(default)]
     pub(super) speakers: bool,
+    /// The most seeds of a step.
+    #[serde(default)]
+    pub(super) seeds: Option<u32>,
 }
 
 /// One step of a sweep over cases.

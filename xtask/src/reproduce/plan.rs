@@ -185,10 +185,12 @@ impl Plan {
             Some(sweep) => sweep.steps(request.quick).into_iter().map(Some).collect(),
             None => vec![None],
         };
+        let most = series.sweep.as_ref().and_then(|sweep| sweep.seeds);
+        let seeds = scale.seeds.unwrap_or(1).min(most.unwrap_or(u32::MAX));
         let mut points = Vec::new();
         for step in steps {
             let mut runs = Vec::new();
-            for seed in 0..scale.seeds.unwrap_or(1) {
+            for seed in 0..seeds {
                 let step = step.as_ref();
                 let at = match step {
                     Some(Step {

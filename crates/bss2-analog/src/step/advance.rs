@@ -11,8 +11,8 @@ use crate::trial::Trial;
 /// each input, and to the currents themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Drive<const G: usize> {
-    /// Whether there are any; if not, the sums are of some step before.
-    pub(crate) any: bool,
+    /// `[group]`: whether there are any; where not, the sums mean nothing.
+    pub(super) touched: [bool; G],
     pub(crate) x: [Lanes; G],
     /// Without that of the events which the step itself sent.
     pub(crate) current: [Lanes; G],
@@ -21,9 +21,25 @@ pub(crate) struct Drive<const G: usize> {
 impl<const G: usize> Default for Drive<G> {
     fn default() -> Self {
         Self {
-            any: false,
+            touched: [false; G],
             x: [[0.0; L]; G],
             current: [[0.0; L]; G],
+        }
+    }
+}
+
+impl<const G: usize> Drive<G> {
+    /// Whether there are events on any input.
+    pub(crate) fn any(&self) -> bool {
+        self.touched.contains(&true)
+    }
+
+    /// Gives sums to the inputs that have no events.
+    #[inline(always)]
+    pub(super) fn complete(&mut self) {
+        for g in (0..G).filter(|&g| !self.touched[g]) {
+            self.x[g] = [0.0; L];
+            self.current[g] = [0.0; L];
         }
     }
 }
@@ -137,15 +153,14 @@ pub(super) fn sum_events<const G: usize, const SNAP: bool>(
     block: usize,
     drive: &mut Drive<G>,
 ) {
-    drive.any = false;
+    drive.touched = [false; G];
     if events.step.is_empty() {
         return;
     }
-    let mut touched = [false; G];
     for g in 0..G {
         let touches = &events.touches[g];
-        touched[g] = touches.iter().any(|touch| touch.row.reaches(block));
-        if !touched[g] {
+        drive.touched[g] = touches.iter().any(|touch| touch.row.reaches(block));
+        if !drive.touched[g] {
             continue;
         }
         for part in 0..L / PART {
@@ -176,13 +191,6 @@ pub(super) fn sum_events<const G: usize, const SNAP: bool>(
             }
         }
     }
-    drive.any = touched.contains(&true);
-    if drive.any {
-        for g in (0..G).filter(|&g| !touched[g]) {
-            drive.x[g] = [0.0; L];
-            drive.current[g] = [0.0; L];
-        }
-    }
 }
 
 impl<const G: usize> Buffers<G> {
@@ -200,6 +208,10 @@ impl<const G: usize> Buffers<G> {
         let (strengths, drive) = (common.table.strengths(), &mut self.drives[block]);
         let neurons = (c, &self.trials[block]);
         sum_events::<G, SNAP>(&self.events, strengths, neurons, block, drive);
+        let driven = drive.any();
+        if driven {
+            drive.complete();
+        }
         let mut kick = [0.0; L];
         if frame.noisy {
             for l in 0..L {
@@ -220,7 +232,6 @@ impl<const G: usize> Buffers<G> {
         };
         let (old, new) = (&self.before[block], &mut self.after[block]);
         let rise = &mut self.rise[block];
-        let driven = inputs.drive.any;
         let attention = if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
             let w = &mut self.adaptation[block];
             self.overwritten.adaptation[block] = *w;

@@ -61,7 +61,7 @@ impl<const G: usize> Buffers<G> {
         for g in 0..G {
             inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
             let trial = t.saturation[g][l] * c.inverse_saturation[g][l];
-            let driven = if drive.any { drive.x[g][l] } else { 0.0 };
+            let driven = if drive.any() { drive.x[g][l] } else { 0.0 };
             let x = t.kappa[g][l] * old.current[g][l] + driven;
             gain[g] = trial * saturate_share(x);
         }
@@ -83,11 +83,11 @@ impl<const G: usize> Buffers<G> {
     pub(super) fn lift(&self, terms: Option<&AdexBlock<G>>, block: usize) -> Lanes {
         let (t, drive) = (&self.trials[block], &self.drives[block]);
         if let Some(terms) = terms {
-            let x = drive.any.then_some(&drive.x);
+            let x = drive.any().then_some(&drive.x);
             return terms.lift(t, x, &self.adaptation[block]);
         }
         let mut lift = [0.0; L];
-        if drive.any {
+        if drive.any() {
             for g in (1..G).step_by(2) {
                 for l in 0..L {
                     lift[l] -= t.saturation[g][l] * drive.x[g][l];

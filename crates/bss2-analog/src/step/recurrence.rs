@@ -128,7 +128,7 @@ impl<const G: usize> Buffers<G> {
             let neurons = (&frame.blocks[block], &self.trials[block]);
             let (strengths, more) = (frame.common.table.strengths(), &mut self.more);
             sum_events::<G, false>(&self.events, strengths, neurons, block, more);
-            if self.more.any {
+            if self.more.any() {
                 self.join(frame, block);
                 // What only readouts hear changes no crossing.
                 if heard < f32::INFINITY {
@@ -148,9 +148,11 @@ impl<const G: usize> Buffers<G> {
         let (old, state) = (&self.before[block], &mut self.after[block]);
         let held_until = &self.held_until[block];
         let drive = &mut self.drives[block];
-        if !drive.any {
-            drive.any = true;
-            drive.x = [[0.0; L]; G];
+        if !drive.any() {
+            drive.complete();
+        }
+        for (touched, more) in drive.touched.iter_mut().zip(more.touched) {
+            *touched |= more;
         }
         let adaptation = &mut self.adaptation[block];
         let t_end = frame.step.end() as f32;
@@ -159,7 +161,7 @@ impl<const G: usize> Buffers<G> {
             let of = |lanes: &Lanes| vector(lanes, which);
             let (until, v) = (of(held_until), of(&state.v));
             let mut change = [0.0; VECTOR];
-            for g in 0..G {
+            for g in (0..G).filter(|&g| more.touched[g]) {
                 let (kappa, saturation) = (of(&t.kappa[g]), of(&t.saturation[g]));
                 let (old, more_x) = (of(&old.current[g]), of(&more.x[g]));
                 let (mut x, mut current) = (of(&drive.x[g]), of(&state.current[g]));
@@ -218,13 +220,15 @@ impl<const G: usize> Buffers<G> {
         let threshold = &self.trials[block].v_threshold;
         let mut follow = [0_u8; L];
         let mut reached = [0_u8; L];
-        for l in 0..L {
-            let (mut any, mut raised) = (false, false);
-            for g in 0..G {
+        let (mut any, mut raised) = ([false; L], [false; L]);
+        for g in (0..G).filter(|&g| self.more.touched[g]) {
+            for l in 0..L {
                 let reaches = self.more.current[g][l] != 0.0;
-                any |= reaches;
-                raised |= reaches & (g % 2 == 0);
+                any[l] |= reaches;
+                raised[l] |= reaches & (g % 2 == 0);
             }
+        }
+        for l in 0..L {
             let until = held_until[l];
             // Readouts neither fire nor are they held.
             let may = (attention[l] < f32::INFINITY) | (until > t_start);
@@ -232,10 +236,10 @@ impl<const G: usize> Buffers<G> {
             let margin = left * left * (threshold[l] - attention[l]);
             let rises = v[l] + lift[l] > threshold[l] - margin;
             let bends = begin[l].max(v[l] + lift[l]) > bends_from[l];
-            let must = (held | bends) & any;
-            let follows = u8::from(must) * MUST | u8::from(rises & raised);
+            let must = (held | bends) & any[l];
+            let follows = u8::from(must) * MUST | u8::from(rises & raised[l]);
             follow[l] = follows * u8::from((until < t_end) & may);
-            reached[l] = u8::from(any & may);
+            reached[l] = u8::from(any[l] & may);
         }
         let mut i = 0;
         self.crossings.retain(|crossing| {
