@@ -171,38 +171,23 @@ impl<const G: usize> Events<G> {
     /// Adds an event that takes part in the sums of the step.
     #[inline(always)]
     fn sum(&mut self, common: &Common, source: u16, time: f64, step: Step) {
-        let opened = self.add(common, source, time, step);
         let e = step.middle_offset(time);
-        for Opened { group, row } in &self.opened[opened] {
-            self.touches[usize::from(*group)].push(Touch { row: *row, e });
-        }
-    }
-
-    /// Puts an event at the end of the step's; returns which rows it opens.
-    #[inline(always)]
-    fn add(&mut self, common: &Common, source: u16, time: f64, step: Step) -> Range<usize> {
         let at = (time - step.start()).max(0.0) as f32;
         let first = self.opened.len();
         for (group, &row) in common.table.rows(source).iter().enumerate() {
             if row.first < row.last {
+                self.touches[group].push(Touch { row, e });
                 let group = group as u8;
                 self.opened.push(Opened { group, row });
             }
         }
-        let opened = first..self.opened.len();
-        self.step.push(StepEvent {
-            at,
-            opened: (opened.start as u32, opened.end as u32),
-        });
-        opened
+        self.push(at, first);
     }
 
-    /// Puts an event at the end of the step's that opens these rows.
-    #[cfg(test)]
-    pub(crate) fn push(&mut self, at: f32, opened: &[Opened]) {
-        let first = self.opened.len() as u32;
-        self.opened.extend_from_slice(opened);
-        let opened = (first, self.opened.len() as u32);
+    /// Puts an event at the end of the step's that opens the rows from `first` on.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, at: f32, first: usize) {
+        let opened = (first as u32, self.opened.len() as u32);
         self.step.push(StepEvent { at, opened });
     }
 

@@ -10,7 +10,7 @@ use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::step::{Crossing, Drive};
-use crate::synapse::{L, VECTOR, vector, vector_mut};
+use crate::synapse::{L, VECTOR, Vector, vector, vector_mut};
 use crate::trial::Trial;
 
 /// When each half samples next.
@@ -163,9 +163,6 @@ fn cubic(part: f32, slope: f32, curvature: f32, whole: f32) -> f32 {
     let rest = whole - slope - curvature;
     part * part.mul_add(part.mul_add(rest, curvature), slope)
 }
-
-/// A number for each of some neurons side by side.
-type Vector = [f32; VECTOR];
 
 /// A vector of neurons that is read.
 #[derive(Clone, Copy)]

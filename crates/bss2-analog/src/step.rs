@@ -161,7 +161,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         for place in 0..blocks.len() {
             buffers.advance::<SNAP>(&frame, if back { last - place } else { place });
         }
-        buffers.settle(&frame);
+        buffers.settle(&frame, 0.0);
         buffers.send(&frame);
         let mut done = 0;
         loop {
@@ -180,7 +180,9 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
             };
             done += 1;
             let neuron = crossing.lane;
-            let time = (step.start() + f64::from(crossing.sent) + f64::from(delay)) * 1e-6;
+            // Rounding may put the end of a step behind the beginning of the next.
+            let sent = (step.start() + f64::from(crossing.sent)).min(step.end());
+            let time = (sent + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });
             if let Some(arrival) = recurrence(neuron, time) {
                 let source = (common.inputs + usize::from(neuron)) as u16;

@@ -67,6 +67,9 @@ pub(crate) struct Row {
 /// Lanes that are done together where only some of a block are.
 pub(crate) const VECTOR: usize = 16;
 
+/// A number for each of them.
+pub(crate) type Vector = [f32; VECTOR];
+
 /// Some of the lanes of a block, by value: loops over such arrays become vector
 /// instructions where those over parts of a slice would not.
 #[inline(always)]
@@ -153,7 +156,7 @@ impl SynapseTable {
                     first: first as u16,
                     last: last as u16,
                     // Whole vectors.
-                    from_lane: (lowest / 16 * 16) as u8,
+                    from_lane: (lowest / VECTOR * VECTOR) as u8,
                 });
                 for &(lane, synapse) in reached {
                     let target = (blocks as usize - first) * L + lane;

@@ -12,6 +12,8 @@ mod error;
 mod mode;
 mod worker;
 
+use std::sync::{Mutex, PoisonError};
+
 use bss2_analog::calib::CalibrationReport;
 use bss2_analog::{
     AnalogCore, ArtificialReset, CadcSchedule, Integration, LoweredCore, Network, RunAddress,
@@ -30,10 +32,6 @@ pub use config::ChipConfig;
 pub use error::ChipError;
 pub use mode::{InferenceConfig, RunMode};
 use worker::Worker;
-
-/// Parts of a batch for each thread: so many that a batch of 100 is dealt evenly to
-/// two, four or five threads, and that one which is held up gives some of its parts away.
-const WORKERS_PER_THREAD: usize = 10;
 
 /// A chip with a network on it.
 #[derive(Debug)]
@@ -55,12 +53,9 @@ pub struct Chip {
     reset: Option<ArtificialReset>,
     /// Images of one hardware run: one in training, where none meets another.
     images_per_run: usize,
-    workers: Vec<Worker>,
+    /// One for each thread, so that its buffers stay in that processor's cache.
+    workers: Vec<Mutex<Worker>>,
 }
-
-/// Told this at every spike or more, the learner's gradient does not explode in recurrent
-/// networks whose surrogate is as broad as that of the recipe `speech` (`docs/results.md`).
-const SAFE_AT_SPIKE: f32 = 1.2;
 
 impl Chip {
     /// Draws a chip, places the network on it and calibrates its neurons.
@@ -134,8 +129,8 @@ impl Chip {
         let images_per_run = inference.map_or(1, |_| {
             InferenceConfig::images_per_run(time.steps, 1 + usize::from(two))
         });
-        let workers = (0..WORKERS_PER_THREAD * rayon::current_num_threads())
-            .map(|_| Worker::new(&delivery, window))
+        let workers = (0..rayon::current_num_threads())
+            .map(|_| Worker::new(&delivery, window).map(Mutex::new))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             config,
@@ -229,14 +224,6 @@ impl Substrate for Chip {
                  calibrated to the first draw"
             ));
         }
-        let told = self.config.membrane_at_spike;
-        if self.shape.recurrent && told > 0.0 && told < SAFE_AT_SPIKE {
-            warnings.push(format!(
-                "the learner of a recurrent network is told a membrane of at least {told} at \
-                 spikes: near 1 the gradient grows from spike to spike. \
-                 chip.membrane_at_spike = 0 tells membranes as recorded"
-            ));
-        }
         warnings
     }
 
@@ -291,42 +278,33 @@ impl Substrate for Chip {
         let (lowered, delivery, gains) = (&self.lowered, &self.delivery, &self.gains[..]);
         let (time, config) = (self.time, &self.config);
         let (run, chip) = (self.config.noise_seed, self.config.seed);
-        // Whole hardware runs, so that no result depends on the number of workers.
-        let per_run = self.images_per_run;
-        let (runs, workers) = (batch.len().div_ceil(per_run), self.workers.len());
-        let first = |worker: usize| (runs * worker / workers * per_run).min(batch.len());
-        let (mut traces, mut spikes) = recording.parts_mut();
-        let mut shares = Vec::with_capacity(workers);
-        for (i, worker) in self.workers.iter_mut().enumerate() {
-            let samples = first(i)..first(i + 1);
-            let values = ..samples.len() * length;
-            let (Some(traces), Some(spikes)) =
-                (traces.split_off_mut(values), spikes.split_off_mut(values))
-            else {
-                unreachable!("the recording holds the batch");
-            };
-            shares.push((worker, samples, traces, spikes));
-        }
-        let reports: Vec<RunReport> = shares
-            .into_par_iter()
-            .map(|(worker, samples, traces, spikes)| {
+        let (per_run, workers) = (self.images_per_run, &self.workers);
+        let (traces, spikes) = recording.parts_mut();
+        // Whole hardware runs: no result depends on the worker that does them.
+        let reports = traces
+            .par_chunks_mut(per_run * length)
+            .zip(spikes.par_chunks_mut(per_run * length))
+            .enumerate()
+            .map(|(place, (traces, spikes))| {
+                let thread = rayon::current_thread_index().unwrap_or(0) % workers.len();
+                // Nothing is kept in a worker from run to run, not by one that panicked either.
+                let worker = workers[thread].lock();
+                let mut worker = worker.unwrap_or_else(PoisonError::into_inner);
                 worker.trace_from(trace_from);
                 let outputs = traces.chunks_mut(length).zip(spikes.chunks_mut(length));
-                samples
-                    .zip(outputs)
+                outputs
                     .enumerate()
-                    .map(|(i, (sample, (traces, spikes)))| {
-                        let sample = batch.sample(sample);
+                    .map(|(i, (traces, spikes))| {
+                        let sample = batch.sample(place * per_run + i);
                         let address = RunAddress::new(chip, run, sample.id(), batch.presentation());
-                        let resumed = reset.filter(|_| i % per_run > 0);
+                        let resumed = reset.filter(|_| i > 0);
                         let sent =
                             worker.observe(lowered, delivery, address, sample, window, resumed);
                         let recorded = worker.record(time, config, gains, traces, spikes);
                         [sent, recorded].into_iter().sum::<RunReport>()
                     })
-                    .sum()
-            })
-            .collect();
-        Ok(reports.into_iter().sum())
+                    .sum::<RunReport>()
+            });
+        Ok(reports.sum())
     }
 }

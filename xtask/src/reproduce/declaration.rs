@@ -413,6 +413,13 @@ impl Declaration {
                 faults.push(format!("two series are called {}", series.id));
             }
             faults.extend(series.sweep.iter().flat_map(|sweep| sweep.faults(series)));
+            if series
+                .sweep
+                .as_ref()
+                .is_some_and(|sweep| sweep.seeds == Some(0))
+            {
+                faults.push(format!("{}: a step needs a seed", series.id));
+            }
             let weights = series.tune.is_some()
                 || series.deploy.is_some()
                 || series.record > 0
@@ -549,6 +556,11 @@ mod tests {
             ("of = \"training\"", "of = \"deployment\"", "no deployment"),
             ("train.dropout", "silence", "only deployments"),
             ("key = \"train.dropout\", ", "", "either a key"),
+            (
+                "of = \"training\"",
+                "of = \"training\", seeds = 0",
+                "needs a seed",
+            ),
             (
                 "of = \"training\"",
                 "of = \"tuning\"",

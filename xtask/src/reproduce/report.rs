@@ -301,11 +301,17 @@ impl Section<'_> {
             train_images,
             test_images,
         } = self.scale;
-        let seeds = match seeds.unwrap_or(1) {
+        let most = seeds.unwrap_or(1);
+        let seeds = match most {
             1 => "one seed".to_owned(),
             n => format!("{n} seeds"),
         };
         let series = &self.declaration.series;
+        let fewest = series.iter().filter_map(|s| s.sweep.as_ref()?.seeds).min();
+        let seeds = match fewest {
+            Some(fewest) if fewest < most => format!("{fewest} to {seeds}"),
+            _ => seeds,
+        };
         if series.iter().all(|s| s.work == SeriesWork::Calibration) {
             return seeds;
         }

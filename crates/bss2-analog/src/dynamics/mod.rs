@@ -4,6 +4,7 @@ mod closed_forms;
 mod invariants;
 mod order;
 mod patterns;
+mod readouts;
 
 use std::sync::LazyLock;
 
@@ -54,13 +55,19 @@ struct Setting {
     /// Weights of the events of the neurons' own spikes, on all neurons; empty where
     /// they have none.
     recurrent: Vec<f64>,
+    /// The first neuron that they reach.
+    recurrent_from: u16,
     /// From a spike to its event, microseconds.
     delay: f64,
+    /// Sends events in an order of their own, microseconds.
+    jitter: f64,
     /// Microseconds.
     duration: f64,
     steps_per_sample: usize,
     /// When the CADC samples first, microseconds.
     first_sample: f64,
+    /// Length of the CADC's ramp, microseconds; codes are then whole numbers.
+    conversion: f64,
     start: Start,
 }
 
@@ -71,10 +78,13 @@ impl Setting {
             slew: 0.0,
             events: Vec::new(),
             recurrent: Vec::new(),
+            recurrent_from: 0,
             delay: 0.1,
+            jitter: 0.0,
             duration,
             steps_per_sample: 2,
             first_sample: 0.0,
+            conversion: 0.0,
             start: Start::Held {
                 until: Seconds::new(0.0),
             },
@@ -107,8 +117,7 @@ impl Setting {
         reference::spikes(p, self.start, &events, span)
     }
 
-    /// Spikes of each neuron in microseconds, and `[sample][neuron]` in volts.
-    fn run(&self) -> (Vec<Vec<f64>>, Vec<Vec<f32>>) {
+    fn lower(&self) -> LoweredCore {
         let inputs = self.events.len();
         let count = self.neurons.len() as u16;
         let neurons: Vec<_> = (0..count)
@@ -119,12 +128,12 @@ impl Setting {
             .collect();
         let per_source = (0..inputs as u16 + count)
             .map(|source| {
-                let reached = if usize::from(source) < inputs + self.recurrent.len() {
-                    count
-                } else {
-                    0
+                let reached = match usize::from(source).checked_sub(inputs) {
+                    None => 0..count,
+                    Some(neuron) if neuron < self.recurrent.len() => self.recurrent_from..count,
+                    Some(_) => 0..0,
                 };
-                (0..reached)
+                reached
                     .map(|circuit| bss2_event::Site {
                         circuit,
                         row: source,
@@ -137,11 +146,13 @@ impl Setting {
         let mut profile = MismatchProfile {
             noise: NoiseProfile {
                 membrane: bss2_event::Volts::new(0.0),
+                spike_jitter: Seconds::micro(self.jitter),
                 ..MismatchProfile::ideal().noise
             },
             ..MismatchProfile::ideal()
         };
         profile.cadc.quantise = false;
+        profile.cadc.conversion = Seconds::micro(self.conversion);
         let mut pattern = IDEAL.clone();
         let weights = self.events.iter().map(|event| &event.1);
         for (row, weight) in weights.chain(&self.recurrent).enumerate() {
@@ -174,9 +185,13 @@ impl Setting {
         let mut core = LoweredCore::new(false, &self.neurons, table, inputs, &profile, integration);
         core.write_weights(&[63; SYNAPSES]).unwrap();
         core.set_start(self.start);
+        core
+    }
+
+    /// A run of what [`Setting::lower`] gives.
+    fn observe(&self, core: &LoweredCore, observation: &mut Observation) {
         let times: Vec<f64> = self.events.iter().map(|e| 1e-6 * e.0).collect();
-        let sources: Vec<u16> = (0..inputs as u16).collect();
-        let mut observation = Observation::default();
+        let sources: Vec<u16> = (0..times.len() as u16).collect();
         core.run(
             RunAddress::default(),
             &times,
@@ -186,8 +201,14 @@ impl Setting {
                 sends.then_some(time + 1e-6 * self.delay)
             },
             &mut Workspace::default(),
-            &mut observation,
+            observation,
         );
+    }
+
+    /// Spikes of each neuron in microseconds, and `[sample][neuron]` in volts.
+    fn run(&self) -> (Vec<Vec<f64>>, Vec<Vec<f32>>) {
+        let mut observation = Observation::default();
+        self.observe(&self.lower(), &mut observation);
         let mut spikes = vec![Vec::new(); self.neurons.len()];
         for spike in observation.spikes() {
             let time = 1e6 * spike.time;

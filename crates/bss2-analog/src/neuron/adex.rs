@@ -33,7 +33,7 @@ use crate::neuron::elementary::{exp, mean_growth};
 use crate::neuron::lif::{BlockState, LaneParameters, Lanes, lost_gain, saturate};
 use crate::neuron::terms::{CEILING, Terms};
 use crate::step::Inputs;
-use crate::synapse::{L, VECTOR, vector};
+use crate::synapse::{L, VECTOR, Vector, vector};
 use crate::trial::Trial;
 
 /// From this reduction of `u` in one step a neuron is followed on its own.
@@ -223,13 +223,7 @@ impl<const G: usize> AdexBlock<G> {
     /// What leak, adaptation and the exponential term would add to membranes in a step if
     /// they stayed as they are, volts; of one of the block's vectors.
     #[inline(always)]
-    pub(crate) fn slopes(
-        &self,
-        which: usize,
-        v: &[f32; VECTOR],
-        w: &[f32; VECTOR],
-        v_rest: &[f32; VECTOR],
-    ) -> [f32; VECTOR] {
+    pub(crate) fn slopes(&self, which: usize, v: &Vector, w: &Vector, v_rest: &Vector) -> Vector {
         let leak_step = vector(&self.leak_step, which);
         let mut slopes = [0.0; VECTOR];
         for i in 0..VECTOR {

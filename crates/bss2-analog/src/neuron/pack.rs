@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::events::{Events, StepEvent};
 use crate::neuron::lif::Lanes;
 use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER};
-use crate::synapse::{L, VECTOR};
+use crate::synapse::{L, VECTOR, Vector};
 
 /// Any number of neurons of any blocks.
 #[derive(Debug, Clone)]
@@ -18,15 +18,9 @@ pub(crate) struct Pack<const G: usize> {
     members: Vec<Member<G>>,
     /// The same neurons; what is left over in the last vector does nothing.
     vectors: Vec<Sixteen<G>>,
-    /// No crossing is looked for before, microseconds from the beginning of the step; no
-    /// member is released before.
-    pub(crate) quiet_until: f32,
     /// Strengths of a vector in each row that the events of the step open.
     strengths: Vec<Vector>,
 }
-
-/// A number for each neuron of a vector.
-type Vector = [f32; VECTOR];
 
 /// A neuron of a pack.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +61,6 @@ impl<const G: usize> Default for Pack<G> {
         Self {
             members: Vec::new(),
             vectors: Vec::new(),
-            quiet_until: 0.0,
             strengths: Vec::new(),
         }
     }
@@ -92,13 +85,17 @@ impl<const G: usize> Pack<G> {
     }
 
     /// Follows all neurons through the step; `on_spike` gets lane and moment of each
-    /// crossing, in microseconds from the beginning of the step.
+    /// crossing, in microseconds from the beginning of the step. Before `from` nothing
+    /// happens but events: no neuron crosses, none is released.
     #[inline(always)]
     pub(crate) fn resolve(
         &mut self,
         events: &Events<G>,
         strengths: &[Lanes],
-        h: f32,
+        Range {
+            start: from,
+            end: h,
+        }: Range<f32>,
         mut on_spike: impl FnMut(u16, f32),
     ) {
         let vectors = self.vectors.iter_mut();
@@ -108,7 +105,7 @@ impl<const G: usize> Pack<G> {
                 events,
                 strengths: &self.strengths,
             };
-            vector.follow(members, events, self.quiet_until..h, &mut on_spike);
+            vector.follow(members, events, from..h, &mut on_spike);
         }
     }
 
@@ -265,12 +262,11 @@ impl<const G: usize> Sixteen<G> {
         let (gain, rate) = (&self.gain[group], &self.inverse_tau_syn[group]);
         let mut jump = [[0.0; VECTOR]; 4];
         for i in 0..VECTOR {
-            let d0 = gain[i] * strength[i];
-            let (d1, square) = (-d0 * rate[i], rate[i] * rate[i]);
-            jump[0][i] = d0;
-            jump[1][i] = d1;
-            jump[2][i] = d0 * square;
-            jump[3][i] = d1 * square;
+            put(
+                &mut jump,
+                i,
+                Series::decaying(gain[i] * strength[i], rate[i]),
+            );
         }
         jump
     }
@@ -281,8 +277,10 @@ impl<const G: usize> Sixteen<G> {
     fn begin_at(&mut self, now: f32, past: &[StepEvent], met: Met<'_, G>) {
         let mut v = self.v;
         for i in 0..VECTOR {
-            let slope = (self.v_rest[i] - v[i]).mul_add(self.inverse_tau_mem[i], self.drift[i]);
-            v[i] += risen(slope, at(&self.series, i), self.inverse_tau_mem[i], now);
+            let rate = self.inverse_tau_mem[i];
+            let slope = (self.v_rest[i] - v[i]).mul_add(rate, self.drift[i]);
+            let series = at(&self.series, i);
+            v[i] += now * mean_slope(series.derivatives(slope + series.0[0], rate), now);
         }
         let mut series = passed(&self.series, now);
         for event in past {
@@ -290,7 +288,8 @@ impl<const G: usize> Sixteen<G> {
             for (group, strength) in met.of(event) {
                 let jump = self.jump(group, strength);
                 for i in 0..VECTOR {
-                    v[i] += risen(0.0, at(&jump, i), self.inverse_tau_mem[i], span);
+                    let (jump, rate) = (at(&jump, i), self.inverse_tau_mem[i]);
+                    v[i] += span * mean_slope(jump.derivatives(jump.0[0], rate), span);
                 }
                 let jump = passed(&jump, span);
                 for (series, jump) in series.iter_mut().zip(jump) {
@@ -319,19 +318,15 @@ impl<const G: usize> Sixteen<G> {
         if span <= 0.0 {
             return;
         }
-        let (half, third, quarter) = (0.5 * span, span * (1.0 / 3.0), 0.25 * span);
+        let (half, third) = (0.5 * span, span * (1.0 / 3.0));
         let (mut watch, mut flags) = (0, [0_u32; VECTOR]);
         let mut next = [0.0; VECTOR];
-        let [i0, i1, i2, i3] = &self.series;
         for i in 0..VECTOR {
-            let (v, rate) = (self.v[i], self.inverse_tau_mem[i]);
-            // As `LocalNeuron::quartic`.
-            let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + i0[i]);
-            let v2 = (-v1).mul_add(rate, i1[i]);
-            let v3 = (-v2).mul_add(rate, i2[i]);
-            let v4 = (-v3).mul_add(rate, i3[i]);
-            let bend = third * quarter.mul_add(v4, v3);
-            let v_end = span.mul_add(half.mul_add(v2 + bend, v1), v);
+            let (v, rate, series) = (self.v[i], self.inverse_tau_mem[i], at(&self.series, i));
+            let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + series.0[0]);
+            let derivatives = series.derivatives(v1, rate);
+            let [_, v2, v3, v4] = derivatives;
+            let v_end = span.mul_add(mean_slope(derivatives, span), v);
             let slope_end = span.mul_add(half.mul_add(third.mul_add(v4, v3), v2), v1);
             let held = self.held_until[i] >= end;
             let released = (self.held_until[i] > now) & !held;
@@ -351,7 +346,7 @@ impl<const G: usize> Sixteen<G> {
                 }
                 let moment = Moment {
                     v: self.v[i],
-                    current: Series(at(&self.series, i)),
+                    current: at(&self.series, i),
                     held_until: self.held_until[i] - now,
                 };
                 let until = moment.held_until;
@@ -371,35 +366,32 @@ impl<const G: usize> Sixteen<G> {
 
 /// The series of one neuron.
 #[inline(always)]
-fn at(series: &[Vector; 4], i: usize) -> [f32; 4] {
-    [series[0][i], series[1][i], series[2][i], series[3][i]]
+fn at(series: &[Vector; 4], i: usize) -> Series {
+    Series([series[0][i], series[1][i], series[2][i], series[3][i]])
 }
 
-/// What a membrane gains in a time: by its slope without synapses, and by their current.
+/// Sets the series of one neuron.
 #[inline(always)]
-fn risen(slope: f32, [i0, i1, i2, i3]: [f32; 4], rate: f32, span: f32) -> f32 {
-    // As `LocalNeuron::quartic`.
-    let v1 = slope + i0;
-    let v2 = (-v1).mul_add(rate, i1);
-    let v3 = (-v2).mul_add(rate, i2);
-    let v4 = (-v3).mul_add(rate, i3);
+fn put(series: &mut [Vector; 4], i: usize, of_one: Series) {
+    [series[0][i], series[1][i], series[2][i], series[3][i]] = of_one.0;
+}
+
+/// All series after a time.
+#[inline(always)]
+fn passed(series: &[Vector; 4], span: f32) -> [Vector; 4] {
+    let mut after = [[0.0; VECTOR]; 4];
+    for i in 0..VECTOR {
+        put(&mut after, i, at(series, i).after(span));
+    }
+    after
+}
+
+/// The mean slope in a time that begins with these derivatives.
+#[inline(always)]
+fn mean_slope([v1, v2, v3, v4]: [f32; 4], span: f32) -> f32 {
     let (half, third, quarter) = (0.5 * span, span * (1.0 / 3.0), 0.25 * span);
     let bend = third * quarter.mul_add(v4, v3);
-    span * half.mul_add(v2 + bend, v1)
-}
-
-/// Series after a time, as `Series::pass`.
-#[inline(always)]
-fn passed([i0, i1, i2, i3]: &[Vector; 4], span: f32) -> [Vector; 4] {
-    let (half, third) = (0.5 * span, span * (1.0 / 3.0));
-    let mut series = [[0.0; VECTOR], [0.0; VECTOR], [0.0; VECTOR], *i3];
-    for i in 0..VECTOR {
-        let bend = third.mul_add(i3[i], i2[i]);
-        series[0][i] = span.mul_add(half.mul_add(bend, i1[i]), i0[i]);
-        series[1][i] = span.mul_add(half.mul_add(i3[i], i2[i]), i1[i]);
-        series[2][i] = span.mul_add(i3[i], i2[i]);
-    }
-    series
+    half.mul_add(v2 + bend, v1)
 }
 
 #[cfg(test)]
@@ -427,7 +419,7 @@ mod tests {
         }
     }
 
-    /// How the neurons of a pack end a step of which it skips the time until `quiet`.
+    /// How the neurons of a pack end a step of which it skips the time before `quiet`.
     fn ends(neurons: &[(LocalNeuron<2>, f32, f32)], events: &[Event], quiet: f32) -> Vec<f32> {
         let (mut pack, mut met, mut rows) = (Pack::default(), Events::default(), Vec::new());
         for &(at, excitation, inhibition) in events {
@@ -453,14 +445,16 @@ mod tests {
                     row: second,
                 },
             ];
-            met.push(at, &opened);
+            met.opened.extend(opened);
+            met.push(at, met.opened.len() - opened.len());
         }
         for (lane, &(neuron, v, held_until)) in neurons.iter().enumerate() {
             let moment = neuron.begin((v, [0.02, 0.01]), held_until);
             pack.push(neuron, lane as u16, moment);
         }
-        pack.quiet_until = quiet;
-        pack.resolve(&met, &rows, H, |_, _| panic!("no neuron has a threshold"));
+        pack.resolve(&met, &rows, quiet..H, |_, _| {
+            panic!("no neuron has a threshold")
+        });
         let ends = std::iter::from_fn(|| pack.pop()).map(|end| (end.lane, end.v));
         let mut ends: Vec<_> = ends.collect();
         ends.reverse();

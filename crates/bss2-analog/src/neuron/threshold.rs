@@ -102,14 +102,45 @@ pub(crate) trait Current<const G: usize>: Copy + Default {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Series(pub(crate) [f32; 4]);
 
+impl Series {
+    /// Of a current that decays at a rate.
+    #[inline(always)]
+    pub(crate) fn decaying(value: f32, rate: f32) -> Self {
+        let (slope, square) = (-value * rate, rate * rate);
+        Self([value, slope, value * square, slope * square])
+    }
+
+    /// The same a time later.
+    #[inline(always)]
+    pub(crate) fn after(self, span: f32) -> Self {
+        let [i0, i1, i2, i3] = self.0;
+        let (half, third) = (0.5 * span, span * (1.0 / 3.0));
+        Self([
+            span.mul_add(half.mul_add(third.mul_add(i3, i2), i1), i0),
+            span.mul_add(half.mul_add(i3, i2), i1),
+            span.mul_add(i3, i2),
+            i3,
+        ])
+    }
+
+    /// The first four derivatives of a membrane of which the first is known, under this
+    /// current and a leak of a rate.
+    #[inline(always)]
+    pub(crate) fn derivatives(self, v1: f32, rate: f32) -> [f32; 4] {
+        let [_, i1, i2, i3] = self.0;
+        let v2 = (-v1).mul_add(rate, i1);
+        let v3 = (-v2).mul_add(rate, i2);
+        let v4 = (-v3).mul_add(rate, i3);
+        [v1, v2, v3, v4]
+    }
+}
+
 impl<const G: usize> Current<G> for Series {
     #[inline(always)]
     fn add(&mut self, neuron: &LocalNeuron<G>, group: usize, strength: f32) {
-        let mut derivative = neuron.gain[group] * strength;
-        for sum in &mut self.0 {
-            *sum += derivative;
-            derivative *= -neuron.inverse_tau_syn[group];
-        }
+        let value = neuron.gain[group] * strength;
+        let series = Self::decaying(value, neuron.inverse_tau_syn[group]);
+        Current::<G>::join(self, &series);
     }
     #[inline(always)]
     fn join(&mut self, other: &Self) {
@@ -119,14 +150,7 @@ impl<const G: usize> Current<G> for Series {
     }
     #[inline(always)]
     fn pass(&mut self, _: &LocalNeuron<G>, span: f32) {
-        let [i0, i1, i2, i3] = self.0;
-        let half = 0.5 * span;
-        self.0 = [
-            span.mul_add(half.mul_add((span * (1.0 / 3.0)).mul_add(i3, i2), i1), i0),
-            span.mul_add(half.mul_add(i3, i2), i1),
-            span.mul_add(i3, i2),
-            i3,
-        ];
+        *self = self.after(span);
     }
 }
 
@@ -299,12 +323,10 @@ impl<const G: usize> LocalNeuron<G> {
     /// The membrane from a moment on, as long as nothing happens.
     #[inline(always)]
     fn quartic(&self, moment: &Moment<Series>) -> Quartic {
-        let [i0, i1, i2, i3] = moment.current.0;
         let rate = self.inverse_tau_mem;
-        let v1 = (self.v_rest - moment.v).mul_add(rate, self.drift + i0);
-        let v2 = (-v1).mul_add(rate, i1);
-        let v3 = (-v2).mul_add(rate, i2);
-        let v4 = (-v3).mul_add(rate, i3);
+        let current = self.drift + moment.current.0[0];
+        let v1 = (self.v_rest - moment.v).mul_add(rate, current);
+        let [v1, v2, v3, v4] = moment.current.derivatives(v1, rate);
         Quartic {
             v: moment.v,
             v1,

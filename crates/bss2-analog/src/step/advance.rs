@@ -11,7 +11,8 @@ use crate::trial::Trial;
 /// each input, and to the currents themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Drive<const G: usize> {
-    /// `[group]`: whether there are any; where not, the sums mean nothing.
+    /// `[group]`: whether there are any; where not, the sums mean nothing until
+    /// [`Drive::complete`]. Those of a block are complete as soon as it has any.
     pub(super) touched: [bool; G],
     pub(crate) x: [Lanes; G],
     /// Without that of the events which the step itself sent.

@@ -193,9 +193,9 @@ impl<const G: usize> Buffers<G> {
     /// Has one neuron followed through the step event by event: together with
     /// others, or alone where it has further terms.
     #[inline(always)]
-    pub(super) fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
+    fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
         if let Some(terms) = frame.blocks[block].terms.as_deref() {
-            self.follow_further(frame, terms, (block, l), 0.0);
+            self.follow_further(frame, terms, (block, l), None);
             return;
         }
         let until = self.held_until[block][l];
@@ -211,27 +211,26 @@ impl<const G: usize> Buffers<G> {
         frame: &Frame<'_, G>,
         terms: &AdexBlock<G>,
         (block, l): (usize, usize),
-        from: f32,
+        again_from: Option<f32>,
     ) {
         let mut upswing = self.upswing(terms, (block, l));
-        self.follow(frame, (block, l), from, &mut upswing);
+        self.follow(frame, (block, l), again_from, &mut upswing);
         self.adaptation[block][l] = upswing.w;
     }
 
-    /// Follows a neuron on its own from the step's beginning: through its crossings that
-    /// are known, and from a moment on looking for others.
+    /// Follows a neuron on its own from the step's beginning. Where that is done again,
+    /// through its crossings that are known, looking for others from a moment on.
     #[inline(always)]
     pub(super) fn follow<M: Membrane<G>>(
         &mut self,
         frame: &Frame<'_, G>,
         (block, l): (usize, usize),
-        from: f32,
+        again_from: Option<f32>,
         membrane: &mut M,
     ) {
         let h = frame.step.h as f32;
         let lane = (block * L + l) as u16;
-        let again = from > 0.0;
-        if again {
+        if again_from.is_some() {
             self.held_until[block][l] = self.held_before((block, l));
         }
         let until = self.held_until[block][l];
@@ -242,13 +241,13 @@ impl<const G: usize> Buffers<G> {
         let (events, strengths) = (&self.events, frame.common.table.strengths());
         gather_nodes(events, strengths, &neuron, (block, l), TOGETHER * h, nodes);
         let mut now = 0.0;
-        let known = if again { self.crossings.len() } else { 0 };
+        let known = again_from.map_or(0, |_| self.crossings.len());
         for crossing in self.crossings[..known].iter().filter(|c| c.lane == lane) {
             moment = quiet.resolve(membrane, moment, nodes, now..crossing.at, |_| ());
             now = crossing.at;
             neuron.fire(membrane, &mut moment, now);
         }
-        let from = from.max(now);
+        let from = again_from.unwrap_or(0.0).max(now);
         moment = quiet.resolve(membrane, moment, nodes, now..from, |_| ());
         let crossings = &mut self.crossings;
         let on_spike = |at| crossings.push(Crossing::new(at, lane));
@@ -261,17 +260,17 @@ impl<const G: usize> Buffers<G> {
         self.end(frame, end);
     }
 
-    /// Follows the neurons that were put together.
+    /// Follows the neurons that were put together, with nothing but events before `from`.
     #[inline(always)]
-    pub(super) fn settle(&mut self, frame: &Frame<'_, G>) {
+    pub(super) fn settle(&mut self, frame: &Frame<'_, G>, from: f32) {
         if self.pack.is_empty() {
             return;
         }
         let (events, strengths) = (&self.events, frame.common.table.strengths());
         let crossings = &mut self.crossings;
         let on_spike = |lane, at| crossings.push(Crossing::new(at, lane));
-        self.pack
-            .resolve(events, strengths, frame.step.h as f32, on_spike);
+        let span = from..frame.step.h as f32;
+        self.pack.resolve(events, strengths, span, on_spike);
         while let Some(end) = self.pack.pop() {
             self.end(frame, end);
         }

@@ -11,6 +11,7 @@
 use super::advance::sum_events;
 use super::follow::lanes_with;
 use super::{Buffers, Frame};
+use crate::lowered::Start;
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{Lanes, saturate};
 use crate::neuron::threshold::Leaky;
@@ -118,6 +119,18 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     pub(super) fn take_arrivals(&mut self, frame: &Frame<'_, G>, done: usize) {
         let (earliest, heard) = (first(self.arrivals.iter()), self.first_arrival());
+        // What only readouts hear changes no crossing, nor their release but that from the
+        // run's beginning.
+        let start = match frame.common.start {
+            Start::Held { until } => until.as_micro() > frame.step.start(),
+            Start::Rest => false,
+        };
+        let again = start || heard < f32::INFINITY;
+        let from = if heard < f32::INFINITY {
+            heard
+        } else {
+            earliest
+        };
         self.events.forget_sums();
         let mut arrivals = std::mem::take(&mut self.arrivals);
         for Arrival { time, source, .. } in arrivals.drain(..) {
@@ -130,14 +143,13 @@ impl<const G: usize> Buffers<G> {
             sum_events::<G, false>(&self.events, strengths, neurons, block, more);
             if self.more.any() {
                 self.join(frame, block);
-                // What only readouts hear changes no crossing.
-                if heard < f32::INFINITY {
-                    self.select(frame, block, (earliest, heard), done);
+                if again {
+                    self.select(frame, block, (earliest, from), done);
                 }
             }
         }
-        if heard < f32::INFINITY {
-            self.follow_again(frame, heard, done);
+        if again {
+            self.follow_again(frame, from, done);
         }
     }
 
@@ -295,15 +307,13 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     fn follow_again(&mut self, frame: &Frame<'_, G>, from: f32, done: usize) {
         let known = self.crossings.len();
-        self.pack.quiet_until = from;
-        self.settle(frame);
-        self.pack.quiet_until = 0.0;
+        self.settle(frame, from);
         let mut alone = std::mem::take(&mut self.alone);
         for lane in alone.drain(..).map(usize::from) {
             let place = (lane / L, lane % L);
             match frame.blocks[place.0].terms.as_deref() {
-                None => self.follow(frame, place, from, &mut Leaky),
-                Some(terms) => self.follow_further(frame, terms, place, from),
+                None => self.follow(frame, place, Some(from), &mut Leaky),
+                Some(terms) => self.follow_further(frame, terms, place, Some(from)),
             }
         }
         self.alone = alone;

@@ -84,7 +84,7 @@ pub struct ChipConfig {
     /// get less gradient than those which almost do, among it that of the burst
     /// regulariser. But a spike is a measurement of the membrane too. In a recurrent
     /// network with a broad surrogate the gradient explodes for values near 1: 0 there,
-    /// as in the recipe `speech`; a chip warns.
+    /// as in the recipe `speech`; a training warns.
     /// `docs/results.md` compares.
     pub membrane_at_spike: f32,
     /// How codes become traces.
