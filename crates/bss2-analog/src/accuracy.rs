@@ -11,8 +11,9 @@ use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, Site, SiteTable, Volts}
 use rayon::prelude::*;
 
 use crate::cadc::CadcSchedule;
-use crate::core::{AnalogCore, Integration, Network};
+use crate::core::{AnalogCore, Network};
 use crate::error::AnalogError;
+use crate::integration::Integration;
 use crate::lowered::{LoweredCore, RunAddress, Start};
 use crate::neuron::lif::LaneParameters;
 use crate::observation::Observation;

@@ -2,8 +2,8 @@
 
 use bss2_event::{Seconds, Seed, SimdPath};
 
-use crate::core::{Grid, Integration};
 use crate::error::AnalogError;
+use crate::integration::{Grid, Integration};
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::observation::Observation;

@@ -8,7 +8,7 @@ use crate::error::AnalogError;
 use crate::lowered::Common;
 use crate::neuron::threshold::{Leaky, Membrane, gather_nodes};
 use crate::step::{Buffers, Frame};
-use crate::synapse::L;
+use crate::synapse::place;
 
 /// Volts of one code.
 ///
@@ -146,7 +146,7 @@ impl Recorder {
         codes: &mut [u16],
     ) {
         for (turn, neuron) in self.madc.neurons().enumerate() {
-            let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
+            let (block, l) = place(neuron);
             let at = (turn, neuron);
             match frame.blocks[block].terms.as_deref() {
                 None => self.watch(frame, buffers, at, codes, &mut Leaky),
@@ -167,7 +167,7 @@ impl Recorder {
         codes: &mut [u16],
         membrane: &mut M,
     ) {
-        let (block, l) = (usize::from(neuron) / L, usize::from(neuron) % L);
+        let (block, l) = place(neuron);
         let (common, step) = (frame.common, frame.step);
         let held_before = buffers.held_before((block, l));
         let (mut local, mut moment) = buffers.beginning(frame, (block, l), held_before);

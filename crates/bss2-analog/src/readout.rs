@@ -10,7 +10,7 @@ use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::step::{Crossing, Drive};
-use crate::synapse::{L, VECTOR, Vector, vector, vector_mut};
+use crate::synapse::{L, VECTOR, Vector, place, vector, vector_mut};
 use crate::trial::Trial;
 
 /// When each half samples next.
@@ -125,7 +125,7 @@ impl<const G: usize> Around<'_, G> {
     ) -> impl Iterator<Item = (usize, usize, f32)> + 'a {
         self.crossings.iter().rev().filter_map(move |crossing| {
             let (at, lane) = (crossing.at, crossing.lane);
-            let (block, l) = (usize::from(lane) / L, usize::from(lane) % L);
+            let (block, l) = place(lane);
             let read = usize::from(lane) >= self.read_from;
             let read = read && usize::from(blocks[block].half[l]) == half;
             // On the snapped grid neurons jump at the end of a step.

@@ -64,6 +64,18 @@ pub(crate) struct Row {
     pub(crate) from_lane: u8,
 }
 
+/// Block and lane of a neuron.
+#[inline(always)]
+pub(crate) fn place(neuron: u16) -> (usize, usize) {
+    (usize::from(neuron) / L, usize::from(neuron) % L)
+}
+
+/// The neuron in a lane of a block.
+#[inline(always)]
+pub(crate) fn neuron_at((block, l): (usize, usize)) -> u16 {
+    (block * L + l) as u16
+}
+
 /// Lanes that are done together where only some of a block are.
 pub(crate) const VECTOR: usize = 16;
 

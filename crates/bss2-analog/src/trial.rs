@@ -8,7 +8,7 @@ use crate::lowered::{Common, Start};
 use crate::neuron::lif::{BlockState, Lanes, LifBlock};
 use crate::noise::{BYTE_MEAN, BYTE_SD, fill_normals};
 use crate::profile::CapMemSpread;
-use crate::synapse::L;
+use crate::synapse::{L, neuron_at};
 
 /// Coefficients of one sample: those of the chip with trial-to-trial variation.
 #[derive(Debug, Clone, Copy)]
@@ -188,7 +188,7 @@ pub(crate) fn begin<const G: usize>(
         }
         for l in 0..L {
             if rest[l] > t.v_threshold[l] {
-                let phase = address.element((block * L + l) as u32).uniform(1) as f32;
+                let phase = address.element(neuron_at((block, l)).into()).uniform(1) as f32;
                 v[l] = t.v_reset[l] + phase * (t.v_threshold[l] - t.v_reset[l]).max(0.0);
             } else if v[l] > t.v_threshold[l] {
                 // Noise alone does not put a neuron above its threshold.

@@ -4,8 +4,9 @@ use bss2_event::{NeuronCircuits, RowMode, Seconds, Seed, Site, SiteTable};
 use rayon::prelude::*;
 
 use crate::cadc::CadcSchedule;
-use crate::core::{AnalogCore, Integration, Network};
+use crate::core::{AnalogCore, Network};
 use crate::error::AnalogError;
+use crate::integration::Integration;
 use crate::lowered::{RunAddress, Start};
 use crate::observation::Observation;
 use crate::step::Workspace;

@@ -9,7 +9,7 @@ use crate::neuron::lif::{Lanes, LifBlock, saturate_share};
 use crate::neuron::pack::Ending;
 use crate::neuron::threshold::{Current, LocalNeuron, Membrane, Moment, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
-use crate::synapse::L;
+use crate::synapse::{L, neuron_at, place};
 
 /// What a neuron had when the step at hand began, of what the step overwrites.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +154,7 @@ impl<const G: usize> Buffers<G> {
     /// Until when a neuron was held as the step at hand began.
     #[inline(always)]
     pub(crate) fn held_before(&self, (block, l): (usize, usize)) -> f32 {
-        let lane = (block * L + l) as u16;
+        let lane = neuron_at((block, l));
         let first = self.overwritten.held_until.iter().find(|old| old.0 == lane);
         first.map_or(self.held_until[block][l], |old| old.1)
     }
@@ -162,7 +162,8 @@ impl<const G: usize> Buffers<G> {
     /// Keeps until when a neuron is held.
     #[inline(always)]
     fn hold_until(&mut self, lane: u16, until: f32) {
-        let held_until = &mut self.held_until[usize::from(lane) / L][usize::from(lane) % L];
+        let (block, l) = place(lane);
+        let held_until = &mut self.held_until[block][l];
         self.overwritten.held_until.push((lane, *held_until));
         *held_until = until;
     }
@@ -184,7 +185,7 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     fn fire_at_end(&mut self, c: &LifBlock<G>, (block, l): (usize, usize), step: Step) {
         if self.after[block].v[l] > self.trials[block].v_threshold[l] {
-            let lane = (block * L + l) as u16;
+            let lane = neuron_at((block, l));
             self.crossings.push(Crossing::new(step.h as f32, lane));
             self.hold_until(lane, step.end() as f32 + c.refractory[l]);
         }
@@ -200,7 +201,7 @@ impl<const G: usize> Buffers<G> {
         }
         let until = self.held_until[block][l];
         let (neuron, moment) = self.beginning(frame, (block, l), until);
-        let lane = (block * L + l) as u16;
+        let lane = neuron_at((block, l));
         self.pack.push(neuron, lane, moment);
     }
 
@@ -229,7 +230,7 @@ impl<const G: usize> Buffers<G> {
         membrane: &mut M,
     ) {
         let h = frame.step.h as f32;
-        let lane = (block * L + l) as u16;
+        let lane = neuron_at((block, l));
         if again_from.is_some() {
             self.held_until[block][l] = self.held_before((block, l));
         }
@@ -280,7 +281,7 @@ impl<const G: usize> Buffers<G> {
     #[inline(always)]
     fn end(&mut self, frame: &Frame<'_, G>, end: Ending) {
         let ((low, high), t_start) = (frame.common.v_range, frame.step.start() as f32);
-        let (block, l) = (usize::from(end.lane) / L, usize::from(end.lane) % L);
+        let (block, l) = place(end.lane);
         self.after[block].v[l] = end.v.max(low).min(high);
         if end.held_until != self.held_until[block][l] - t_start {
             self.hold_until(end.lane, t_start + end.held_until);

@@ -2,11 +2,11 @@
 //!
 //! The pass over a step knows the events that are under way when it begins. Those of
 //! its own spikes are collected until the first that a neuron with a comparator hears
-//! arrives before the next spike that is still to be sent; then all are taken: what they do until the step's end is added
-//! there, and neurons that such an event may cause to fire, or keep from it, are followed
-//! again from the step's beginning. When they fired before it arrived stays; but what the
-//! mean current leaves of the saturating inputs is that of the whole step, so the membrane
-//! in between may move by it.
+//! arrives before the next spike that is still to be sent. Then all are taken: what they
+//! do until the step's end is added there, and neurons that they may cause to fire, or
+//! keep from it, are followed again. A crossing from before the first arrival stays as it
+//! is; but what saturation leaves of the inputs is that of the mean current of the whole
+//! step, so the membrane in between may move by it.
 
 use super::advance::sum_events;
 use super::follow::lanes_with;
@@ -15,7 +15,7 @@ use crate::lowered::Start;
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{Lanes, saturate};
 use crate::neuron::threshold::Leaky;
-use crate::synapse::{L, VECTOR, vector, vector_mut};
+use crate::synapse::{L, VECTOR, neuron_at, place, vector, vector_mut};
 
 /// A neuron crosses its threshold in the step at hand.
 #[derive(Debug, Clone, Copy)]
@@ -255,13 +255,13 @@ impl<const G: usize> Buffers<G> {
         }
         let mut i = 0;
         self.crossings.retain(|crossing| {
-            let lane = usize::from(crossing.lane);
+            let (of_block, l) = place(crossing.lane);
             let past = i < done || crossing.at <= from;
             i += 1;
-            if past || lane / L != block || reached[lane % L] == 0 {
+            if past || of_block != block || reached[l] == 0 {
                 return true;
             }
-            follow[lane % L] = MUST;
+            follow[l] = MUST;
             false
         });
         for l in lanes_with(&follow) {
@@ -270,7 +270,7 @@ impl<const G: usize> Buffers<G> {
             if leaky && follow[l] < MUST && self.stays_below(frame, (block, l), from) {
                 continue;
             }
-            let lane = (block * L + l) as u16;
+            let lane = neuron_at((block, l));
             let until = self.held_so_far(frame, (block, l));
             if leaky && (until <= t_start || until >= t_start + from) {
                 self.held_until[block][l] = until;
@@ -285,8 +285,8 @@ impl<const G: usize> Buffers<G> {
     /// Until when a neuron is held by the crossings that are left of it.
     #[inline(always)]
     fn held_so_far(&self, frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
-        let lane = block * L + l;
-        let of_it = |crossing: &&Crossing| usize::from(crossing.lane) == lane;
+        let lane = neuron_at((block, l));
+        let of_it = |crossing: &&Crossing| crossing.lane == lane;
         match self
             .crossings
             .iter()
@@ -309,8 +309,7 @@ impl<const G: usize> Buffers<G> {
         let known = self.crossings.len();
         self.settle(frame, from);
         let mut alone = std::mem::take(&mut self.alone);
-        for lane in alone.drain(..).map(usize::from) {
-            let place = (lane / L, lane % L);
+        for place in alone.drain(..).map(place) {
             match frame.blocks[place.0].terms.as_deref() {
                 None => self.follow(frame, place, Some(from), &mut Leaky),
                 Some(terms) => self.follow_further(frame, terms, place, Some(from)),
