@@ -36,7 +36,7 @@ pub struct Integration {
     /// How long a run lasts, at most 65.536 ms; until its last CADC sample where it is
     /// not given.
     /// Steps are shortened so that they divide it: a run that goes on from this
-    /// one ([`LoweredCore::resume`]) begins at its end.
+    /// one ([`LoweredCore::resume`](crate::LoweredCore::resume)) begins at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<Seconds>,
     /// What the MADC records, if it is on.

@@ -237,7 +237,7 @@ impl<'a> Training<'a> {
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<Ending, Error> {
         metrics::write(&self.folder.metrics(), &self.epochs)?;
         let warnings = self.substrate.warnings().into_iter();
-        for warning in warnings.chain(explosive(&self.experiment)) {
+        for warning in warnings.chain(explosive(self.experiment)) {
             observer.warning(&warning);
         }
         while self.trainer.epoch() < self.experiment.epochs {

@@ -249,7 +249,7 @@ impl<const G: usize> Buffers<G> {
             let rises = v[l] + lift[l] > threshold[l] - margin;
             let bends = begin[l].max(v[l] + lift[l]) > bends_from[l];
             let must = (held | bends) & any[l];
-            let follows = u8::from(must) * MUST | u8::from(rises & raised[l]);
+            let follows = (u8::from(must) * MUST) | u8::from(rises & raised[l]);
             follow[l] = follows * u8::from((until < t_end) & may);
             reached[l] = u8::from(any[l] & may);
         }
