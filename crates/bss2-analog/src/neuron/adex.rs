@@ -377,8 +377,8 @@ impl<const G: usize> AdexBlock<G> {
         lift
     }
 
-    /// Propagates a block through a step; says whether some neuron needs a
-    /// closer look. A neuron whose exponential term is strong ends at infinity.
+    /// Propagates a block through a step and flags the neurons that need a closer look, with
+    /// 1. A neuron whose exponential term is strong ends at infinity.
     #[inline(always)]
     pub(crate) fn propagate<const DRIVEN: bool>(
         &self,
@@ -386,7 +386,8 @@ impl<const G: usize> AdexBlock<G> {
         old: &BlockState<G>,
         new: &mut BlockState<G>,
         w: &mut Lanes,
-    ) -> bool {
+        flags: &mut [u8; L],
+    ) {
         let t = inputs.trial;
         if self.adaptation {
             for l in 0..L {
@@ -462,14 +463,12 @@ impl<const G: usize> AdexBlock<G> {
             }
         }
         let lift = self.lift(t, DRIVEN.then_some(&inputs.drive.x), w);
-        let mut attention = 0_u32;
         for l in 0..L {
             let held = inputs.held_until[l] >= inputs.hold_from;
             let released = (inputs.held_until[l] > inputs.t_start) & !held;
             let highest = new.v[l] + lift[l];
-            attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
+            flags[l] = u8::from(released | ((highest > t.v_attention[l]) & !held));
         }
-        attention != 0
     }
 }
 

@@ -16,7 +16,7 @@ use crate::synapse::{L, VECTOR, Vector};
 #[derive(Debug, Clone)]
 pub(crate) struct Pack<const G: usize> {
     members: Vec<Member<G>>,
-    /// The same neurons; what is left over in the last vector does nothing.
+    /// The same neurons, and memory for more.
     vectors: Vec<Sixteen<G>>,
     /// Strengths of a vector in each row that the events of the step open.
     strengths: Vec<Vector>,
@@ -74,13 +74,11 @@ impl<const G: usize> Pack<G> {
     /// Takes a neuron as it is when the step begins.
     #[inline(always)]
     pub(crate) fn push(&mut self, neuron: LocalNeuron<G>, lane: u16, moment: Moment<Series>) {
-        let i = self.members.len() % VECTOR;
-        if i == 0 {
+        let (which, i) = (self.members.len() / VECTOR, self.members.len() % VECTOR);
+        if which == self.vectors.len() {
             self.vectors.push(Sixteen::IDLE);
         }
-        if let Some(vector) = self.vectors.last_mut() {
-            vector.set(i, &neuron, &moment);
-        }
+        self.vectors[which].set(i, &neuron, &moment);
         self.members.push(Member { neuron, lane });
     }
 
@@ -100,6 +98,7 @@ impl<const G: usize> Pack<G> {
     ) {
         let vectors = self.vectors.iter_mut();
         for (vector, members) in vectors.zip(self.members.chunks(VECTOR)) {
+            vector.idle_from(members.len());
             look_up(members, events, strengths, &mut self.strengths);
             let events = Met {
                 events,
@@ -113,17 +112,13 @@ impl<const G: usize> Pack<G> {
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Ending> {
         let Member { lane, .. } = self.members.pop()?;
-        let i = self.members.len() % VECTOR;
-        let vector = self.vectors.last()?;
-        let end = Ending {
+        let (which, i) = (self.members.len() / VECTOR, self.members.len() % VECTOR);
+        let vector = &self.vectors[which];
+        Some(Ending {
             lane,
             v: vector.v[i],
             held_until: vector.held_until[i],
-        };
-        if i == 0 {
-            self.vectors.pop();
-        }
-        Some(end)
+        })
     }
 }
 
@@ -185,6 +180,15 @@ impl<const G: usize> Sixteen<G> {
         gain: [[0.0; VECTOR]; G],
         inverse_tau_syn: [[0.0; VECTOR]; G],
     };
+
+    /// Lets those past the last neuron do nothing, whatever they were.
+    #[inline(always)]
+    fn idle_from(&mut self, count: usize) {
+        for i in count..VECTOR {
+            self.v_threshold[i] = f32::INFINITY;
+            self.held_until[i] = 0.0;
+        }
+    }
 
     #[inline(always)]
     fn set(&mut self, i: usize, neuron: &LocalNeuron<G>, moment: &Moment<Series>) {

@@ -93,8 +93,8 @@ fn moments(
     sums
 }
 
-/// Propagates a block through a step; says whether some neuron crosses or is
-/// released. `rise` gets what the currents it begins with do, without events and
+/// Propagates a block through a step. `flags` says of each neuron whether it may cross or
+/// is released and needs a closer look: 1 if so. `rise` gets what the currents it begins with do, without events and
 /// where the pass knew events also without saturation.
 #[inline(always)]
 fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
@@ -102,7 +102,8 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     old: &BlockState<G>,
     new: &mut BlockState<G>,
     rise: &mut Lanes,
-) -> bool {
+    flags: &mut [u8; L],
+) {
     let Inputs {
         trial: t,
         drive,
@@ -111,7 +112,6 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
         held_until,
         ..
     } = *inputs;
-    let mut attention = 0_u32;
     for l in 0..L {
         let (mut dv, mut undriven) = (0.0, 0.0);
         let mut lift = 0.0;
@@ -140,9 +140,8 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
         let released = (held_until[l] > inputs.t_start) & !held & !SNAP;
         // It may have been above before the inhibition of this step came.
         let highest = v + lift;
-        attention |= u32::from(released | ((highest > t.v_attention[l]) & !held));
+        flags[l] = u8::from(released | ((highest > t.v_attention[l]) & !held));
     }
-    attention != 0
 }
 
 /// Sums the events of a step on a block.
@@ -232,23 +231,21 @@ impl<const G: usize> Buffers<G> {
             hold_from: hold_from::<SNAP>(step),
         };
         let (old, new) = (&self.before[block], &mut self.after[block]);
-        let rise = &mut self.rise[block];
-        let attention = if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
+        let (rise, mut flags) = (&mut self.rise[block], [0; L]);
+        if let Some(terms) = c.terms.as_deref().filter(|_| !SNAP) {
             let w = &mut self.adaptation[block];
             self.overwritten.adaptation[block] = *w;
             if driven {
-                terms.propagate::<true>(&inputs, old, new, w)
+                terms.propagate::<true>(&inputs, old, new, w, &mut flags);
             } else {
-                terms.propagate::<false>(&inputs, old, new, w)
+                terms.propagate::<false>(&inputs, old, new, w, &mut flags);
             }
         } else if driven {
-            propagate::<G, true, SNAP>(&inputs, old, new, rise)
+            propagate::<G, true, SNAP>(&inputs, old, new, rise, &mut flags);
         } else {
-            propagate::<G, false, SNAP>(&inputs, old, new, rise)
-        };
-        if attention {
-            self.attend::<SNAP>(frame, block);
+            propagate::<G, false, SNAP>(&inputs, old, new, rise, &mut flags);
         }
+        self.attend::<SNAP>(frame, block, &flags);
     }
 }
 

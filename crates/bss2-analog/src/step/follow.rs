@@ -1,6 +1,5 @@
 //! Neurons that cross their threshold in a step, or are released: followed event by event.
 
-use super::advance::hold_from;
 use super::recurrence::Crossing;
 use super::{Buffers, Frame};
 use crate::events::Step;
@@ -97,27 +96,6 @@ impl<const G: usize> Buffers<G> {
         lift
     }
 
-    /// Which neurons of a block cross, or are released: 1 for each that needs a
-    /// closer look, by the rule of the fast pass.
-    #[inline(always)]
-    fn flags<const SNAP: bool>(&self, frame: &Frame<'_, G>, block: usize) -> [u8; L] {
-        let (t_start, hold_from) = (frame.step.start() as f32, hold_from::<SNAP>(frame.step));
-        let (held_until, v) = (&self.held_until[block], &self.after[block].v);
-        let lift = if SNAP {
-            [0.0; L]
-        } else {
-            self.lift(frame.blocks[block].terms.as_deref(), block)
-        };
-        let attention = &self.trials[block].v_attention;
-        let mut flags = [0; L];
-        for l in 0..L {
-            let held = held_until[l] >= hold_from;
-            let released = (held_until[l] > t_start) & !SNAP;
-            flags[l] = u8::from((released | (v[l] + lift[l] > attention[l])) & !held);
-        }
-        flags
-    }
-
     /// A neuron as the step at hand began, held until `held_until`.
     #[inline(always)]
     pub(crate) fn beginning<C: Current<G>>(
@@ -168,11 +146,15 @@ impl<const G: usize> Buffers<G> {
         *held_until = until;
     }
 
-    /// Looks closely at the neurons of a block that cross, or are released.
+    /// Looks closely at the neurons of a block that have a flag.
     #[inline(always)]
-    pub(super) fn attend<const SNAP: bool>(&mut self, frame: &Frame<'_, G>, block: usize) {
-        let flags = self.flags::<SNAP>(frame, block);
-        for l in lanes_with(&flags) {
+    pub(super) fn attend<const SNAP: bool>(
+        &mut self,
+        frame: &Frame<'_, G>,
+        block: usize,
+        flags: &[u8; L],
+    ) {
+        for l in lanes_with(flags) {
             if SNAP {
                 self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
             } else {
