@@ -162,9 +162,8 @@ impl Stock {
             let shape = network_shape(experiment, &self.images);
             let trained = self.all.install(|| {
                 let mut workload = Workload::new(experiment, &self.images, shape)?;
-                // Three epochs of MNIST: from then on as many neurons fire as at the end
-                // of a training (`docs/results.md`), half as many again before.
-                workload.train(3 * 60_000 / experiment.batch)?;
+                // An epoch of MNIST, so that as many neurons fire as in a training.
+                workload.train(60_000 / experiment.batch)?;
                 Ok::<Trainer, bss2::Error>(workload.trainer().clone())
             })?;
             for (pool, suffix) in [(&self.all, ""), (&self.one, ONE_THREAD)] {
