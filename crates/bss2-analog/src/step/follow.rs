@@ -19,6 +19,12 @@ pub(super) struct Overwritten {
     pub(super) adaptation: Vec<Lanes>,
 }
 
+/// From a crossing of a neuron to the release of its reset, microseconds.
+#[inline(always)]
+pub(super) fn hold<const G: usize>(frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
+    frame.delay + frame.blocks[block].refractory[l]
+}
+
 /// The lanes whose flag is not zero, ascending.
 #[inline(always)]
 pub(super) fn lanes_with(flags: &[u8; L]) -> impl Iterator<Item = usize> {
@@ -72,7 +78,7 @@ impl<const G: usize> Buffers<G> {
             inverse_tau_syn,
             gain,
             drift: kick / frame.step.h as f32,
-            hold: frame.delay + c.refractory[l],
+            hold: hold(frame, (block, l)),
         }
     }
 
@@ -176,7 +182,7 @@ impl<const G: usize> Buffers<G> {
     /// Has one neuron followed through the step event by event: together with
     /// others, or alone where it has further terms.
     #[inline(always)]
-    fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
+    pub(super) fn resolve(&mut self, frame: &Frame<'_, G>, (block, l): (usize, usize)) {
         if let Some(terms) = frame.blocks[block].terms.as_deref() {
             self.follow_further(frame, terms, (block, l), None);
             return;

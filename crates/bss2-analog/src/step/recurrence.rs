@@ -9,7 +9,7 @@
 //! step, so the membrane in between may move by it.
 
 use super::advance::sum_events;
-use super::follow::lanes_with;
+use super::follow::{hold, lanes_with};
 use super::{Buffers, Frame};
 use crate::lowered::Start;
 use crate::neuron::adex::AdexBlock;
@@ -270,14 +270,12 @@ impl<const G: usize> Buffers<G> {
             if leaky && follow[l] < MUST && self.stays_below(frame, (block, l), from) {
                 continue;
             }
-            let lane = neuron_at((block, l));
             let until = self.held_so_far(frame, (block, l));
             if leaky && (until <= t_start || until >= t_start + from) {
                 self.held_until[block][l] = until;
-                let (neuron, moment) = self.beginning(frame, (block, l), until);
-                self.pack.push(neuron, lane, moment);
+                self.resolve(frame, (block, l));
             } else {
-                self.alone.push(lane);
+                self.alone.push(neuron_at((block, l)));
             }
         }
     }
@@ -294,10 +292,7 @@ impl<const G: usize> Buffers<G> {
             .map(|c| c.at)
             .reduce(f32::max)
         {
-            Some(at) => {
-                let hold = frame.delay + frame.blocks[block].refractory[l];
-                frame.step.start() as f32 + (at + hold)
-            }
+            Some(at) => frame.step.start() as f32 + (at + hold(frame, (block, l))),
             None => self.held_before((block, l)),
         }
     }
