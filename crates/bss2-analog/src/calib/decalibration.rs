@@ -10,13 +10,14 @@ use crate::error::AnalogError;
 /// Scatters the targets of neurons, which then are calibrated to them.
 ///
 /// Each neuron's time constants, or the distance of its threshold from its leak,
-/// are multiplied by `1 + sigma z` with `z` normal: membrane, excitatory and
-/// inhibitory time constant by a `z` each. A target outside the range that a chip
+/// are multiplied by `1 + sigma z` with `z` normal: a `z` for the membrane, one for both
+/// synaptic inputs, one for the threshold. A target outside the range that a chip
 /// can be calibrated to is drawn again, and counted.
 ///
 /// # Source
-/// Cramer et al. 2022, Figure 4; that draws outside the range are repeated is
-/// ours.
+/// Cramer et al. 2022, Figure 4, which shows one distribution of `tau_mem`, `tau_syn` and
+/// threshold each; that both inputs of a neuron share a draw is how we read it, that draws
+/// outside the range are repeated is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Decalibration {
@@ -82,14 +83,17 @@ impl Decalibration {
         let mut repeated = 0;
         for (neuron, target) in targets.iter_mut().enumerate() {
             let address = Address::new(self.seed, Domain::Decalibration).element(neuron as u32);
-            // (target, offset) -> the first draw of `offset + distance` in the range.
-            let mut draw = |quantity: u32, name, offset: f64, distance: f64, (min, max)| {
+            // The first factor that leaves all of these targets in their range: each is
+            // an offset and a distance from there.
+            let mut draw = |quantity: u32, name, (min, max): (f64, f64), of: &[(f64, f64)]| {
                 for attempt in 0..TRIES {
-                    let z = address.normal(quantity * TRIES + attempt);
-                    let value = offset + distance * (1.0 + self.sigma * z);
-                    if value >= min && value <= max {
+                    let factor = 1.0 + self.sigma * address.normal(quantity * TRIES + attempt);
+                    let met = |&(offset, distance): &(f64, f64)| {
+                        (min..=max).contains(&(offset + distance * factor))
+                    };
+                    if of.iter().all(met) {
                         repeated += attempt as usize;
-                        return Ok(value);
+                        return Ok(factor);
                     }
                 }
                 Err(AnalogError::Decalibration {
@@ -101,16 +105,19 @@ impl Decalibration {
                 })
             };
             if taus {
-                let mut tau = |quantity, name, nominal: Seconds, range| {
-                    draw(quantity, name, 0.0, nominal.as_micro(), range).map(Seconds::micro)
-                };
-                target.tau_mem = tau(0, "tau_mem", target.tau_mem, TAU_MEM_RANGE)?;
-                target.tau_syn_exc = tau(1, "tau_syn_exc", target.tau_syn_exc, TAU_SYN_RANGE)?;
-                target.tau_syn_inh = tau(2, "tau_syn_inh", target.tau_syn_inh, TAU_SYN_RANGE)?;
+                let from_zero = |tau: Seconds| (0.0, tau.as_micro());
+                let membrane = [from_zero(target.tau_mem)];
+                let synaptic = [target.tau_syn_exc, target.tau_syn_inh].map(from_zero);
+                target.tau_mem = target.tau_mem * draw(0, "tau_mem", TAU_MEM_RANGE, &membrane)?;
+                let factor = draw(1, "tau_syn", TAU_SYN_RANGE, &synaptic)?;
+                target.tau_syn_exc = target.tau_syn_exc * factor;
+                target.tau_syn_inh = target.tau_syn_inh * factor;
             }
             if threshold {
                 let distance = target.threshold - target.leak;
-                target.threshold = draw(3, "threshold", target.leak, distance, THRESHOLD_RANGE)?;
+                let of = [(target.leak, distance)];
+                let factor = draw(3, "threshold", THRESHOLD_RANGE, &of)?;
+                target.threshold = target.leak + distance * factor;
             }
         }
         Ok(repeated)
@@ -154,6 +161,7 @@ mod tests {
             );
         }
         assert!(targets.iter().all(|t| t.threshold == 150.0));
+        assert!(targets.iter().all(|t| t.tau_syn_exc == t.tau_syn_inh));
         let (targets, _) = scattered(0.3, Detuned::Threshold, 1);
         let (mean, sd) = mean_and_sd(targets.iter().map(|t| t.threshold - t.leak));
         assert!(
