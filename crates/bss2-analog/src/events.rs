@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use bss2_event::TimeGrid;
+
+use crate::integration::Grid;
 use crate::lowered::Common;
 use crate::synapse::{L, Row, VECTOR};
 
@@ -115,9 +118,15 @@ impl<const G: usize> Events<G> {
         self.step.clear();
         self.opened.clear();
         self.forget_sums();
+        // The learner's steps hold what is a multiple of them in spite of rounding.
+        let slack = match common.integration.grid {
+            Grid::Exact => 0.0,
+            Grid::Snapped => TimeGrid::SLACK * step.h,
+        };
+        let end = step.end() - slack;
         while let Some(&time) = times.get(self.next_input) {
             let time = time * 1e6;
-            if time >= step.end() {
+            if time >= end {
                 break;
             }
             self.sum(common, sources[self.next_input], time, step);
@@ -127,7 +136,7 @@ impl<const G: usize> Events<G> {
         let inputs = self.step.len();
         while i < self.pending.len() {
             let (time, source) = self.pending[i];
-            if time < step.end() {
+            if time < end {
                 self.pending.remove(i);
                 self.sum(common, source, time, step);
             } else {

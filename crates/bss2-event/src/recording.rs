@@ -16,10 +16,15 @@ pub struct TimeGrid {
 }
 
 impl TimeGrid {
-    /// The bin that holds a time: `floor(t / dt)`, or `None` past the last bin.
+    /// Bins by which a time may lie before the bin that holds it: a time that is a multiple
+    /// of `dt` is that multiple in spite of rounding.
+    pub const SLACK: f64 = 1e-6;
+
+    /// The bin that holds a time: `floor(t / dt)`, or `None` before the first bin or past the
+    /// last one.
     #[must_use]
     pub fn bin(&self, seconds: f64) -> Option<usize> {
-        let bin = (seconds / self.dt.get()).floor();
+        let bin = (seconds / self.dt.get() + Self::SLACK).floor();
         (bin >= 0.0 && bin < self.steps as f64).then_some(bin as usize)
     }
 }

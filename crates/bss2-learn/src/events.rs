@@ -63,7 +63,7 @@ fn index(spikes: SampleSpikes<'_>, grid: TimeGrid, offsets: &mut [u32]) {
     for (i, &time) in spikes.times().iter().enumerate() {
         // As `TimeGrid::bin`: times are not negative, so the conversion is the
         // floor; beyond the range of integers it saturates.
-        let bin = ((time / dt) as usize).min(grid.steps);
+        let bin = ((time / dt + TimeGrid::SLACK) as usize).min(grid.steps);
         while step <= bin {
             offsets[step] = i as u32;
             step += 1;
@@ -167,6 +167,33 @@ mod tests {
             .collect();
         assert_eq!(found, [&[4][..], &[8, 8], &[], &[1]]);
         assert!((0..4).all(|t| steps.sample(2, batch.sample(2)).at(t).is_empty()));
+    }
+
+    #[test]
+    fn multiples_of_a_step_begin_it_however_they_were_computed() {
+        for micro in [1.7, 0.85, 0.1, 1.0, 3.3] {
+            let grid = TimeGrid {
+                steps: 3000,
+                dt: Seconds::micro(micro),
+            };
+            for step in 0..grid.steps as u32 {
+                let n = f64::from(step);
+                let times = [grid.dt * n, Seconds::micro(micro * n)];
+                let spikes = times.map(|time| (time, 0));
+                let mut batch = SpikeBatch::new(1);
+                batch.push(0, spikes).unwrap();
+                let mut steps = InputSteps::default();
+                assert_eq!(steps.fill(&batch, grid), 0);
+                let found = steps.sample(0, batch.sample(0));
+                assert_eq!(
+                    found.at(step as usize).len(),
+                    2,
+                    "step {step} of {micro} us"
+                );
+                let bins = times.map(|time| grid.bin(time.get()));
+                assert_eq!(bins, [Some(step as usize); 2]);
+            }
+        }
     }
 
     #[test]

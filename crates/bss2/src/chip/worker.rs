@@ -127,10 +127,7 @@ impl Worker {
         };
         for spike in &self.spikes {
             let Some(neuron) = spike.neuron else { continue };
-            // Time stamps that are multiples of the grid stay what they are
-            // in spite of rounding.
-            match grid.bin((spike.time - config.spike_shift.get() + 1e-6 * grid.dt.get()).max(0.0))
-            {
+            match grid.bin((spike.time - config.spike_shift.get()).max(0.0)) {
                 Some(bin) => {
                     let at = bin * gains.len() + usize::from(neuron);
                     spikes[at] = 1;
