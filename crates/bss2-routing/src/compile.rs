@@ -62,14 +62,18 @@ impl Compiled {
     ///
     /// # Errors
     /// [`RoutingError::Range`] for a register that is too wide or more paths
-    /// than 16 bits count, and
-    /// [`RoutingError::Circuit`] for an endpoint outside the chip.
+    /// than 16 bits count,
+    /// [`RoutingError::Circuit`] for an endpoint outside the chip, and
+    /// [`RoutingError::BackgroundSource`] for one that is enabled.
     pub fn new(
         fabric: &Fabric,
         synram: &Synram,
         endpoints: &Endpoints,
     ) -> Result<Self, RoutingError> {
         fabric.validate()?;
+        if let Some(index) = fabric.background.iter().position(|source| source.enable) {
+            return Err(RoutingError::BackgroundSource { index });
+        }
         let events = events(fabric, endpoints)?;
         let reached: Vec<u8> = events
             .iter()

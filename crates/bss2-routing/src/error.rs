@@ -24,6 +24,15 @@ pub enum RoutingError {
         /// Crossbar output, 0..12.
         output: usize,
     },
+    /// A background source runs, whose events have no place among compiled routes.
+    #[error(
+        "background source {index} is enabled, but compiled routes are those of inputs and \
+         neurons; switch it off, or take its events through the fabric one by one"
+    )]
+    BackgroundSource {
+        /// Which one, 0..8.
+        index: usize,
+    },
     /// A network is too large for the chip.
     #[error("the network does not fit: {wanted} {what} wanted, {free} free; {fits}")]
     DoesNotFit {

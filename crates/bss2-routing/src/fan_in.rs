@@ -1,5 +1,7 @@
 //! Which synapses of a layer's neurons hear which source.
 
+use bss2_event::Site;
+
 use crate::addressing::Addressing;
 use crate::error::RoutingError;
 
@@ -32,7 +34,8 @@ impl FanIn {
         }
     }
 
-    pub(crate) fn check(&self, wanted: usize) -> Result<(), RoutingError> {
+    /// Whether there are cells for so many sources, in a network of so many neurons.
+    pub(crate) fn check(&self, wanted: usize, neurons: usize) -> Result<(), RoutingError> {
         let free = self.taken.len();
         if wanted <= free {
             return Ok(());
@@ -41,7 +44,7 @@ impl FanIn {
         let alternatives = [(1, true), (2, true), (1, false), (2, false)]
             .map(|(circuits, signed)| (circuits, signed, circuits * if signed { 128 } else { 256 }))
             .into_iter()
-            .filter(|&(_, _, cells)| cells >= wanted)
+            .filter(|&(circuits, _, cells)| cells >= wanted && neurons * circuits <= Site::CIRCUITS)
             .map(|(circuits, signed, cells)| {
                 format!(
                     "{cells} {} ones with {circuits} circuit{} per neuron",

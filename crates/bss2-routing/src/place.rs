@@ -94,7 +94,8 @@ impl Placement {
         let mut fan_in = FanIn::new(index, self.addressing);
         let recurrent = if layer.recurrent { own.clone() } else { 0..0 };
         let forward = if index == 0 { inputs } else { before.len() };
-        fan_in.check(forward.saturating_add(recurrent.len()))?;
+        let sources = forward.saturating_add(recurrent.len());
+        fan_in.check(sources, self.circuits.len())?;
         // Sources on the chip have fixed addresses and choose first; they are
         // neighbours, which `take_all` relies on.
         let forward_cells = fan_in.take_all(before.clone());

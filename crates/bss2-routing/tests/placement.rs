@@ -1,7 +1,7 @@
 //! Networks of the paper, and refusals.
 
 use bss2_event::NeuronCircuits;
-use bss2_routing::{LayerConfig, NetworkConfig, Placement, RoutingError};
+use bss2_routing::{Compiled, Fabric, LayerConfig, NetworkConfig, Placement, RoutingError};
 
 fn network(inputs: usize, layers: &[LayerConfig], circuits: usize, signed: bool) -> NetworkConfig {
     NetworkConfig {
@@ -40,6 +40,23 @@ fn the_papers_networks_fit_and_use_its_addresses() {
     assert_eq!(
         shapes,
         [(0, 70, 0, 186), (70, 186, 0, 186), (70, 186, 186, 20)]
+    );
+}
+
+#[test]
+fn what_is_offered_in_place_of_a_network_would_hold_it() {
+    let refused = |neurons| {
+        let layers = [LayerConfig::feed_forward(neurons)];
+        let refused = Placement::new(&network(200, &layers, 1, true)).unwrap_err();
+        refused.to_string()
+    };
+    let small = refused(200);
+    assert!(small.contains("256 signed ones with 2 circuits"), "{small}");
+    // Neurons of two circuits are 256 at most.
+    let large = refused(400);
+    assert!(
+        large.contains("256 unsigned ones with 1 circuit per"),
+        "{large}"
     );
 }
 
@@ -137,4 +154,16 @@ fn a_pair_with_two_weights_is_no_signed_weight() {
             .is_err()
     );
     assert!(placement.write_weights(&[weights], &mut synram).is_err());
+}
+
+#[test]
+fn a_background_source_that_runs_is_no_compiled_source() {
+    let placement = Placement::new(&NetworkConfig::default()).unwrap();
+    let mut fabric = Fabric::of(placement.addressing());
+    let compile =
+        |fabric: &Fabric| Compiled::new(fabric, &placement.synram(), &placement.endpoints());
+    assert!(compile(&fabric).is_ok());
+    fabric.background[3].enable = true;
+    let error = compile(&fabric).unwrap_err();
+    assert_eq!(error, RoutingError::BackgroundSource { index: 3 });
 }
