@@ -13,6 +13,7 @@ use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
 use crate::error::LearnError;
 use crate::events::InputSteps;
 use crate::gradient::{Sources, Targets, finish, sum};
+use crate::ideal::grid_faults;
 use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
 use crate::network::{Layer, NetworkShape, Weights};
@@ -118,7 +119,8 @@ impl<T: Real> Bptt<T> {
     /// the sample's identity and the batch's presentation are added to it.
     ///
     /// # Errors
-    /// When batch, labels, recording or weights do not fit each other.
+    /// When batch, labels, recording or weights do not fit each other; for a grid or model
+    /// outside its range.
     pub fn loss(
         &mut self,
         objective: &Objective,
@@ -126,7 +128,7 @@ impl<T: Real> Bptt<T> {
         batch: RecordedBatch<'_, T>,
         ties: Option<Address>,
     ) -> Result<LossTerms, LearnError> {
-        self.check(pass, batch)?;
+        self.check(objective, pass, batch)?;
         let (shape, recording) = (self.shape, batch.recording);
         let share = 1.0 / batch.labels.len().max(1) as f64;
         let score_slope =
@@ -195,9 +197,13 @@ impl<T: Real> Bptt<T> {
 
     fn check(
         &self,
+        objective: &Objective,
         pass: PassWeights<'_, T>,
         batch: RecordedBatch<'_, T>,
     ) -> Result<(), LearnError> {
+        let mut faults = objective.model.faults();
+        faults.extend(grid_faults(batch.grid));
+        LearnError::from_faults(faults)?;
         let (shape, recording) = (self.shape, batch.recording);
         LearnError::check_inputs(shape, batch.inputs)?;
         pass.weights.check(shape)?;

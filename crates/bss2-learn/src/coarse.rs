@@ -20,15 +20,54 @@ use crate::substrate::{RunReport, Substrate, SubstrateError, WriteReport};
 /// Ours: the paper knows the chip's resolution only.
 pub struct Coarse {
     inner: Box<dyn Substrate>,
-    steps: f32,
-    limit: f32,
+    levels: WeightLevels,
     rounded: Weights,
+}
+
+/// The values that weights of so many bits can have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightLevels {
+    /// On either side of zero.
+    steps: f32,
+    /// Of hidden and recurrent weights.
+    limit: f32,
+}
+
+impl WeightLevels {
+    /// Levels of 2 to 16 bits; `limit` is the largest hidden weight.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] for other numbers of bits.
+    pub fn new(bits: u32, limit: f64) -> Result<Self, LearnError> {
+        if !(2..=16).contains(&bits) {
+            let faults = vec![Fault::new("weight_bits", bits, "2 to 16")];
+            return Err(LearnError::Config { faults });
+        }
+        Ok(Self {
+            steps: ((1_u32 << (bits - 1)) - 1) as f32,
+            limit: limit as f32,
+        })
+    }
+
+    /// Rounds weights to the nearest level.
+    ///
+    /// # Panics
+    /// If the two are of different networks.
+    pub fn round(&self, weights: &Weights, rounded: &mut Weights) {
+        for ((layer, from), (_, to)) in weights.layers().zip(rounded.layers_mut()) {
+            let limit = match layer {
+                Layer::Hidden | Layer::Recurrent => self.limit,
+                Layer::Output => from.amax(),
+            };
+            round(from, to, limit, self.steps);
+        }
+    }
 }
 
 impl std::fmt::Debug for Coarse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Coarse")
-            .field("steps", &self.steps)
+            .field("levels", &self.levels)
             .finish_non_exhaustive()
     }
 }
@@ -39,14 +78,9 @@ impl Coarse {
     /// # Errors
     /// [`LearnError::Config`] for other numbers of bits.
     pub fn new(inner: Box<dyn Substrate>, bits: u32, limit: f64) -> Result<Self, LearnError> {
-        if !(2..=16).contains(&bits) {
-            let faults = vec![Fault::new("weight_bits", bits, "2 to 16")];
-            return Err(LearnError::Config { faults });
-        }
         Ok(Self {
             rounded: Weights::zeros(inner.shape()),
-            steps: ((1_u32 << (bits - 1)) - 1) as f32,
-            limit: limit as f32,
+            levels: WeightLevels::new(bits, limit)?,
             inner,
         })
     }
@@ -78,14 +112,15 @@ impl Substrate for Coarse {
 
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {
         weights.check(self.shape()).map_err(SubstrateError::new)?;
-        for ((layer, from), (_, to)) in weights.layers().zip(self.rounded.layers_mut()) {
-            let limit = match layer {
-                Layer::Hidden | Layer::Recurrent => self.limit,
-                Layer::Output => from.amax(),
-            };
-            round(from, to, limit, self.steps);
+        self.levels.round(weights, &mut self.rounded);
+        let mut report = self.inner.write_weights(&self.rounded)?;
+        // What is zero already, the substrate does not miss.
+        for ((layer, from), (_, to)) in weights.layers().zip(self.rounded.layers()) {
+            if from.amax() > 0.0 && to.amax() == 0.0 && !report.silent_layers.contains(&layer) {
+                report.silent_layers.push(layer);
+            }
         }
-        self.inner.write_weights(&self.rounded)
+        Ok(report)
     }
 
     fn run(
@@ -151,6 +186,16 @@ mod tests {
             let error = Coarse::new(ideal(), bits, 0.3).unwrap_err().to_string();
             assert!(error.contains("weight_bits"), "{error}");
         }
+    }
+
+    #[test]
+    fn layers_that_vanish_are_reported() {
+        let silent = |bits| {
+            let mut coarse = Coarse::new(ideal(), bits, 10.0).unwrap();
+            coarse.write_weights(&drawn()).unwrap().silent_layers
+        };
+        assert_eq!(silent(2), [Layer::Hidden]);
+        assert_eq!(silent(16), []);
     }
 
     #[test]

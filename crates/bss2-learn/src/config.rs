@@ -83,6 +83,7 @@ impl TrainConfig {
     pub fn validate(&self) -> Result<(), LearnError> {
         let mut faults = self.model.faults();
         faults.extend(self.schedule.faults());
+        faults.extend(self.optimiser.epsilon_fault());
         let (surrogate, steepness) = self.surrogate.parameter();
         let from_zero = [
             ("learning_rate", self.learning_rate, f64::INFINITY),

@@ -58,10 +58,8 @@ pub enum LearnError {
         /// Each field, its value and what is allowed.
         faults: Vec<Fault>,
     },
-    /// A weight is beyond what the hardware can hold.
-    #[error(
-        "a {layer} weight is {value}, the hardware holds -{limit} to {limit}; clamp weights after each step"
-    )]
+    /// A weight is no number, or beyond what the hardware or a training's `weight_limit` allows.
+    #[error("a {layer} weight is {value}, allowed are -{limit} to {limit}")]
     WeightRange {
         /// Projection.
         layer: Layer,
@@ -92,9 +90,9 @@ pub enum LearnError {
         /// Grid of the training.
         wanted_grid: TimeGrid,
     },
-    /// A loss or its gradient is infinite or not a number.
+    /// A loss is infinite or not a number, or a gradient larger than an optimiser can square.
     #[error(
-        "the loss or gradient of step {step} is not finite: the substrate recorded such traces, or scores overflow"
+        "the loss or gradient of step {step} is not finite, or beyond 1e18: the substrate recorded such traces, or they overflow"
     )]
     NotFinite {
         /// Step of the training.

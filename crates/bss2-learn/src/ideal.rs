@@ -86,6 +86,7 @@ impl<T: Real> Ideal<T> {
     ) -> Result<Self, LearnError> {
         let mut faults = model.faults();
         faults.extend(grid_faults(grid));
+        faults.extend(shape.faults());
         if reset
             == (Reset::ToLeak {
                 refractory_steps: 0,

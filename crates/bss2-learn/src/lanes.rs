@@ -108,7 +108,11 @@ impl<T: Real> BlockedMatrix<T> {
     /// each times `keep[column]`.
     pub(crate) fn fill_transposed(&mut self, from: &DMatrix<T>, keep: Option<&[T]>) {
         debug_assert_eq!(from.shape(), (self.sources, self.targets));
-        for (target, column) in from.as_slice().chunks_exact(self.sources).enumerate() {
+        for (target, column) in from
+            .as_slice()
+            .chunks_exact(self.sources.max(1))
+            .enumerate()
+        {
             let (block, lane) = (target / LANES, target % LANES);
             let rows = &mut self.rows[block * self.sources..][..self.sources];
             for (source, (row, &w)) in rows.iter_mut().zip(column).enumerate() {

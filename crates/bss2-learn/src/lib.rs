@@ -75,7 +75,7 @@ pub mod train;
 
 pub use bptt::{Bptt, Objective, PassWeights, RecordedBatch};
 pub use checkpoint::{CheckpointError, read_checkpoint, write_checkpoint};
-pub use coarse::Coarse;
+pub use coarse::{Coarse, WeightLevels};
 pub use config::TrainConfig;
 pub use dropout::DropoutMask;
 pub use error::LearnError;

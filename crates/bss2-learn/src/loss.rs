@@ -75,7 +75,8 @@ pub struct SampleLoss<T> {
 
 impl<T: Real> SampleLoss<T> {
     /// Reads out one sample: `traces` is `[time, neuron]`, outputs begin at
-    /// neuron `first`. `ties` addresses the draws among equal maxima.
+    /// neuron `first`. `ties` addresses the draws among equal maxima. An output that is not
+    /// finite at all times is read out as NaN or infinite.
     #[inline(always)]
     pub(crate) fn read(
         &mut self,
@@ -104,6 +105,12 @@ impl<T: Real> SampleLoss<T> {
                     for o in 0..outputs.len() {
                         let draw = ties.element(o as u32);
                         self.argmax[o] = pick(traces, neurons, first + o, self.readout[o], draw);
+                    }
+                }
+                // Comparisons pass over what is no number: a difference does not.
+                for row in traces.chunks_exact(neurons) {
+                    for (best, &value) in self.readout.iter_mut().zip(&row[outputs.clone()]) {
+                        *best += value - value;
                     }
                 }
             }
@@ -213,6 +220,27 @@ mod tests {
             late += usize::from(loss.argmax[0] == 2);
         }
         assert!((400..600).contains(&late), "{late}");
+    }
+
+    #[test]
+    fn no_output_that_is_no_number_is_read_out_as_one() {
+        for unfit in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for place in [1, 4, 7] {
+                for readout in [Readout::MaxOverTime, Readout::SumOverTime] {
+                    let mut traces = TRACES;
+                    traces[place] = unfit;
+                    let config = LossConfig {
+                        readout,
+                        ..LossConfig::default()
+                    };
+                    let mut loss = SampleLoss::default();
+                    loss.read(&config, &traces, 3, 1, None);
+                    assert!(!loss.readout[0].is_finite() && loss.readout[1].is_finite());
+                    loss.weigh(&config, 1, 1.0, 0.0);
+                    assert!(loss.nll.is_nan(), "{unfit} at {place}: {}", loss.nll);
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a network is: its shape and its weights.
 
+use bss2_event::Fault;
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,20 @@ impl NetworkShape {
     #[must_use]
     pub fn neurons(&self) -> usize {
         self.hidden + self.outputs
+    }
+
+    /// Sizes beyond what the 16 bits of a source count.
+    pub(crate) fn faults(self) -> Vec<Fault> {
+        const MOST: usize = 1 << 16;
+        let sizes = [
+            ("network.inputs", self.inputs),
+            ("network.hidden", self.hidden),
+            ("network.outputs", self.outputs),
+        ];
+        let beyond = sizes.into_iter().filter(|&(_, size)| size > MOST);
+        beyond
+            .map(|(name, size)| Fault::new(name, size, format!("0 to {MOST}")))
+            .collect()
     }
 }
 

@@ -46,7 +46,7 @@ impl Schedule {
             Self::Exponential { factor } => libm::pow(factor, epoch.into()),
             Self::Cosine { epochs, warm_up } => {
                 let part = f64::from(epoch.min(epochs)) / f64::from(epochs);
-                let rise = f64::from(epoch.min(warm_up) + 1) / f64::from(warm_up + 1);
+                let rise = (f64::from(epoch.min(warm_up)) + 1.0) / (f64::from(warm_up) + 1.0);
                 rise * f64::midpoint(1.0, libm::cos(std::f64::consts::PI * part))
             }
             Self::Constant {} => 1.0,

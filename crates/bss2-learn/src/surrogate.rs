@@ -65,7 +65,9 @@ impl<T: Real> Derivative<T> for SuperSpike<T> {
 impl<T: Real> Derivative<T> for Triangle<T> {
     #[inline(always)]
     fn at(self, membrane: T) -> T {
-        self.0 * (T::ONE - (membrane - T::ONE).abs()).larger(T::ZERO)
+        let height = T::ONE - (membrane - T::ONE).abs();
+        // Not zero: what is no number stays none.
+        self.0 * height.larger(height * T::ZERO)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::TrainConfig;
 use crate::dropout::DropoutMask;
 use crate::error::LearnError;
 use crate::ideal::grid_faults;
-use crate::network::{NetworkShape, Weights};
+use crate::network::{Layer, NetworkShape, Weights};
 use crate::optim::Optimiser;
 use crate::regulariser::LossTerms;
 use crate::snapshot::Snapshot;
@@ -84,7 +84,9 @@ impl Trainer {
         grid: TimeGrid,
     ) -> Result<Self, LearnError> {
         config.validate()?;
-        LearnError::from_faults(grid_faults(grid))?;
+        let mut faults = grid_faults(grid);
+        faults.extend(shape.faults());
+        LearnError::from_faults(faults)?;
         let mut trainer = Self {
             objective: config.objective(),
             weights: config.init.draw(config.seed, shape, &config.model, grid.dt),
@@ -101,7 +103,8 @@ impl Trainer {
             shape,
             grid,
         };
-        trainer.begin();
+        trainer.clamp();
+        trainer.begin_average();
         Ok(trainer)
     }
 
@@ -164,19 +167,23 @@ impl Trainer {
     /// stays.
     ///
     /// # Errors
-    /// [`LearnError::WeightShape`].
+    /// [`LearnError::WeightShape`], or [`LearnError::WeightRange`] for a weight that is not
+    /// finite, or a hidden or recurrent one beyond `weight_limit`; nothing is changed then.
     pub fn set_weights(&mut self, weights: &Weights) -> Result<(), LearnError> {
         weights.check(self.shape)?;
+        // A weight at the limit may have been rounded.
+        let limit = self.config.weight_limit as f32 * (1.0 + 1e-6);
+        check_range(weights, limit)?;
         self.weights.clone_from(weights);
-        self.begin();
+        self.begin_average();
         Ok(())
     }
 
     /// One step: writes the weights, runs the batch, differentiates, updates.
     ///
     /// # Errors
-    /// When the substrate fails or its recording is not finite, or the batch
-    /// does not fit; nothing is updated then.
+    /// When the substrate fails, the batch does not fit, or loss or gradient are not finite
+    /// or beyond 1e18, as with traces that are no numbers; nothing is updated then.
     pub fn step(
         &mut self,
         substrate: &mut dyn Substrate,
@@ -213,7 +220,7 @@ impl Trainer {
             ties,
             &mut self.gradient,
         )?;
-        if !(loss.total().is_finite() && is_finite(&self.gradient)) {
+        if !(loss.total().is_finite() && is_usable(&self.gradient)) {
             return Err(LearnError::NotFinite { step: self.step });
         }
         let learning_rate = self.learning_rate();
@@ -257,7 +264,7 @@ impl Trainer {
     /// for all.
     ///
     /// # Errors
-    /// When the substrate fails or the batch does not fit.
+    /// When the substrate fails, the batch does not fit, or its loss is not finite.
     pub fn evaluate(
         &mut self,
         substrate: &mut dyn Substrate,
@@ -305,6 +312,9 @@ impl Trainer {
             },
             None,
         )?;
+        if !loss.total().is_finite() {
+            return Err(LearnError::NotFinite { step: self.step });
+        }
         Ok(Evaluation {
             loss,
             correct: self.correct(labels),
@@ -354,9 +364,14 @@ impl Trainer {
     /// whatever settings and time grid they were trained with.
     ///
     /// # Errors
-    /// [`LearnError::WeightShape`]; nothing is changed then.
+    /// [`LearnError::WeightShape`], or [`LearnError::WeightRange`] for a weight that is not
+    /// finite; nothing is changed then.
     pub fn take_weights(&mut self, snapshot: &Snapshot) -> Result<(), LearnError> {
-        self.set_weights(snapshot.tested_weights())?;
+        let weights = snapshot.tested_weights();
+        weights.check(self.shape)?;
+        check_range(weights, f32::MAX)?;
+        self.weights.clone_from(weights);
+        self.begin_average();
         self.epoch = snapshot.epoch;
         Ok(())
     }
@@ -380,9 +395,8 @@ impl Trainer {
         right.filter(|(p, l)| *p == usize::from(**l)).count()
     }
 
-    /// Makes the weights fit to begin with, and their average begin with them.
-    fn begin(&mut self) {
-        self.clamp();
+    /// Lets the average of the weights begin with them.
+    fn begin_average(&mut self) {
         let averaged = self.config.average_steps > 0.0;
         self.average = averaged.then(|| self.weights.clone());
     }
@@ -403,14 +417,44 @@ impl Trainer {
     }
 }
 
-fn is_finite(weights: &Weights) -> bool {
-    let finite = |values: &[f32]| {
-        SimdPath::Native.dispatch(
-            #[inline(always)]
-            || values.iter().fold(true, |all, v| all & v.is_finite()),
-        )
-    };
-    weights
+/// Gradients from here on have no place in f32 once they are squared: a moment that became
+/// infinite would hold its weight for ever.
+const LARGEST_GRADIENT: f32 = 1e18;
+
+fn is_usable(gradient: &Weights) -> bool {
+    gradient
         .layers()
-        .all(|(_, matrix)| finite(matrix.as_slice()))
+        .all(|(_, matrix)| all_within(matrix.as_slice(), LARGEST_GRADIENT))
+}
+
+/// Refuses weights that are no numbers, and hidden or recurrent ones beyond a limit.
+fn check_range(weights: &Weights, limit: f32) -> Result<(), LearnError> {
+    for (layer, matrix) in weights.layers() {
+        let limit = match layer {
+            Layer::Hidden | Layer::Recurrent => limit,
+            Layer::Output => f32::MAX,
+        };
+        if !all_within(matrix.as_slice(), limit) {
+            let value = matrix.iter().copied().find(|w| !within(*w, limit));
+            return Err(LearnError::WeightRange {
+                layer,
+                value: value.unwrap_or(f32::NAN),
+                limit,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Written so that a NaN is outside.
+#[inline(always)]
+fn within(value: f32, limit: f32) -> bool {
+    value.abs() <= limit
+}
+
+fn all_within(values: &[f32], limit: f32) -> bool {
+    SimdPath::Native.dispatch(
+        #[inline(always)]
+        || values.iter().fold(true, |all, v| all & within(*v, limit)),
+    )
 }

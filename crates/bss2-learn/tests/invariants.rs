@@ -289,6 +289,7 @@ fn pool(threads: usize) -> rayon::ThreadPool {
 fn train(random: &Random, path: SimdPath, reset: Reset) -> (Weights, Recording) {
     let config = TrainConfig {
         dropout: 0.2,
+        weight_limit: 10.0,
         ..TrainConfig::default()
     };
     let mut ideal = Ideal::new(random.shape, random.grid, &config.model, reset)

@@ -5,7 +5,8 @@ mod support;
 use bss2_event::{Recording, Seconds, SpikeBatch, TimeGrid};
 use bss2_learn::{
     Bptt, Ideal, LearnError, LossConfig, NetworkShape, NeuronModel, Objective, PassWeights,
-    Readout, RecordedBatch, Regularisers, Reset, Surrogate, TrainConfig, Trainer, Weights,
+    Readout, RecordedBatch, Regularisers, Reset, RunReport, Substrate, SubstrateError, Surrogate,
+    TrainConfig, Trainer, Weights, WriteReport,
 };
 use support::network::Random;
 
@@ -26,6 +27,7 @@ fn a_network_in_which_no_neuron_spikes_has_finite_gradients_and_learns() {
                 ..LossConfig::default()
             },
             surrogate: Surrogate::SuperSpike { beta: 2.0 },
+            weight_limit: 10.0,
             ..TrainConfig::default()
         };
         let mut ideal = Ideal::new(SHAPE, random.grid, &config.model, Reset::Subtract).unwrap();
@@ -125,6 +127,145 @@ fn empty_batches_and_single_steps_are_no_exception() {
         assert_eq!((report.samples, report.correct), (0, 0));
         assert!(report.loss.total().is_finite());
     }
+}
+
+#[test]
+fn traces_that_are_no_numbers_change_nothing() {
+    /// Hands out what it was given.
+    struct Told(Recording, TimeGrid);
+    impl Substrate for Told {
+        fn shape(&self) -> NetworkShape {
+            SHAPE
+        }
+        fn time_grid(&self) -> TimeGrid {
+            self.1
+        }
+        fn write_weights(&mut self, _: &Weights) -> Result<WriteReport, SubstrateError> {
+            Ok(WriteReport {
+                output_scale: 1.0,
+                silent_layers: Vec::new(),
+            })
+        }
+        fn run(&mut self, _: &SpikeBatch, to: &mut Recording) -> Result<RunReport, SubstrateError> {
+            to.clone_from(&self.0);
+            Ok(RunReport::default())
+        }
+    }
+    let random = Random::new(5, SHAPE, 10, 3);
+    let last = SHAPE.neurons() - 1;
+    // A hidden neuron in a late step, an output in any.
+    for (step, neuron, value) in [
+        (8, 0, f32::NAN),
+        (0, last, f32::NAN),
+        (4, last, f32::NAN),
+        (4, last, f32::INFINITY),
+        (9, last, f32::NEG_INFINITY),
+        (4, last, 3e38),
+    ] {
+        for surrogate in [
+            Surrogate::default(),
+            Surrogate::Triangle { gamma: 0.3 },
+            Surrogate::ArcTangent { alpha: 2.0 },
+        ] {
+            let config = TrainConfig {
+                surrogate,
+                ..TrainConfig::default()
+            };
+            let mut trainer = Trainer::new(config, SHAPE, random.grid).unwrap();
+            let before = trainer.weights().clone();
+            let mut recording = Recording::new(3, 10, SHAPE.neurons());
+            // Each output has its maximum where the gradient passes by the hidden neuron.
+            for (i, v) in recording.parts_mut().0.iter_mut().enumerate() {
+                *v = (i / SHAPE.neurons() % 10) as f32 * 0.01;
+            }
+            recording.parts_mut().0[step * SHAPE.neurons() + neuron] = value;
+            let mut told = Told(recording, random.grid);
+            let error = trainer.step(&mut told, &random.batch, &random.labels);
+            let error = error.map(|report| report.loss);
+            let finite = value == 3e38;
+            let fits = matches!(&error, Err(LearnError::NotFinite { .. })) != finite;
+            assert!(fits, "{value} of neuron {neuron} in step {step}: {error:?}");
+            if !finite {
+                assert_eq!(trainer.weights(), &before);
+            }
+            if neuron == last && !finite {
+                let tested = trainer.evaluate(&mut told, &random.batch, &random.labels);
+                assert!(
+                    matches!(tested, Err(LearnError::NotFinite { .. })),
+                    "{tested:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_beyond_the_limit_are_refused_and_tested_ones_kept() {
+    let random = Random::new(6, SHAPE, 10, 3);
+    let wide = TrainConfig {
+        weight_limit: 1.0,
+        ..TrainConfig::default()
+    };
+    let narrow = TrainConfig::default();
+    let mut weights = random.weights_f32();
+    weights.hidden[(1, 2)] = 0.9;
+    let mut trainer = Trainer::new(wide, SHAPE, random.grid).unwrap();
+    trainer.set_weights(&weights).unwrap();
+    let mut other = Trainer::new(narrow, SHAPE, random.grid).unwrap();
+    let before = other.weights().clone();
+    let error = other.set_weights(&weights).unwrap_err().to_string();
+    assert!(
+        error.contains("hidden weight is") && error.contains("0.2625"),
+        "{error}"
+    );
+    assert_eq!(other.weights(), &before);
+    other.take_weights(&trainer.snapshot()).unwrap();
+    assert_eq!(other.weights(), &weights);
+    weights.output[(0, 0)] = f32::NAN;
+    let error = trainer.set_weights(&weights).unwrap_err().to_string();
+    assert!(error.contains("output weight is NaN"), "{error}");
+}
+
+#[test]
+fn gradients_that_cannot_be_squared_change_nothing() {
+    let random = Random::new(7, SHAPE, 10, 3);
+    let config = TrainConfig {
+        loss: LossConfig {
+            scaling: 1e25,
+            ..LossConfig::default()
+        },
+        ..TrainConfig::default()
+    };
+    let mut ideal = Ideal::new(SHAPE, random.grid, &config.model, Reset::Subtract).unwrap();
+    let mut trainer = Trainer::new(config, SHAPE, random.grid).unwrap();
+    let before = trainer.weights().clone();
+    let error = trainer.step(&mut ideal, &random.batch, &random.labels);
+    assert!(
+        matches!(error, Err(LearnError::NotFinite { .. })),
+        "{error:?}"
+    );
+    assert_eq!(trainer.weights(), &before);
+}
+
+#[test]
+fn networks_of_any_size_are_run_or_refused() {
+    let none = NetworkShape { hidden: 0, ..SHAPE };
+    let random = Random::new(8, none, 5, 3);
+    let mut ideal =
+        Ideal::new(none, random.grid, &NeuronModel::default(), Reset::Subtract).unwrap();
+    let mut trainer = Trainer::new(TrainConfig::default(), none, random.grid).unwrap();
+    let report = trainer.step(&mut ideal, &random.batch, &random.labels);
+    assert_eq!(report.unwrap().hidden_spikes, 0);
+    let many = NetworkShape {
+        hidden: 65_537,
+        recurrent: false,
+        ..SHAPE
+    };
+    let error = Trainer::new(TrainConfig::default(), many, random.grid).unwrap_err();
+    assert!(
+        error.to_string().contains("network.hidden is 65537"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use bss2_learn::{Layer, NetworkShape, QuantisedWeights, Weights};
+use bss2_learn::{Layer, NetworkShape, QuantisedWeights, WeightLevels, Weights};
 
 use crate::config::{Experiment, SubstrateKind};
 use crate::data::{Data, Samples};
@@ -31,7 +31,11 @@ pub fn export(
     let mut quantised = QuantisedWeights::default();
     let on_chip = experiment.substrate == SubstrateKind::Chip;
     if on_chip {
-        quantised.fill(weights, &experiment.chip.quantise)?;
+        let mut written = weights.clone();
+        if let Some(bits) = experiment.network.weight_bits {
+            WeightLevels::new(bits, experiment.train.weight_limit)?.round(weights, &mut written);
+        }
+        quantised.fill(&written, &experiment.chip.quantise)?;
     }
     let (shape, images, grid) = (observation.shape, observation.len(), observation.grid);
     let of_image = [images, grid.steps, shape.neurons()];

@@ -5,6 +5,7 @@ mod rule;
 mod sgd;
 mod smorms3;
 
+use bss2_event::Fault;
 use serde::{Deserialize, Serialize};
 
 pub use adam::AdamConfig;
@@ -44,16 +45,28 @@ impl OptimiserConfig {
         }
     }
 
+    /// A number that keeps the quotient of a weight without a gradient finite: it is not
+    /// zero as an f32.
+    pub(crate) fn epsilon_fault(&self) -> Option<Fault> {
+        let epsilon = match self {
+            Self::Adam(c) => c.epsilon,
+            Self::Smorms3(c) => c.epsilon,
+            Self::Sgd(_) => return None,
+        };
+        let fits = epsilon >= f32::MIN_POSITIVE.into() && epsilon.is_finite();
+        let fault = || Fault::new("optimiser.epsilon", epsilon, "finite numbers from 1.2e-38");
+        (!fits).then(fault)
+    }
+
     /// (field, value, end of the range that begins at zero).
     pub(crate) fn ranges(&self) -> Vec<(&'static str, f64, f64)> {
         match self {
             Self::Adam(c) => vec![
                 ("optimiser.beta1", c.beta1, 1.0),
                 ("optimiser.beta2", c.beta2, 1.0),
-                ("optimiser.epsilon", c.epsilon, f64::INFINITY),
                 ("optimiser.weight_decay", c.weight_decay, f64::INFINITY),
             ],
-            Self::Smorms3(c) => vec![("optimiser.epsilon", c.epsilon, f64::INFINITY)],
+            Self::Smorms3(_) => vec![],
             Self::Sgd(c) => vec![("optimiser.momentum", c.momentum, 1.0)],
         }
     }

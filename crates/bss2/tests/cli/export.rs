@@ -136,6 +136,26 @@ fn a_chip_s_weights_are_exported_as_it_holds_them() {
 }
 
 #[test]
+fn weights_of_few_bits_are_exported_on_their_levels() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut command = train(
+        at,
+        "a",
+        &["--epochs", "1", "--set", "data.train_images=100"],
+    );
+    command.args(["--set", "substrate=chip", "--set", "chip.calibrated=false"]);
+    command.args(["--set", "network.weight_bits=3"]);
+    succeed(command);
+    export(at, "a", "a.npz");
+    let held = floats(at, "a.npz", "hardware_hidden", &[40, 256]);
+    assert!(
+        held.iter().all(|w| w.abs() % 21.0 == 0.0),
+        "levels are 0, 21, 42, 63"
+    );
+}
+
+#[test]
 fn weights_that_do_not_fit_are_refused_by_name_and_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
