@@ -17,6 +17,12 @@ pub enum Readout {
     /// `max_t V`; the gradient goes to the step of the maximum alone.
     #[default]
     MaxOverTime,
+    /// The same without the first sample, which no weight reaches and which is the zero of a
+    /// measured trace: an output that events without end keep below it still has a gradient.
+    ///
+    /// # Source
+    /// Ours.
+    MaxAfterFirst,
     /// `sum_t V`.
     SumOverTime,
 }
@@ -90,10 +96,15 @@ impl<T: Real> SampleLoss<T> {
         self.argmax.clear();
         self.readout.clear();
         match config.readout {
-            Readout::MaxOverTime => {
-                self.readout.extend_from_slice(&traces[outputs.clone()]);
-                self.argmax.resize(outputs.len(), 0);
-                for (t, row) in traces.chunks_exact(neurons).enumerate().skip(1) {
+            Readout::MaxOverTime | Readout::MaxAfterFirst => {
+                let after_first = config.readout == Readout::MaxAfterFirst;
+                // A run of one sample has no other.
+                let first_step = usize::from(after_first && traces.len() > neurons);
+                let steps = || traces.chunks_exact(neurons).enumerate().skip(first_step);
+                let begin = &traces[first_step * neurons..];
+                self.readout.extend_from_slice(&begin[outputs.clone()]);
+                self.argmax.resize(outputs.len(), first_step as u32);
+                for (t, row) in steps().skip(1) {
                     let values = row[outputs.clone()].iter();
                     let best = self.readout.iter_mut().zip(&mut self.argmax);
                     for ((best, at), &value) in best.zip(values) {
@@ -104,11 +115,12 @@ impl<T: Real> SampleLoss<T> {
                 if let Some(ties) = ties {
                     for o in 0..outputs.len() {
                         let draw = ties.element(o as u32);
-                        self.argmax[o] = pick(traces, neurons, first + o, self.readout[o], draw);
+                        let column = begin[first + o..].iter().step_by(neurons);
+                        self.argmax[o] = first_step as u32 + pick(column, self.readout[o], draw);
                     }
                 }
                 // Comparisons pass over what is no number: a difference does not.
-                for row in traces.chunks_exact(neurons) {
+                for (_, row) in steps() {
                     for (best, &value) in self.readout.iter_mut().zip(&row[outputs.clone()]) {
                         *best += value - value;
                     }
@@ -171,11 +183,11 @@ impl<T: Real> SampleLoss<T> {
     }
 }
 
-/// One of the steps at which a neuron's trace has the value `max`.
+/// One of the steps at which the trace of a neuron has the value `max`.
 #[inline(always)]
-fn pick<T: Real>(traces: &[T], neurons: usize, neuron: usize, max: T, draw: Address) -> u32 {
+fn pick<'a, T: Real>(column: impl Iterator<Item = &'a T> + Clone, max: T, draw: Address) -> u32 {
     let steps = || {
-        let column = traces[neuron..].iter().step_by(neurons).enumerate();
+        let column = column.clone().enumerate();
         column.filter(|(_, v)| **v == max).map(|(t, _)| t as u32)
     };
     let equal = steps().count();
@@ -208,6 +220,28 @@ mod tests {
         assert_eq!(loss.readout, [0.5, -1.0]);
         assert_eq!(loss.argmax, [1, 1]);
         assert_eq!(loss.prediction, 0);
+    }
+
+    #[test]
+    fn the_first_sample_may_be_left_out() {
+        let config = LossConfig {
+            readout: Readout::MaxAfterFirst,
+            ..LossConfig::default()
+        };
+        // The second output lies below its first sample from then on.
+        let traces = [9.0, 0.0, 0.0, 9.0, 0.5, -2.0, 9.0, 0.4, -1.0];
+        let mut loss = SampleLoss::default();
+        loss.read(&config, &traces, 3, 1, None);
+        assert_eq!(loss.readout, [0.5, -1.0]);
+        assert_eq!(loss.argmax, [1, 2]);
+        let ties = Address::new(Seed(1), Domain::TieBreak);
+        loss.read(&config, &traces, 3, 1, Some(ties));
+        assert_eq!(loss.argmax, [1, 2]);
+        loss.read(&config, &traces[..3], 3, 1, Some(ties));
+        assert_eq!(
+            (&loss.readout[..], &loss.argmax[..]),
+            (&[0.0, 0.0][..], &[0, 0][..])
+        );
     }
 
     #[test]

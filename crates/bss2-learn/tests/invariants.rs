@@ -31,7 +31,11 @@ fn objectives() -> impl Strategy<Value = Objective> {
         Just(Surrogate::Triangle { gamma: 0.3 }),
         Just(Surrogate::ArcTangent { alpha: 2.0 }),
     ];
-    let readout = prop_oneof![Just(Readout::MaxOverTime), Just(Readout::SumOverTime)];
+    let readout = prop_oneof![
+        Just(Readout::MaxOverTime),
+        Just(Readout::MaxAfterFirst),
+        Just(Readout::SumOverTime)
+    ];
     (surrogate, readout, 3.0..10.0).prop_map(|(surrogate, readout, tau)| Objective {
         model: NeuronModel {
             tau_mem: Seconds::micro(tau),

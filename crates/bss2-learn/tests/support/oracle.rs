@@ -94,9 +94,12 @@ fn loss_and_slope(
         scores[o] = objective.loss.scaling
             * match objective.loss.readout {
                 Readout::SumOverTime => column.iter().sum(),
-                Readout::MaxOverTime => {
-                    let max = column.iter().copied().fold(f64::MIN, f64::max);
-                    argmax[o] = column.iter().position(|&v| v == max).unwrap();
+                Readout::MaxOverTime | Readout::MaxAfterFirst => {
+                    let after_first = objective.loss.readout == Readout::MaxAfterFirst;
+                    let skipped = usize::from(after_first && steps > 1);
+                    let read = &column[skipped..];
+                    let max = read.iter().copied().fold(f64::MIN, f64::max);
+                    argmax[o] = skipped + read.iter().position(|&v| v == max).unwrap();
                     max
                 }
             };
@@ -111,7 +114,7 @@ fn loss_and_slope(
                 + 2.0 * terms.readout * scores[o] / shape.outputs as f64);
         match objective.loss.readout {
             Readout::SumOverTime => by_trace.iter_mut().for_each(|g| g[o] = slope),
-            Readout::MaxOverTime => by_trace[argmax[o]][o] = slope,
+            Readout::MaxOverTime | Readout::MaxAfterFirst => by_trace[argmax[o]][o] = slope,
         }
     }
     let counts: DVector<f64> = states.s.iter().sum();
