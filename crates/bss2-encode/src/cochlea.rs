@@ -128,8 +128,8 @@ struct Cells {
 
 impl Cochlea {
     /// A cochlea for recordings of `rate` samples per second. Tabulates the
-    /// membrane, which takes about half a second of computing; one serves all
-    /// recordings of its rate.
+    /// membrane, which takes about half a second of computing, three times that
+    /// with `exact_length`; one serves all recordings of its rate.
     ///
     /// # Errors
     /// [`EncodeError::Range`] for settings outside their range.
@@ -139,7 +139,7 @@ impl Cochlea {
         Ok(Self {
             config: *config,
             rate,
-            response: Response::new(&config.membrane, config.channels, steps),
+            response: Response::new(&config.membrane, config.channels, steps, config.grid()),
             hair_cell: config.hair_cell.compile(steps),
             bushy: config.bushy.compile(steps, config.nerve.fibres),
             path: SimdPath::Native,

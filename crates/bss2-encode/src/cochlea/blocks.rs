@@ -66,7 +66,7 @@ impl Blocks {
         if samples > longest as u64 {
             let (lead, tail) = (seconds(BEFORE + FADE), seconds(AFTER + FADE));
             let outputs = smooth((lead + longest + tail) / 2);
-            let plan = Plan::new(2 * outputs, outputs, span / outputs as f64);
+            let plan = Plan::new(2 * outputs, outputs, span / outputs as f64, config.grid());
             let fade = seconds(FADE);
             let rise = |i| 0.5 - 0.5 * libm::cos(PI * (f64::from(i) + 0.5) / fade as f64);
             let mut blocks = Self::of(plan, lead, 2 * outputs - lead - tail, steps);
@@ -76,10 +76,11 @@ impl Blocks {
         let samples = samples as usize;
         let plan = if config.exact_length {
             let outputs = samples / 2 + 1;
-            Plan::new(samples, outputs, span / (outputs - 1) as f64)
+            Plan::new(samples, outputs, span / (outputs - 1) as f64, config.grid())
         } else {
             let outputs = smooth(samples.div_ceil(2) + 1);
-            Plan::new(2 * (outputs - 1), outputs, span / (outputs - 1) as f64)
+            let step = span / (outputs - 1) as f64;
+            Plan::new(2 * (outputs - 1), outputs, step, config.grid())
         };
         let hop = plan.inputs() + 2;
         Self::of(plan, 0, hop, steps)
