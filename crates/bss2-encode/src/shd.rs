@@ -22,13 +22,15 @@
 //! | spikes that are not in order | sorted by (time, channel) |
 //! | negative, infinite or missing (NaN) times | an error with the sample |
 //! | rows of times and units, or labels, of different numbers | an error with both numbers |
-//! | more than a million samples, or chunks of more than four million | an error before anything is read |
+//! | more than a million samples, chunks of more than four million, values of more than 4 KiB or 64 MiB of them | an error before anything is read |
+//! | rows that share their bytes, or lie in other files | an error before any is read |
 //!
 //! # Source
 //! Cramer et al., IEEE Trans. Neural Netw. Learn. Syst. 33, 2744 (2022), and
 //! the published files' description.
 
 mod decode;
+mod heap;
 mod read;
 mod write;
 
@@ -90,6 +92,29 @@ pub enum SpikeFileFault {
         chunks: String,
         /// Longest list.
         most: usize,
+    },
+    /// A dataset asks for more memory than any that makes sense.
+    #[error(
+        "{dataset} has {values} values of {bytes} bytes, in all or per chunk, read are \
+         up to {most_each} bytes each and {most} in all"
+    )]
+    Bytes {
+        /// Which one.
+        dataset: &'static str,
+        /// Its values, or those of a chunk.
+        values: usize,
+        /// Bytes of each.
+        bytes: usize,
+        /// Most bytes of a value.
+        most_each: usize,
+        /// Most bytes of all.
+        most: usize,
+    },
+    /// A dataset refers to other files.
+    #[error("{dataset} lies in other files, read are datasets that lie in this one")]
+    Elsewhere {
+        /// Which one.
+        dataset: &'static str,
     },
     /// A dataset holds values of another kind.
     #[error("{dataset} holds {found}, read are {allowed}")]

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error};
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, StorageLayout};
 
 use super::decode::{Floats, Integers};
+use super::heap;
 use super::{
     AGE, BODY_HEIGHT, CHANNELS, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, RECORDING, SPEAKER,
     SPEAKER_NAMES, SpikeFileFault, TIMES, UNITS,
@@ -18,6 +19,10 @@ use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
 /// anybody can say no.
 const MOST_ROWS: usize = 1 << 20;
 const MOST_PER_CHUNK: usize = 1 << 22;
+/// Largest value, a fixed text, and most bytes of a list or a chunk of it; rows of
+/// variable length are references of 16 bytes here.
+const MOST_PER_VALUE: usize = 4096;
+const MOST_BYTES: usize = 1 << 26;
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
 /// Reads a spike file; its path is the set's name.
@@ -36,7 +41,7 @@ pub fn read_spikes(path: &Path) -> Result<SpikeSet, EncodeError> {
         .best_effort_locking()
         .open(path)
         .map_err(|error| fault(hdf5("the file", error)))?;
-    let content = Content::read(&Source(file)).map_err(fault)?;
+    let content = Content::read(&Source { file, path }).map_err(fault)?;
     content.into_set(path)
 }
 
@@ -88,7 +93,7 @@ struct Content {
 }
 
 impl Content {
-    fn read(file: &Source) -> Result<Self, SpikeFileFault> {
+    fn read(file: &Source<'_>) -> Result<Self, SpikeFileFault> {
         let keys = file.strings(KEYS)?;
         let largest_label = (keys.len() as u64).saturating_sub(1).min(255);
         let labels = narrow(LABELS, &file.integers(LABELS)?, largest_label)?;
@@ -136,12 +141,15 @@ impl Content {
     }
 }
 
-struct Source(H5File);
+struct Source<'a> {
+    file: H5File,
+    path: &'a Path,
+}
 
-impl Source {
+impl Source<'_> {
     /// A list, once its size is known to be sound.
     fn list(&self, name: &'static str) -> Result<H5Dataset, SpikeFileFault> {
-        let dataset = self.0.dataset(name).map_err(|e| hdf5(name, e))?;
+        let dataset = self.file.dataset(name).map_err(|e| hdf5(name, e))?;
         let shape = dataset.shape();
         let chunk: usize = dataset
             .chunk_dims()
@@ -160,6 +168,22 @@ impl Source {
                 most: MOST_ROWS,
             });
         }
+        let bytes = dataset.element_size();
+        let values = shape[0].max(chunk);
+        if bytes > MOST_PER_VALUE || values * bytes > MOST_BYTES {
+            return Err(SpikeFileFault::Bytes {
+                dataset: name,
+                values,
+                bytes,
+                most_each: MOST_PER_VALUE,
+                most: MOST_BYTES,
+            });
+        }
+        let layout = dataset.storage_layout().map_err(|e| hdf5(name, e))?;
+        let external = dataset.external_files().map_err(|e| hdf5(name, e))?;
+        if layout == StorageLayout::Virtual || !external.is_empty() {
+            return Err(SpikeFileFault::Elsewhere { dataset: name });
+        }
         Ok(dataset)
     }
 
@@ -168,7 +192,7 @@ impl Source {
         name: &'static str,
         read: impl FnOnce(&Self, &'static str) -> Result<T, SpikeFileFault>,
     ) -> Result<Option<T>, SpikeFileFault> {
-        match self.0.dataset(name) {
+        match self.file.dataset(name) {
             Err(Hdf5Error::NotFound(_)) => Ok(None),
             _ => read(self, name).map(Some),
         }
@@ -184,18 +208,46 @@ impl Source {
 
     fn strings(&self, name: &'static str) -> Result<Vec<String>, SpikeFileFault> {
         let dataset = self.list(name)?;
+        let datatype = dataset.datatype().map_err(|e| hdf5(name, e))?;
+        if matches!(datatype, DatatypeMessage::VarLenString { .. }) {
+            self.references(name, &dataset)?;
+        }
         dataset.read_strings_lossy().map_err(|e| hdf5(name, e))
     }
 
     fn rows(&self, name: &'static str) -> Result<Vec<Vec<u8>>, SpikeFileFault> {
         let dataset = self.list(name)?;
-        self.base(name)?;
-        dataset.read_vlen_bytes().map_err(|e| hdf5(name, e))
+        let bytes = self.base(name)?.element_size() as usize;
+        let lengths = self.references(name, &dataset)?;
+        let rows = dataset.read_vlen_bytes().map_err(|e| hdf5(name, e))?;
+        let found = rows.iter().map(Vec::len);
+        if found.eq(lengths.into_iter().map(|length| length * bytes)) {
+            Ok(rows)
+        } else {
+            Err(SpikeFileFault::Hdf5 {
+                dataset: name,
+                reason: "a row is not as long as it says".into(),
+            })
+        }
+    }
+
+    /// Lengths of the rows of a list, once it is known that they fit in the file.
+    fn references(
+        &self,
+        name: &'static str,
+        dataset: &H5Dataset,
+    ) -> Result<Vec<usize>, SpikeFileFault> {
+        let bytes = dataset.read_raw_bytes().map_err(|e| hdf5(name, e))?;
+        let base = self.file.userblock_size();
+        heap::lengths(self.path, base, &bytes).map_err(|reason| SpikeFileFault::Hdf5 {
+            dataset: name,
+            reason,
+        })
     }
 
     /// Type of the values in rows of variable length.
     fn base(&self, name: &'static str) -> Result<DatatypeMessage, SpikeFileFault> {
-        let dataset = self.0.dataset(name).map_err(|e| hdf5(name, e))?;
+        let dataset = self.file.dataset(name).map_err(|e| hdf5(name, e))?;
         match dataset.datatype().map_err(|e| hdf5(name, e))? {
             DatatypeMessage::VarLenSequence { base } => Ok(*base),
             other => Err(kind(name, &other, "rows of variable length")),
@@ -227,7 +279,7 @@ impl Source {
     }
 
     fn channels(&self) -> Result<usize, SpikeFileFault> {
-        let dataset = self.0.dataset(UNITS).map_err(|e| hdf5(UNITS, e))?;
+        let dataset = self.file.dataset(UNITS).map_err(|e| hdf5(UNITS, e))?;
         match dataset.attr(CHANNELS_ATTRIBUTE) {
             Err(Hdf5Error::NotFound(_)) => Ok(CHANNELS),
             Err(error) => Err(hdf5(UNITS, error)),
