@@ -19,6 +19,8 @@
 //! | times in half or single precision, of either byte order | read exactly |
 //! | times in double precision | rounded to single: less than 0.1 us at 1 s |
 //! | units, labels, speakers as integers of any size | read; out of range is an error |
+//! | `extra/meta_info` as integers, floating-point numbers or text | read, ages and heights rounded; out of range is unknown |
+//! | a user block before the content | passed over |
 //! | spikes that are not in order | sorted by (time, channel) |
 //! | negative, infinite or missing (NaN) times | an error with the sample |
 //! | rows of times and units, or labels, of different numbers | an error with both numbers |

@@ -187,7 +187,10 @@ struct Parts<'a, T, U> {
 
 impl<T: H5Type, U: H5Type> Parts<'_, T, U> {
     fn write(&self, path: &Path) {
-        let file = H5File::create(path).unwrap();
+        self.fill(H5File::create(path).unwrap());
+    }
+
+    fn fill(&self, file: H5File) {
         for group in ["spikes", "extra"] {
             file.create_group(group).unwrap();
         }
@@ -238,6 +241,65 @@ fn files_without_our_own_datasets_are_read() {
     );
     assert_eq!(set.samples()[0].recording, "");
     assert_eq!(set.speakers()[3].age, 0);
+}
+
+/// Nobody's age keeps spikes from being read.
+#[test]
+fn what_is_said_of_speakers_may_have_any_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("said.h5");
+    let said = |write: &dyn Fn(&H5File)| {
+        GOOD.write(&path);
+        let file = H5File::open_rw(&path).unwrap();
+        file.create_group("extra/meta_info").unwrap();
+        write(&file);
+        file.close().unwrap();
+        read_spikes(&path).unwrap().speakers().to_vec()
+    };
+    fn list<T: H5Type>(file: &H5File, name: &str, values: &[T]) {
+        let list = file.new_dataset::<T>().shape([values.len()]);
+        let list = list.create(&format!("extra/meta_info/{name}")).unwrap();
+        list.write_raw(values).unwrap();
+    }
+    let speakers = said(&|file| {
+        list(file, "age", &[25.4_f64, f64::NAN, -1.0, 70_000.0]);
+        list(file, "body_height", &[-1_i32, 171, 70_000, 0]);
+        list(file, "gender", &[1_u8, 0]);
+    });
+    let ages: Vec<u16> = speakers.iter().map(|s| s.age).collect();
+    assert_eq!(ages, [25, 0, 0, 0]);
+    let heights: Vec<u16> = speakers.iter().map(|s| s.body_height).collect();
+    assert_eq!(heights, [0, 171, 0, 0]);
+    let genders: Vec<&str> = speakers.iter().map(|s| s.gender.as_str()).collect();
+    assert_eq!(genders, ["1", "0", "", ""]);
+    let speakers = said(&|file| {
+        let ages = ["25", " 30.6 ", "unknown", ""];
+        file.write_vlen_strings("extra/meta_info/age", &ages)
+            .unwrap();
+        list(file, "gender", &[1.0_f32, f32::NAN]);
+    });
+    let ages: Vec<u16> = speakers.iter().map(|s| s.age).collect();
+    assert_eq!(ages, [25, 31, 0, 0]);
+    assert_eq!(
+        (speakers[0].gender.as_str(), speakers[1].gender.as_str()),
+        ("1", "")
+    );
+}
+
+/// Other content of 512 bytes or more before that of the file.
+#[test]
+fn files_with_a_user_block_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("block.h5");
+    for size in [512, 4096] {
+        let file = H5File::options().userblock(size).create(&path).unwrap();
+        GOOD.fill(file);
+        assert_eq!(read_spikes(&path).unwrap().len(), 2);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let error = read_spikes(&path).unwrap_err().to_string();
+        assert!(error.contains("ends too early"), "{error}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A spike file becomes a [`SpikeSet`].
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::iter;
 use std::path::Path;
 
 use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, StorageLayout};
@@ -45,28 +46,41 @@ pub fn read_spikes(path: &Path) -> Result<SpikeSet, EncodeError> {
     content.into_set(path)
 }
 
-/// Whether the file begins as HDF5 and is as long as it says.
+/// Whether the file is HDF5 and as long as it says. Other content may come before:
+/// a user block of 512 bytes or a power of two more.
 fn check_header(path: &Path) -> Result<(), EncodeError> {
     let io = |error| EncodeError::io(path, error);
     let fault = |fault| EncodeError::SpikeFile {
         path: path.to_owned(),
         fault,
     };
-    let file = File::open(path).map_err(io)?;
+    let mut file = File::open(path).map_err(io)?;
     let found = file.metadata().map_err(io)?.len();
+    let blocks = (9..64).map(|power| 1 << power);
+    let starts = iter::once(0).chain(blocks.take_while(|&start| start < found));
     let mut head = Vec::new();
-    file.take(64).read_to_end(&mut head).map_err(io)?;
+    for start in starts {
+        file.seek(SeekFrom::Start(start)).map_err(io)?;
+        head.clear();
+        (&file).take(64).read_to_end(&mut head).map_err(io)?;
+        if head.starts_with(SIGNATURE) {
+            break;
+        }
+    }
     if !head.starts_with(SIGNATURE) {
         return Err(fault(SpikeFileFault::NotHdf5));
     }
-    // Where the superblock says at which byte the file ends, with addresses of
-    // eight bytes; other versions are left to the library.
-    let end_at = match head.get(8) {
-        Some(0) => 40,
-        Some(1) => 44,
-        Some(2 | 3) => 28,
+    // Where the superblock says how many bytes an address has and at which byte the
+    // file ends, user block included. What is not known is left to the library.
+    let (size_at, end_at) = match head.get(8) {
+        Some(0) => (13, 40),
+        Some(1) => (13, 44),
+        Some(2 | 3) => (9, 28),
         _ => return Ok(()),
     };
+    if head.get(size_at).is_some_and(|&size| size != 8) {
+        return Ok(());
+    }
     let Some(end) = head.get(end_at..end_at + 8) else {
         return Err(fault(SpikeFileFault::Truncated {
             expected: 64,
@@ -215,6 +229,33 @@ impl Source<'_> {
         dataset.read_strings_lossy().map_err(|e| hdf5(name, e))
     }
 
+    /// What is said about speakers, as text: of any type, since no spike depends on
+    /// it. What is no number or of another type is unknown.
+    fn said(&self, name: &'static str) -> Result<Vec<String>, SpikeFileFault> {
+        let dataset = self.list(name)?;
+        let datatype = dataset.datatype().map_err(|e| hdf5(name, e))?;
+        if matches!(
+            datatype,
+            DatatypeMessage::FixedString { .. } | DatatypeMessage::VarLenString { .. }
+        ) {
+            return self.strings(name);
+        }
+        if Integers::of(&datatype).is_some() {
+            let values = self.integers(name)?;
+            return Ok(values.iter().map(i128::to_string).collect());
+        }
+        let Some(floats) = Floats::of(&datatype) else {
+            return Ok(Vec::new());
+        };
+        let bytes = dataset.read_raw_bytes().map_err(|e| hdf5(name, e))?;
+        let values = floats.decode(&bytes).ok_or_else(|| ragged(name))?;
+        let text = |value: f32| value.is_finite().then(|| value.to_string());
+        Ok(values
+            .into_iter()
+            .map(|value| text(value).unwrap_or_default())
+            .collect())
+    }
+
     fn rows(&self, name: &'static str) -> Result<Vec<Vec<u8>>, SpikeFileFault> {
         let dataset = self.list(name)?;
         let bytes = self.base(name)?.element_size() as usize;
@@ -302,23 +343,26 @@ impl Source<'_> {
         let names = self
             .optional(SPEAKER_NAMES, Self::strings)?
             .unwrap_or_default();
-        let gender = self.optional(GENDER, Self::strings)?.unwrap_or_default();
-        let age = self.optional(AGE, Self::integers)?.unwrap_or_default();
-        let height = self
-            .optional(BODY_HEIGHT, Self::integers)?
-            .unwrap_or_default();
-        let age: Vec<u16> = narrow(AGE, &age, 65_535)?;
-        let height: Vec<u16> = narrow(BODY_HEIGHT, &height, 65_535)?;
+        let gender = self.optional(GENDER, Self::said)?.unwrap_or_default();
+        let age = self.optional(AGE, Self::said)?.unwrap_or_default();
+        let height = self.optional(BODY_HEIGHT, Self::said)?.unwrap_or_default();
         let count = highest.map_or(0, |highest| usize::from(highest) + 1);
         let count = count.max(names.len().min(1 << 16));
         let speaker = |i: usize| Speaker {
             name: names.get(i).cloned().unwrap_or_else(|| i.to_string()),
             gender: gender.get(i).cloned().unwrap_or_default(),
-            age: age.get(i).copied().unwrap_or_default(),
-            body_height: height.get(i).copied().unwrap_or_default(),
+            age: age.get(i).map_or(0, |age| whole(age)),
+            body_height: height.get(i).map_or(0, |height| whole(height)),
         };
         Ok((0..count).map(speaker).collect())
     }
+}
+
+/// The nearest whole number, 0 for what is none or out of range.
+fn whole(text: &str) -> u16 {
+    let value = text.trim().parse().unwrap_or(f64::NAN).round();
+    let known = (0.0..=f64::from(u16::MAX)).contains(&value);
+    if known { value as u16 } else { 0 }
 }
 
 /// Integers in the range 0 to `largest`, which fits their new type.
