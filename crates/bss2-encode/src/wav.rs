@@ -84,6 +84,16 @@ pub enum AudioFault {
         /// Smallest number.
         least: u64,
     },
+    /// Too long for what is asked.
+    #[error("it has {samples} samples, at most {most} are read: {reason}")]
+    TooLong {
+        /// Samples of one channel.
+        samples: u64,
+        /// Largest number.
+        most: u64,
+        /// What sets it.
+        reason: &'static str,
+    },
     /// A sample that is not a number.
     #[error("sample {index} is not a finite number")]
     NotFinite {
