@@ -25,7 +25,7 @@
 //! | negative, infinite or missing (NaN) times | an error with the sample |
 //! | rows of times and units, or labels, of different numbers | an error with both numbers |
 //! | more than a million samples, chunks of more than four million, values of more than 4 KiB or 64 MiB of them | an error before anything is read |
-//! | rows that share their bytes, or lie in other files | an error before any is read |
+//! | rows that share their bytes, datasets that are links or lie in other files | an error before any is read |
 //!
 //! # Source
 //! Cramer et al., IEEE Trans. Neural Netw. Learn. Syst. 33, 2744 (2022), and
@@ -112,8 +112,8 @@ pub enum SpikeFileFault {
         /// Most bytes of all.
         most: usize,
     },
-    /// A dataset refers to other files.
-    #[error("{dataset} lies in other files, read are datasets that lie in this one")]
+    /// A dataset is a link or refers to other files.
+    #[error("{dataset} lies elsewhere or in other files, read are datasets in their place")]
     Elsewhere {
         /// Which one.
         dataset: &'static str,

@@ -461,14 +461,28 @@ fn long_values_and_those_in_other_files_are_refused() {
             .create("extra/keys")
             .unwrap();
     };
-    refused(&external, "extra/keys lies in other files");
+    refused(&external, "extra/keys lies elsewhere");
     let mapped = |file: &H5File| {
         let keys = file.new_dataset::<Text<4>>().shape([2]);
         keys.virtual_mapping(Selection::All, "other.h5", "keys", Selection::All)
             .create("extra/keys")
             .unwrap();
     };
-    refused(&mapped, "extra/keys lies in other files");
+    refused(&mapped, "extra/keys lies elsewhere");
+    let soft = |file: &H5File| {
+        file.write_vlen_strings("names", &["a"]).unwrap();
+        let extra = file.root_group().group("extra").unwrap();
+        extra.create_soft_link("keys", "/names").unwrap();
+    };
+    refused(&soft, "extra/keys lies elsewhere");
+    let other = folder.path().join("other.h5");
+    GOOD.write(&other);
+    let link = |file: &H5File| {
+        let extra = file.root_group().group("extra").unwrap();
+        let link = extra.create_external_link("keys", "other.h5", "/extra/keys");
+        link.unwrap();
+    };
+    refused(&link, "extra/keys lies elsewhere");
 }
 
 /// References of 16 bytes to rows: length, address of their heap, index in it.

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::iter;
 use std::path::Path;
 
-use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, StorageLayout};
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, LinkClass, StorageLayout};
 
 use super::decode::{Floats, Integers};
 use super::heap;
@@ -193,9 +193,14 @@ impl Source<'_> {
                 most: MOST_BYTES,
             });
         }
+        let root = self.file.root_group();
+        let groups = name.match_indices('/').map(|(end, _)| &name[..end]);
+        let linked = groups
+            .chain([name])
+            .any(|path| !matches!(root.link_class(path), Ok(LinkClass::Hard)));
         let layout = dataset.storage_layout().map_err(|e| hdf5(name, e))?;
         let external = dataset.external_files().map_err(|e| hdf5(name, e))?;
-        if layout == StorageLayout::Virtual || !external.is_empty() {
+        if linked || layout == StorageLayout::Virtual || !external.is_empty() {
             return Err(SpikeFileFault::Elsewhere { dataset: name });
         }
         Ok(dataset)
