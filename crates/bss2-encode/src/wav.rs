@@ -1,7 +1,8 @@
 //! WAV files, read sample by sample and mixed down to one channel.
 //!
-//! Chunks and samples are read here and not by a library, since real files hold
-//! things that libraries refuse or misread (`format`, and below).
+//! hound decodes the samples. The chunks are walked here, since real files hold
+//! things that it refuses or misreads (`format`, and below): it gets the data behind a
+//! clean header.
 //! Integers become `value / 2^(bits - 1)`, floats stay; frames of several
 //! channels become the mean of their channels.
 //!
@@ -20,15 +21,16 @@
 mod format;
 
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Chain, Cursor, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
+use hound::{WavIntoSamples, WavReader};
 use thiserror::Error;
 
 use crate::audio::{Audio, Samples};
 use crate::error::EncodeError;
 
-use format::Format;
+use format::{Encoding, Format};
 
 /// Chunks that may come before the data.
 const MOST_CHUNKS: usize = 256;
@@ -67,6 +69,9 @@ pub enum AudioFault {
         /// What is read.
         allowed: &'static str,
     },
+    /// The samples cannot be decoded.
+    #[error("its samples cannot be decoded: {0}")]
+    Decoder(String),
     /// The chunks do not make a WAV file.
     #[error("its chunks are out of order: {0}")]
     Chunks(&'static str),
@@ -180,43 +185,93 @@ impl Audio for WavFile {
         let io = |error| EncodeError::io(&self.path, error);
         let mut file = File::open(&self.path).map_err(io)?;
         file.seek(SeekFrom::Start(self.data_at)).map_err(io)?;
+        let length = self.frames * u64::from(self.format.frame);
+        let data = BufReader::with_capacity(1 << 16, file).take(length);
+        let values = Values::new(data, self.format, length as u32)
+            .map_err(|fault| EncodeError::audio(&self.path, fault))?;
         Ok(Box::new(Frames {
             file: self,
-            data: BufReader::with_capacity(1 << 16, file),
-            frame: vec![0; usize::from(self.format.frame)],
+            values,
             index: 0,
         }))
+    }
+}
+
+type Data = Take<BufReader<File>>;
+type Decoded<T> = WavIntoSamples<Chain<Cursor<Vec<u8>>, Data>, T>;
+
+/// Samples, channel by channel.
+enum Values {
+    /// With the part of the range that one step is.
+    Integer(Decoded<i32>, f64),
+    Float(Decoded<f32>),
+    Double(Data),
+}
+
+impl Values {
+    fn new(data: Data, format: Format, length: u32) -> Result<Self, AudioFault> {
+        if format.encoding == Encoding::Double {
+            return Ok(Self::Double(data));
+        }
+        let source = Cursor::new(format.header(length)).chain(data);
+        let reader = WavReader::new(source).map_err(|e| AudioFault::Decoder(e.to_string()))?;
+        Ok(match format.encoding {
+            Encoding::Integer { bits } => {
+                Self::Integer(reader.into_samples(), 1.0 / f64::from(1_u32 << (bits - 1)))
+            }
+            Encoding::Float | Encoding::Double => Self::Float(reader.into_samples()),
+        })
+    }
+
+    fn next(&mut self) -> Option<Result<f64, hound::Error>> {
+        match self {
+            Self::Integer(values, step) => {
+                let step = *step;
+                values.next().map(|v| v.map(|v| f64::from(v) * step))
+            }
+            Self::Float(values) => values.next().map(|v| v.map(f64::from)),
+            Self::Double(data) => {
+                let mut bytes = [0; 8];
+                let read = data.read_exact(&mut bytes);
+                Some(read.map(|()| f64::from_le_bytes(bytes)).map_err(Into::into))
+            }
+        }
     }
 }
 
 /// Mixes frames down to samples.
 struct Frames<'a> {
     file: &'a WavFile,
-    data: BufReader<File>,
-    frame: Vec<u8>,
+    values: Values,
     index: u64,
 }
 
 impl Frames<'_> {
-    fn sample(&mut self) -> Result<f64, EncodeError> {
+    fn value(&mut self) -> Result<f64, EncodeError> {
+        let truncated = AudioFault::Truncated {
+            what: "frames",
+            expected: self.file.frames,
+            found: self.index,
+        };
         let path = &self.file.path;
-        let fault = |fault| EncodeError::audio(path, fault);
-        self.data
-            .read_exact(&mut self.frame)
-            .map_err(|error| match error.kind() {
-                ErrorKind::UnexpectedEof => fault(AudioFault::Truncated {
-                    what: "frames",
-                    expected: self.file.frames,
-                    found: self.index,
-                }),
-                _ => EncodeError::io(path, error),
-            })?;
-        let sample = self.file.format.mean(&self.frame);
-        if sample.is_finite() {
-            Ok(sample)
-        } else {
-            Err(fault(AudioFault::NotFinite { index: self.index }))
+        let fault = match self.values.next() {
+            Some(Ok(value)) if value.is_finite() => return Ok(value),
+            Some(Ok(_)) => AudioFault::NotFinite { index: self.index },
+            Some(Err(hound::Error::IoError(error))) if error.kind() != ErrorKind::UnexpectedEof => {
+                return Err(EncodeError::io(path, error));
+            }
+            Some(Err(hound::Error::IoError(_))) | None => truncated,
+            Some(Err(error)) => AudioFault::Decoder(error.to_string()),
+        };
+        Err(EncodeError::audio(path, fault))
+    }
+
+    fn sample(&mut self) -> Result<f64, EncodeError> {
+        let mut sum = 0.0;
+        for _ in 0..self.file.format.channels {
+            sum += self.value()?;
         }
+        Ok(sum / f64::from(self.file.format.channels))
     }
 }
 

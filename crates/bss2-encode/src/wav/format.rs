@@ -1,7 +1,8 @@
-//! The format chunk of a WAV file, and the values of samples in it.
+//! The format chunk of a WAV file.
 //!
 //! Byte rate, size of the extension and valid bits are not looked at: files with
-//! wrong ones abound, and the samples do not depend on them. An extensible format
+//! wrong ones abound, and the samples do not depend on them. What is left goes to the
+//! decoder as a header of the plainest kind. An extensible format
 //! has its valid bits at the top of their bytes, so that all bits of the bytes are
 //! decoded; 24 bits in four bytes of the plain format are at the bottom, as ALSA
 //! writes them (`S24_LE`).
@@ -29,19 +30,18 @@ pub(super) struct Format {
     pub(super) channels: u16,
     /// Bytes of a frame, a multiple of the channels.
     pub(super) frame: u16,
-    encoding: Encoding,
+    pub(super) encoding: Encoding,
 }
 
-/// What a sample is; the first byte is the lowest.
+/// What a sample is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    /// One byte, 128 is silence.
-    Byte,
-    /// The lowest so many bits, with a sign.
+pub(super) enum Encoding {
+    /// Of so many bits.
     Integer {
         bits: u16,
     },
     Float,
+    /// Of eight bytes, which the decoder does not know.
     Double,
 }
 
@@ -77,8 +77,9 @@ impl Format {
             return unsupported("frame", found, "equal bytes for every channel");
         }
         let encoding = match (kind, frame / channels, bits) {
-            (INTEGERS, 1, 8) => Encoding::Byte,
-            (INTEGERS, 2, 16) | (INTEGERS, 3, 24) | (INTEGERS, 4, 32) => Encoding::Integer { bits },
+            (INTEGERS, 1, 8) | (INTEGERS, 2, 16) | (INTEGERS, 3, 24) | (INTEGERS, 4, 32) => {
+                Encoding::Integer { bits }
+            }
             (INTEGERS, 4, 24) if !extensible => Encoding::Integer { bits },
             (FLOATS, 4, 32) => Encoding::Float,
             (FLOATS, 8, 64) => Encoding::Double,
@@ -96,29 +97,26 @@ impl Format {
         })
     }
 
-    /// Mean of the channels of a frame.
-    pub(super) fn mean(&self, frame: &[u8]) -> f64 {
-        let samples = frame.chunks_exact(usize::from(self.frame / self.channels));
-        let sum: f64 = samples.map(|sample| self.encoding.value(sample)).sum();
-        sum / f64::from(self.channels)
-    }
-}
-
-impl Encoding {
-    /// Integers as parts of their range, from -1 on.
-    fn value(self, sample: &[u8]) -> f64 {
-        match self {
-            Self::Byte => (f64::from(sample[0]) - 128.0) / 128.0,
-            Self::Integer { bits } => {
-                let mut bytes = [0; 4];
-                bytes[..sample.len()].copy_from_slice(sample);
-                // The sign comes to the top, what is above it falls off.
-                let word = u32::from_le_bytes(bytes) << (32 - bits);
-                f64::from(word.cast_signed()) / 2_147_483_648.0
-            }
-            Self::Float => f32::from_le_bytes(sample.try_into().expect("four bytes")).into(),
-            Self::Double => f64::from_le_bytes(sample.try_into().expect("eight bytes")),
-        }
+    /// A header of the plain format for so many bytes of data.
+    pub(super) fn header(&self, data: u32) -> Vec<u8> {
+        let (tag, bits) = match self.encoding {
+            Encoding::Integer { bits } => (INTEGERS, bits),
+            Encoding::Float | Encoding::Double => (FLOATS, 8 * self.frame / self.channels),
+        };
+        let bytes_per_s = self.rate.saturating_mul(self.frame.into());
+        let mut header = b"RIFF".to_vec();
+        header.extend(data.saturating_add(36).to_le_bytes());
+        header.extend(b"WAVEfmt ");
+        header.extend(16_u32.to_le_bytes());
+        header.extend(tag.to_le_bytes());
+        header.extend(self.channels.to_le_bytes());
+        header.extend(self.rate.to_le_bytes());
+        header.extend(bytes_per_s.to_le_bytes());
+        header.extend(self.frame.to_le_bytes());
+        header.extend(bits.to_le_bytes());
+        header.extend(b"data");
+        header.extend(data.to_le_bytes());
+        header
     }
 }
 
