@@ -128,8 +128,8 @@ struct Cells {
 
 impl Cochlea {
     /// A cochlea for recordings of `rate` samples per second. Tabulates the
-    /// membrane, which takes about half a second of computing; one serves all
-    /// recordings of its rate.
+    /// membrane, which takes about half a second of computing, three times that
+    /// with `exact_length`; one serves all recordings of its rate.
     ///
     /// # Errors
     /// [`EncodeError::Range`] for settings outside their range.
@@ -139,7 +139,7 @@ impl Cochlea {
         Ok(Self {
             config: *config,
             rate,
-            response: Response::new(&config.membrane, config.channels, steps),
+            response: Response::new(&config.membrane, config.channels, steps, config.grid()),
             hair_cell: config.hair_cell.compile(steps),
             bushy: config.bushy.compile(steps, config.nerve.fibres),
             path: SimdPath::Native,
@@ -186,7 +186,8 @@ impl Cochlea {
     ///
     /// # Errors
     /// [`EncodeError::Audio`] for a recording that is silent, too short, of
-    /// another rate or damaged; parts that were handed out before remain.
+    /// another rate or damaged, or with [`CochleaConfig::exact_length`] longer than
+    /// [`CochleaConfig::block`]; parts that were handed out before remain.
     pub fn stream(
         &self,
         audio: &dyn Audio,
@@ -200,7 +201,7 @@ impl Cochlea {
         let mut cells: Vec<_> = (0..self.response.groups())
             .map(|group| self.cells(group, draws))
             .collect();
-        let mut blocks = Blocks::new(&self.config, self.rate, &level);
+        let mut blocks = self.blocks(audio, &level)?;
         let steps = blocks.steps();
         let mut samples = audio.samples()?;
         let mut spikes = Vec::new();
@@ -237,7 +238,7 @@ impl Cochlea {
     pub fn trace(&self, audio: &dyn Audio) -> Result<CochleaTrace, EncodeError> {
         let audio = &Emphasised::new(audio, self.config.emphasis);
         let level = self.level(audio)?;
-        let mut blocks = Blocks::new(&self.config, self.rate, &level);
+        let mut blocks = self.blocks(audio, &level)?;
         let steps = blocks.steps() as usize;
         let mut trace = CochleaTrace {
             steps,
@@ -275,6 +276,11 @@ impl Cochlea {
         }
         let CochleaConfig { level, ramp, .. } = self.config;
         Level::measure(audio, level, ramp, FEWEST_SAMPLES)
+    }
+
+    fn blocks(&self, audio: &dyn Audio, level: &Level) -> Result<Blocks, EncodeError> {
+        Blocks::new(&self.config, self.rate, level)
+            .map_err(|fault| EncodeError::audio(audio.name(), fault))
     }
 
     fn cells(&self, group: usize, draws: Address) -> Cells {

@@ -1,8 +1,8 @@
 //! Folders of recordings, and how they are split.
 //!
 //! A recording is called `{label}_{speaker}_{take}.wav`, as in the Free Spoken
-//! Digit Dataset: `7_jackson_32.wav`. Labels and speakers are any text without
-//! an underscore, takes are whole numbers. The classes are the labels in their
+//! Digit Dataset: `7_jackson_32.wav`. Labels are any text without an underscore,
+//! speakers any text, takes are whole numbers. The classes are the labels in their
 //! order as text.
 //!
 //! # Source
@@ -39,10 +39,11 @@ impl RecordingName {
         let stem = name
             .strip_suffix(".wav")
             .ok_or("its name does not end in .wav")?;
-        let parts: Vec<&str> = stem.split('_').collect();
-        let [label, speaker, take] = parts[..] else {
-            return Err("its name is not {label}_{speaker}_{take}.wav");
-        };
+        let parts = stem
+            .split_once('_')
+            .and_then(|(label, rest)| Some((label, rest.rsplit_once('_')?)));
+        let (label, (speaker, take)) =
+            parts.ok_or("its name is not {label}_{speaker}_{take}.wav")?;
         if label.is_empty() || speaker.is_empty() {
             return Err("its name lacks a label or a speaker");
         }
@@ -63,7 +64,8 @@ impl RecordingName {
 }
 
 /// The recordings of a folder, in the order of [`RecordingName`]. Files that do
-/// not end in `.wav` and subfolders are passed over.
+/// not end in `.wav` or begin with a dot, as macOS leaves them beside its own, and
+/// subfolders are passed over.
 ///
 /// # Errors
 /// [`EncodeError::Io`]; [`EncodeError::Recordings`] where there is none, or
@@ -77,7 +79,7 @@ pub fn list_recordings(folder: &Path) -> Result<Vec<(RecordingName, PathBuf)>, E
         let wav = path
             .extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("wav"));
-        if !wav || path.is_dir() {
+        if !wav || name.starts_with('.') || path.is_dir() {
             continue;
         }
         match RecordingName::parse(&name) {
@@ -198,10 +200,13 @@ mod tests {
         let name = RecordingName::parse("7_jackson_32.wav").unwrap();
         assert_eq!((name.label.as_str(), name.take), ("7", 32));
         assert_eq!(name.file_name(), "7_jackson_32.wav");
+        let name = RecordingName::parse("seven_mary_ann_3.wav").unwrap();
+        assert_eq!((name.label.as_str(), name.take), ("seven", 3));
+        assert_eq!(name.speaker, "mary_ann");
+        assert_eq!(name.file_name(), "seven_mary_ann_3.wav");
         for (bad, words) in [
             ("7_jackson_32.mp3", ".wav"),
             ("7_jackson.wav", "{label}_{speaker}_{take}"),
-            ("7_jack_son_3.wav", "{label}_{speaker}_{take}"),
             ("_jackson_3.wav", "lacks a label"),
             ("7__3.wav", "lacks a label"),
             ("7_jackson_.wav", "take"),
@@ -223,6 +228,7 @@ mod tests {
         let names = ["1_b_0.wav", "0_a_10.wav", "0_a_2.wav", "1_a_0.wav"];
         names.iter().for_each(|name| put(name));
         put("README.md");
+        put("._0_a_2.wav");
         fs::create_dir(folder.path().join("more.wav")).unwrap();
         let listed = list_recordings(folder.path()).unwrap();
         let listed: Vec<String> = listed.iter().map(|(name, _)| name.file_name()).collect();

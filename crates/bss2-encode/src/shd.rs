@@ -19,16 +19,20 @@
 //! | times in half or single precision, of either byte order | read exactly |
 //! | times in double precision | rounded to single: less than 0.1 us at 1 s |
 //! | units, labels, speakers as integers of any size | read; out of range is an error |
+//! | `extra/meta_info` as integers, floating-point numbers or text | read, ages and heights rounded; out of range is unknown |
+//! | a user block before the content | passed over |
 //! | spikes that are not in order | sorted by (time, channel) |
 //! | negative, infinite or missing (NaN) times | an error with the sample |
 //! | rows of times and units, or labels, of different numbers | an error with both numbers |
-//! | more than a million samples, or chunks of more than four million | an error before anything is read |
+//! | more than a million samples, chunks of more than four million, values of more than 4 KiB or 64 MiB of them | an error before anything is read |
+//! | rows that share their bytes, datasets that are links or lie in other files | an error before any is read |
 //!
 //! # Source
 //! Cramer et al., IEEE Trans. Neural Netw. Learn. Syst. 33, 2744 (2022), and
 //! the published files' description.
 
 mod decode;
+mod heap;
 mod read;
 mod write;
 
@@ -90,6 +94,29 @@ pub enum SpikeFileFault {
         chunks: String,
         /// Longest list.
         most: usize,
+    },
+    /// A dataset asks for more memory than any that makes sense.
+    #[error(
+        "{dataset} has {values} values of {bytes} bytes, in all or per chunk, read are \
+         up to {most_each} bytes each and {most} in all"
+    )]
+    Bytes {
+        /// Which one.
+        dataset: &'static str,
+        /// Its values, or those of a chunk.
+        values: usize,
+        /// Bytes of each.
+        bytes: usize,
+        /// Most bytes of a value.
+        most_each: usize,
+        /// Most bytes of all.
+        most: usize,
+    },
+    /// A dataset is a link or refers to other files.
+    #[error("{dataset} lies elsewhere or in other files, read are datasets in their place")]
+    Elsewhere {
+        /// Which one.
+        dataset: &'static str,
     },
     /// A dataset holds values of another kind.
     #[error("{dataset} holds {found}, read are {allowed}")]

@@ -93,17 +93,13 @@ impl SpikeSet {
                 sample: self.len(),
                 fault,
             })?;
-        let ordered = |i: usize| (times[i - 1], units[i - 1]) <= (times[i], units[i]);
-        if (1..times.len()).all(ordered) {
-            self.times.extend_from_slice(times);
-            self.units.extend_from_slice(units);
-        } else {
-            let mut spikes: Vec<(f32, u16)> =
-                times.iter().copied().zip(units.iter().copied()).collect();
-            spikes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            self.times.extend(spikes.iter().map(|spike| spike.0));
-            self.units.extend(spikes.iter().map(|spike| spike.1));
-        }
+        // -0.0 becomes 0.0, as it would sort before it under a total order.
+        let times = times.iter().map(|time| time + 0.0);
+        let mut spikes: Vec<(f32, u16)> = times.zip(units.iter().copied()).collect();
+        let order = |a: &(f32, u16), b: &(f32, u16)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        spikes.sort_unstable_by(order);
+        self.times.extend(spikes.iter().map(|spike| spike.0));
+        self.units.extend(spikes.iter().map(|spike| spike.1));
         self.offsets.push(self.times.len());
         self.samples.push(info);
         self.labels.push(label);
@@ -134,8 +130,7 @@ impl SpikeSet {
                 self.speakers.len()
             ));
         }
-        // -0.0 would sort before 0.0 under a total order.
-        let bad = |&&time: &&f32| !(time.is_finite() && time.is_sign_positive());
+        let bad = |&&time: &&f32| !(time.is_finite() && time >= 0.0);
         if let Some(time) = times.iter().find(bad) {
             return Err(format!(
                 "a time is {time} s, allowed are finite ones from 0"
@@ -321,13 +316,16 @@ mod tests {
         set.push(1, info("a"), &[0.5, 0.25, 0.5], &[3, 1, 0])
             .unwrap();
         set.push(0, info("b"), &[], &[]).unwrap();
+        set.push(0, info("c"), &[0.0, -0.0], &[2, 1]).unwrap();
         assert_eq!(set.spikes(0), (&[0.25, 0.5, 0.5][..], &[1, 0, 3][..]));
         assert_eq!(set.spikes(1).0.len(), 0);
-        let swapped = set.select(&[1, 0]).unwrap();
-        assert_eq!(swapped.labels(), [0, 1]);
-        assert_eq!(swapped.samples()[1].recording, "a");
-        assert_eq!(swapped.select(&[1, 0]).unwrap(), set);
-        assert!(set.select(&[2]).is_err());
+        assert_eq!(set.spikes(2).1, [1, 2]);
+        assert!(set.spikes(2).0.iter().all(|time| time.is_sign_positive()));
+        let turned = set.select(&[2, 1, 0]).unwrap();
+        assert_eq!(turned.labels(), [0, 0, 1]);
+        assert_eq!(turned.samples()[2].recording, "a");
+        assert_eq!(turned.select(&[2, 1, 0]).unwrap(), set);
+        assert!(set.select(&[3]).is_err());
     }
 
     #[test]

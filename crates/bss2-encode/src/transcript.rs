@@ -23,7 +23,7 @@ use crate::error::EncodeError;
 use crate::recordings::{RecordingName, list_recordings, refuse};
 use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
 use crate::upsample::Upsampled;
-use crate::wav::WavFile;
+use crate::wav::{AudioFault, WavFile};
 
 use journal::Journal;
 
@@ -70,6 +70,30 @@ impl Audio for Sound {
 }
 
 impl Sound {
+    /// Number of its samples.
+    fn len(&self) -> u64 {
+        match self {
+            Self::File(file) => file.frames(),
+            Self::Track(track) => track.samples.len() as u64,
+        }
+    }
+
+    /// Refuses a recording so long that neighbouring steps have one time.
+    fn check_length(&self, steps_per_second: u32) -> Result<(), EncodeError> {
+        let samples = self.len();
+        let most = longest_seconds(steps_per_second) * u64::from(self.rate());
+        if samples <= most {
+            return Ok(());
+        }
+        let reason = "beyond, times in single precision do not tell its steps apart";
+        let fault = AudioFault::TooLong {
+            samples,
+            most,
+            reason,
+        };
+        Err(EncodeError::audio(self.name(), fault))
+    }
+
     fn fingerprint(&self) -> Result<Fingerprint, EncodeError> {
         let mut hash = Sha256::new();
         match self {
@@ -190,8 +214,10 @@ impl Transcription<'_> {
             let cochlea = Cochlea::new(self.cochlea, rate)?;
             indices.par_iter().try_for_each(|&index| {
                 let (sound, print) = (&recordings[index].sound, prints[index]);
-                let train = match cochlea.encode(&self.fine(sound), self.seed, draw_number(&print))
-                {
+                let train = sound.check_length(cochlea.output_rate()).and_then(|()| {
+                    cochlea.encode(&self.fine(sound), self.seed, draw_number(&print))
+                });
+                let train = match train {
                     Ok(train) => train,
                     Err(error) => {
                         let mut faults = faults.lock().expect("no thread panicked");
@@ -262,6 +288,12 @@ pub fn journal_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Until when steps are further apart than numbers in single precision, which are
+/// `2^(k - 23)` apart up to `2^(k + 1)`.
+fn longest_seconds(steps_per_second: u32) -> u64 {
+    2 << ((1 << 23) / steps_per_second).ilog2()
+}
+
 /// The number of a recording in the draws of the auditory nerve.
 fn draw_number(print: &Fingerprint) -> u64 {
     u64::from_le_bytes(print[..8].try_into().expect("eight bytes"))
@@ -302,4 +334,35 @@ fn collect<'a>(
         set.push(place(&keys, &name.label) as u8, info, &times, &units)?;
     }
     Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_whose_steps_have_times_of_their_own_are_read() {
+        for rate in [500, 4_000, 12_000, 24_000, 192_000] {
+            let longest = longest_seconds(rate);
+            let shared = |from: u64| {
+                let times = (from..from + 1_000).map(|i| (i as f64 / f64::from(rate)) as f32);
+                let times: Vec<f32> = times.collect();
+                times.windows(2).filter(|pair| pair[0] == pair[1]).count()
+            };
+            let end = longest * u64::from(rate);
+            assert_eq!(shared(end - 1_000), 0, "{rate} until {longest} s");
+            assert_ne!(shared(end), 0, "{rate} after {longest} s");
+        }
+        let sound = |samples| {
+            Sound::Track(Track {
+                name: "long".into(),
+                rate: 1_000,
+                samples: vec![0.0; samples],
+            })
+        };
+        assert!(sound(64_000).check_length(192_000).is_ok());
+        let error = sound(64_001).check_length(192_000).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("64001 samples, at most 64000"), "{text}");
+    }
 }

@@ -1,16 +1,16 @@
 //! WAV files, read sample by sample and mixed down to one channel.
 //!
-//! The format's chunks are walked here, since real files hold things that
-//! `hound` refuses (an odd-sized chunk before the data, the length of a
-//! stream); `hound` then gets a clean header and decodes the samples.
+//! hound decodes the samples. The chunks are walked here, since real files hold
+//! things that it refuses or misreads (`format`, and below): it gets the data behind a
+//! clean header.
 //! Integers become `value / 2^(bits - 1)`, floats stay; frames of several
 //! channels become the mean of their channels.
 //!
 //! | file | treatment |
 //! |---|---|
-//! | 8, 16, 24, 32 bit integers, 32 bit float, plain or extensible | read |
+//! | 8, 16, 24, 32 bit integers, 32 and 64 bit float, plain or extensible | read |
 //! | any rate of 1 to 384 kHz | read, never resampled |
-//! | data length of a stream (`0xFFFF_FFFF`, or 0 in an unfinished file) | read to the end of the file |
+//! | data length of a stream, or 0 in an unfinished file | read to the end of the file |
 //! | odd-sized chunks before the data | skipped with their pad byte |
 //! | everything else, NaN and infinite samples included | an [`AudioFault`] |
 //!
@@ -18,24 +18,29 @@
 //! Multimedia Programming Interface and Data Specifications 1.0 (IBM and
 //! Microsoft, 1991), RIFF and WAVE.
 
+mod format;
+
 use std::fs::File;
-use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom, Take};
+use std::io::{self, BufReader, Chain, Cursor, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
-use hound::{SampleFormat, WavIntoSamples, WavReader};
+use hound::{WavIntoSamples, WavReader};
 use thiserror::Error;
 
 use crate::audio::{Audio, Samples};
 use crate::error::EncodeError;
 
+use format::{Encoding, Format};
+
 /// Chunks that may come before the data.
 const MOST_CHUNKS: usize = 256;
 /// Bytes of the longest format chunk in use (extensible) and some room.
 const LONGEST_FORMAT: u32 = 64;
-/// Length that a writer to a pipe gives.
-const STREAMED: u32 = u32::MAX;
-const RATES: std::ops::RangeInclusive<u32> = 1_000..=384_000;
-const MOST_CHANNELS: u16 = 64;
+/// Lengths from here on may be those of a writer to a pipe: SoX gives `0x7FFF_F000`
+/// and arecord about `0x8000_0000`, rounded to frames, others [`u32::MAX`].
+const STREAMED: u32 = 0x7fff_0000;
+/// More data would have more steps than can be counted.
+const MOST_DATA: u64 = u32::MAX as u64;
 
 /// What is wrong with a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -64,6 +69,9 @@ pub enum AudioFault {
         /// What is read.
         allowed: &'static str,
     },
+    /// The samples cannot be decoded.
+    #[error("its samples cannot be decoded: {0}")]
+    Decoder(String),
     /// The chunks do not make a WAV file.
     #[error("its chunks are out of order: {0}")]
     Chunks(&'static str),
@@ -81,6 +89,16 @@ pub enum AudioFault {
         /// Smallest number.
         least: u64,
     },
+    /// Too long for what is asked.
+    #[error("it has {samples} samples, at most {most} are read: {reason}")]
+    TooLong {
+        /// Samples of one channel.
+        samples: u64,
+        /// Largest number.
+        most: u64,
+        /// What sets it.
+        reason: &'static str,
+    },
     /// A sample that is not a number.
     #[error("sample {index} is not a finite number")]
     NotFinite {
@@ -95,23 +113,14 @@ pub enum AudioFault {
         /// Rate that was given to the cochlea.
         made_for: u32,
     },
-    /// What the decoder says.
-    #[error("it cannot be decoded: {0}")]
-    Decoder(String),
 }
 
 /// A WAV file whose header was checked.
 #[derive(Debug, Clone)]
 pub struct WavFile {
     path: PathBuf,
-    rate: u32,
-    channels: u16,
-    scale: f64,
-    float: bool,
-    /// A header without surprises, for the decoder.
-    header: Vec<u8>,
+    format: Format,
     data_at: u64,
-    data_len: u64,
     frames: u64,
 }
 
@@ -132,43 +141,12 @@ impl WavFile {
     }
 
     fn check(path: &Path, parts: Parts) -> Result<Self, AudioFault> {
-        let header = parts.header();
-        let spec = WavReader::new(Cursor::new(&header))
-            .map_err(|error| decoder_fault(&error, &parts.format))?
-            .spec();
-        let unsupported = |what, found: String, allowed| AudioFault::Unsupported {
-            what,
-            found,
-            allowed,
-        };
-        if !RATES.contains(&spec.sample_rate) {
-            let found = format!("{} Hz", spec.sample_rate);
-            return Err(unsupported("rate", found, "1 to 384 kHz"));
-        }
-        if spec.channels == 0 || spec.channels > MOST_CHANNELS {
-            let found = spec.channels.to_string();
-            return Err(unsupported("number of channels", found, "1 to 64"));
-        }
-        // The decoder takes the bits that an extensible header calls valid as they are.
-        let bytes = parts.frame() / spec.channels;
-        let known = match spec.sample_format {
-            SampleFormat::Float => (bytes, spec.bits_per_sample) == (4, 32),
-            SampleFormat::Int => {
-                let known = [(1, 8), (2, 16), (3, 24), (4, 24), (4, 32)];
-                known.contains(&(bytes, spec.bits_per_sample))
-            }
-        };
-        if !known {
-            let found = format!("{} in {bytes} bytes", spec.bits_per_sample);
-            let allowed = "8, 16, 24 or 32, and 32 of floats";
-            return Err(unsupported("number of bits", found, allowed));
-        }
-        let frame = u64::from(parts.frame());
-        if frame == 0 || (!parts.streamed && !parts.data_len.is_multiple_of(frame)) {
+        let frame = u64::from(parts.format.frame);
+        if !parts.streamed && !parts.data_len.is_multiple_of(frame) {
             return Err(AudioFault::Truncated {
                 what: "last frame",
                 expected: frame,
-                found: parts.data_len % frame.max(1),
+                found: parts.data_len % frame,
             });
         }
         let frames = parts.data_len / frame;
@@ -177,16 +155,8 @@ impl WavFile {
         }
         Ok(Self {
             path: path.to_owned(),
-            rate: spec.sample_rate,
-            channels: spec.channels,
-            scale: match spec.sample_format {
-                SampleFormat::Float => 1.0,
-                SampleFormat::Int => 1.0 / f64::from(1_u32 << (spec.bits_per_sample - 1)),
-            },
-            float: spec.sample_format == SampleFormat::Float,
-            header,
+            format: parts.format,
             data_at: parts.data_at,
-            data_len: frames * frame,
             frames,
         })
     }
@@ -194,7 +164,7 @@ impl WavFile {
     /// Samples per second and channel.
     #[must_use]
     pub fn rate(&self) -> u32 {
-        self.rate
+        self.format.rate
     }
 
     /// Number of frames: samples after mixing down.
@@ -209,21 +179,16 @@ impl Audio for WavFile {
         &self.path
     }
     fn rate(&self) -> u32 {
-        self.rate
+        self.format.rate
     }
     fn samples(&self) -> Result<Samples<'_>, EncodeError> {
         let io = |error| EncodeError::io(&self.path, error);
         let mut file = File::open(&self.path).map_err(io)?;
         file.seek(SeekFrom::Start(self.data_at)).map_err(io)?;
-        let source = Cursor::new(self.header.clone())
-            .chain(BufReader::with_capacity(1 << 16, file).take(self.data_len));
-        let reader = WavReader::new(source)
-            .map_err(|e| EncodeError::audio(&self.path, AudioFault::Decoder(e.to_string())))?;
-        let values = if self.float {
-            Values::Float(reader.into_samples())
-        } else {
-            Values::Integer(reader.into_samples())
-        };
+        let length = self.frames * u64::from(self.format.frame);
+        let data = BufReader::with_capacity(1 << 16, file).take(length);
+        let values = Values::new(data, self.format, length as u32)
+            .map_err(|fault| EncodeError::audio(&self.path, fault))?;
         Ok(Box::new(Frames {
             file: self,
             values,
@@ -232,11 +197,46 @@ impl Audio for WavFile {
     }
 }
 
-type Source = Chain<Cursor<Vec<u8>>, Take<BufReader<File>>>;
+type Data = Take<BufReader<File>>;
+type Decoded<T> = WavIntoSamples<Chain<Cursor<Vec<u8>>, Data>, T>;
 
+/// Samples, channel by channel.
 enum Values {
-    Integer(WavIntoSamples<Source, i32>),
-    Float(WavIntoSamples<Source, f32>),
+    /// With the part of the range that one step is.
+    Integer(Decoded<i32>, f64),
+    Float(Decoded<f32>),
+    Double(Data),
+}
+
+impl Values {
+    fn new(data: Data, format: Format, length: u32) -> Result<Self, AudioFault> {
+        if format.encoding == Encoding::Double {
+            return Ok(Self::Double(data));
+        }
+        let source = Cursor::new(format.header(length)).chain(data);
+        let reader = WavReader::new(source).map_err(|e| AudioFault::Decoder(e.to_string()))?;
+        Ok(match format.encoding {
+            Encoding::Integer { bits } => {
+                Self::Integer(reader.into_samples(), 1.0 / f64::from(1_u32 << (bits - 1)))
+            }
+            Encoding::Float | Encoding::Double => Self::Float(reader.into_samples()),
+        })
+    }
+
+    fn next(&mut self) -> Option<Result<f64, hound::Error>> {
+        match self {
+            Self::Integer(values, step) => {
+                let step = *step;
+                values.next().map(|v| v.map(|v| f64::from(v) * step))
+            }
+            Self::Float(values) => values.next().map(|v| v.map(f64::from)),
+            Self::Double(data) => {
+                let mut bytes = [0; 8];
+                let read = data.read_exact(&mut bytes);
+                Some(read.map(|()| f64::from_le_bytes(bytes)).map_err(Into::into))
+            }
+        }
+    }
 }
 
 /// Mixes frames down to samples.
@@ -248,22 +248,30 @@ struct Frames<'a> {
 
 impl Frames<'_> {
     fn value(&mut self) -> Result<f64, EncodeError> {
-        let value = match &mut self.values {
-            Values::Integer(values) => values.next().map(|v| v.map(f64::from)),
-            Values::Float(values) => values.next().map(|v| v.map(f64::from)),
+        let truncated = AudioFault::Truncated {
+            what: "frames",
+            expected: self.file.frames,
+            found: self.index,
         };
         let path = &self.file.path;
-        match value {
-            Some(Ok(value)) if value.is_finite() => Ok(value * self.file.scale),
-            Some(Ok(_)) => Err(AudioFault::NotFinite { index: self.index }),
-            Some(Err(error)) => Err(AudioFault::Decoder(error.to_string())),
-            None => Err(AudioFault::Truncated {
-                what: "samples",
-                expected: self.file.frames,
-                found: self.index,
-            }),
+        let fault = match self.values.next() {
+            Some(Ok(value)) if value.is_finite() => return Ok(value),
+            Some(Ok(_)) => AudioFault::NotFinite { index: self.index },
+            Some(Err(hound::Error::IoError(error))) if error.kind() != ErrorKind::UnexpectedEof => {
+                return Err(EncodeError::io(path, error));
+            }
+            Some(Err(hound::Error::IoError(_))) | None => truncated,
+            Some(Err(error)) => AudioFault::Decoder(error.to_string()),
+        };
+        Err(EncodeError::audio(path, fault))
+    }
+
+    fn sample(&mut self) -> Result<f64, EncodeError> {
+        let mut sum = 0.0;
+        for _ in 0..self.file.format.channels {
+            sum += self.value()?;
         }
-        .map_err(|fault| EncodeError::audio(path, fault))
+        Ok(sum / f64::from(self.file.format.channels))
     }
 }
 
@@ -274,18 +282,12 @@ impl Iterator for Frames<'_> {
         if self.index == self.file.frames {
             return None;
         }
-        let mut sum = 0.0;
-        for _ in 0..self.file.channels {
-            match self.value() {
-                Ok(value) => sum += value,
-                Err(error) => {
-                    self.index = self.file.frames; // no way to go on
-                    return Some(Err(error));
-                }
-            }
+        let sample = self.sample();
+        match sample {
+            Ok(_) => self.index += 1,
+            Err(_) => self.index = self.file.frames, // no way to go on
         }
-        self.index += 1;
-        Some(Ok(sum / f64::from(self.file.channels)))
+        Some(sample)
     }
 }
 
@@ -308,31 +310,10 @@ impl From<AudioFault> for WalkError {
 
 /// What the chunks say.
 struct Parts {
-    format: Vec<u8>,
+    format: Format,
     data_at: u64,
     data_len: u64,
     streamed: bool,
-}
-
-impl Parts {
-    /// Bytes per frame.
-    fn frame(&self) -> u16 {
-        u16::from_le_bytes([self.format[12], self.format[13]])
-    }
-
-    fn header(&self) -> Vec<u8> {
-        let frame = u64::from(self.frame().max(1));
-        let data = (self.data_len / frame * frame) as u32;
-        let mut bytes = b"RIFF".to_vec();
-        let before = 20 + self.format.len() as u32;
-        bytes.extend(data.saturating_add(before).to_le_bytes());
-        bytes.extend(b"WAVEfmt ");
-        bytes.extend((self.format.len() as u32).to_le_bytes());
-        bytes.extend(&self.format);
-        bytes.extend(b"data");
-        bytes.extend(data.to_le_bytes());
-        bytes
-    }
 }
 
 /// Finds format and data in a file of `length` bytes.
@@ -363,12 +344,15 @@ fn walk(reader: &mut (impl Read + Seek), length: u64) -> Result<Parts, WalkError
                 let Some(format) = format else {
                     return Err(AudioFault::Chunks("data come before their format").into());
                 };
-                let streamed = size == STREAMED || (size == 0 && riff_length == 0);
+                // An unfinished file ends with this chunk by its own account.
+                let unfinished = size == 0 && u64::from(riff_length) <= at - 8;
+                let endless = size >= STREAMED && u64::from(size) > rest;
+                let streamed = unfinished || endless;
                 if !streamed && u64::from(size) > rest {
                     return Err(truncated("data", size, rest).into());
                 }
                 let data_len = if streamed { rest } else { size.into() };
-                if data_len >= STREAMED.into() {
+                if data_len >= MOST_DATA {
                     return Err(AudioFault::Unsupported {
                         what: "length",
                         found: format!("{data_len} bytes"),
@@ -398,7 +382,7 @@ fn walk(reader: &mut (impl Read + Seek), length: u64) -> Result<Parts, WalkError
                     return Err(truncated("format chunk", size, bytes.len() as u64).into());
                 }
                 reader.seek_relative(i64::from(size % 2))?;
-                format = Some(bytes);
+                format = Some(Format::parse(&bytes)?);
             }
             _ if u64::from(size) > rest => return Err(truncated("chunks", size, rest).into()),
             _ => reader.seek_relative(i64::from(size) + i64::from(size % 2))?,
@@ -413,22 +397,6 @@ fn truncated(what: &'static str, expected: u32, found: u64) -> AudioFault {
         what,
         expected: expected.into(),
         found,
-    }
-}
-
-/// A refusal of the decoder in terms of the file.
-fn decoder_fault(error: &hound::Error, format: &[u8]) -> AudioFault {
-    match error {
-        hound::Error::Unsupported => AudioFault::Unsupported {
-            what: "encoding",
-            found: format!(
-                "{} bit of format tag {:#06x}",
-                u16::from_le_bytes([format[14], format[15]]),
-                u16::from_le_bytes([format[0], format[1]])
-            ),
-            allowed: "8, 16, 24 and 32 bit integers and 32 bit floats",
-        },
-        other => AudioFault::Decoder(other.to_string()),
     }
 }
 

@@ -261,6 +261,22 @@ fn unusable_recordings_and_settings_are_refused() {
         );
     }
 
+    // Blocks would not be the exact length that was asked for.
+    let exact = CochleaConfig {
+        block: Seconds::new(0.5),
+        exact_length: true,
+        ..config(2)
+    };
+    let exact = Cochlea::new(&exact, RATE).unwrap();
+    let half = RATE as usize / 2;
+    assert!(exact.encode(&track(RATE, half), Seed(0), 0).is_ok());
+    let error = exact.encode(&track(RATE, half + 1), Seed(0), 0);
+    let text = error.unwrap_err().to_string();
+    for words in ["4001 samples, at most 4000", "`exact_length`", "`block`"] {
+        assert!(text.contains(words), "{words} is missing in {text}");
+    }
+    assert!(exact.trace(&track(RATE, half + 1)).is_err());
+
     for (config, rate) in [
         (config(1), RATE),
         (config(2), 500),

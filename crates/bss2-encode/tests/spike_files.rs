@@ -12,7 +12,7 @@ use bss2_encode::{
 };
 use half::f16;
 use proptest::prelude::*;
-use rust_hdf5::{DatatypeMessage, H5File, H5Type};
+use rust_hdf5::{DatatypeMessage, H5File, H5Type, Selection};
 
 /// The small files in the published layout, if they are there.
 fn shd_like() -> Option<PathBuf> {
@@ -187,7 +187,10 @@ struct Parts<'a, T, U> {
 
 impl<T: H5Type, U: H5Type> Parts<'_, T, U> {
     fn write(&self, path: &Path) {
-        let file = H5File::create(path).unwrap();
+        self.fill(H5File::create(path).unwrap());
+    }
+
+    fn fill(&self, file: H5File) {
         for group in ["spikes", "extra"] {
             file.create_group(group).unwrap();
         }
@@ -238,6 +241,65 @@ fn files_without_our_own_datasets_are_read() {
     );
     assert_eq!(set.samples()[0].recording, "");
     assert_eq!(set.speakers()[3].age, 0);
+}
+
+/// Nobody's age keeps spikes from being read.
+#[test]
+fn what_is_said_of_speakers_may_have_any_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("said.h5");
+    let said = |write: &dyn Fn(&H5File)| {
+        GOOD.write(&path);
+        let file = H5File::open_rw(&path).unwrap();
+        file.create_group("extra/meta_info").unwrap();
+        write(&file);
+        file.close().unwrap();
+        read_spikes(&path).unwrap().speakers().to_vec()
+    };
+    fn list<T: H5Type>(file: &H5File, name: &str, values: &[T]) {
+        let list = file.new_dataset::<T>().shape([values.len()]);
+        let list = list.create(&format!("extra/meta_info/{name}")).unwrap();
+        list.write_raw(values).unwrap();
+    }
+    let speakers = said(&|file| {
+        list(file, "age", &[25.4_f64, f64::NAN, -1.0, 70_000.0]);
+        list(file, "body_height", &[-1_i32, 171, 70_000, 0]);
+        list(file, "gender", &[1_u8, 0]);
+    });
+    let ages: Vec<u16> = speakers.iter().map(|s| s.age).collect();
+    assert_eq!(ages, [25, 0, 0, 0]);
+    let heights: Vec<u16> = speakers.iter().map(|s| s.body_height).collect();
+    assert_eq!(heights, [0, 171, 0, 0]);
+    let genders: Vec<&str> = speakers.iter().map(|s| s.gender.as_str()).collect();
+    assert_eq!(genders, ["1", "0", "", ""]);
+    let speakers = said(&|file| {
+        let ages = ["25", " 30.6 ", "unknown", ""];
+        file.write_vlen_strings("extra/meta_info/age", &ages)
+            .unwrap();
+        list(file, "gender", &[1.0_f32, f32::NAN]);
+    });
+    let ages: Vec<u16> = speakers.iter().map(|s| s.age).collect();
+    assert_eq!(ages, [25, 31, 0, 0]);
+    assert_eq!(
+        (speakers[0].gender.as_str(), speakers[1].gender.as_str()),
+        ("1", "")
+    );
+}
+
+/// Other content of 512 bytes or more before that of the file.
+#[test]
+fn files_with_a_user_block_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("block.h5");
+    for size in [512, 4096] {
+        let file = H5File::options().userblock(size).create(&path).unwrap();
+        GOOD.fill(file);
+        assert_eq!(read_spikes(&path).unwrap().len(), 2);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let error = read_spikes(&path).unwrap_err().to_string();
+        assert!(error.contains("ends too early"), "{error}");
+    }
 }
 
 #[test]
@@ -350,6 +412,124 @@ fn huge_shapes_and_chunks_are_refused() {
     };
     refused(26_000_000_000, 1_000, "labels has the shape [26000000000]");
     refused(10, 26_000_000, "in chunks of [26000000]");
+}
+
+/// Text of so many bytes, whatever it says.
+#[derive(Clone, Copy)]
+struct Text<const N: usize>(#[allow(dead_code, reason = "the library reads its bytes")] [u8; N]);
+
+impl<const N: usize> H5Type for Text<N> {
+    fn hdf5_type() -> DatatypeMessage {
+        DatatypeMessage::fixed_string(N as u32)
+    }
+    fn element_size() -> usize {
+        N
+    }
+}
+
+#[test]
+fn long_values_and_those_in_other_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.h5");
+    let refused = |write: &dyn Fn(&H5File), words: &str| {
+        let file = H5File::create(&path).unwrap();
+        file.create_group("extra").unwrap();
+        write(&file);
+        file.close().unwrap();
+        let error = read_spikes(&path).unwrap_err().to_string();
+        assert!(error.contains(words), "{words:?} is missing in {error}");
+    };
+    let long = |file: &H5File| {
+        let keys = file.new_dataset::<Text<4097>>().shape([2]);
+        keys.create("extra/keys").unwrap();
+    };
+    refused(&long, "extra/keys has 2 values of 4097 bytes");
+    let many = |file: &H5File| {
+        let keys = file.new_dataset::<Text<1024>>().shape([65_537]);
+        keys.create("extra/keys").unwrap();
+    };
+    refused(&many, "extra/keys has 65537 values of 1024 bytes");
+    let chunk = |file: &H5File| {
+        let keys = file.new_dataset::<Text<1024>>().shape([1]);
+        let keys = keys.chunk(&[65_537]).max_shape(&[None]);
+        keys.create("extra/keys").unwrap();
+    };
+    refused(&chunk, "extra/keys has 65537 values of 1024 bytes");
+    let external = |file: &H5File| {
+        let keys = file.new_dataset::<Text<4>>().shape([2]);
+        keys.external(&[("/dev/zero", 0, 8)])
+            .create("extra/keys")
+            .unwrap();
+    };
+    refused(&external, "extra/keys lies elsewhere");
+    let mapped = |file: &H5File| {
+        let keys = file.new_dataset::<Text<4>>().shape([2]);
+        keys.virtual_mapping(Selection::All, "other.h5", "keys", Selection::All)
+            .create("extra/keys")
+            .unwrap();
+    };
+    refused(&mapped, "extra/keys lies elsewhere");
+    let soft = |file: &H5File| {
+        file.write_vlen_strings("names", &["a"]).unwrap();
+        let extra = file.root_group().group("extra").unwrap();
+        extra.create_soft_link("keys", "/names").unwrap();
+    };
+    refused(&soft, "extra/keys lies elsewhere");
+    let other = folder.path().join("other.h5");
+    GOOD.write(&other);
+    let link = |file: &H5File| {
+        let extra = file.root_group().group("extra").unwrap();
+        let link = extra.create_external_link("keys", "other.h5", "/extra/keys");
+        link.unwrap();
+    };
+    refused(&link, "extra/keys lies elsewhere");
+}
+
+/// References of 16 bytes to rows: length, address of their heap, index in it.
+#[test]
+fn rows_that_share_their_bytes_or_lie_about_them_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.h5");
+    let times: &[&[f32]] = &[&[0.25, 0.5], &[0.125]];
+    let units: &[&[u16]] = &[&[1, 2], &[3]];
+    let whole = Parts {
+        times,
+        units,
+        ..GOOD
+    };
+    whole.write(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    for name in ["spikes/times", "spikes/units", "extra/keys"] {
+        std::fs::write(&path, &bytes).unwrap();
+        let file = H5File::open(&path).unwrap();
+        let references = file.dataset(name).unwrap().read_raw_bytes().unwrap();
+        drop(file);
+        let mut places = bytes.windows(32).enumerate();
+        let (at, _) = places.find(|(_, b)| *b == references).unwrap();
+        let refused = |change: &dyn Fn(&mut Vec<u8>), words: &str| {
+            let mut changed = bytes.clone();
+            change(&mut changed);
+            std::fs::write(&path, changed).unwrap();
+            let error = read_spikes(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{words:?} is missing in {error}");
+        };
+        refused(
+            &|b| b.copy_within(at..at + 16, at + 16),
+            &format!("{name} cannot be read: row 1 has the bytes of another"),
+        );
+        refused(
+            &|b| b[at + 10] = 1,
+            &format!("{name} cannot be read: its heaps"),
+        );
+        if name != "extra/keys" {
+            refused(
+                &|b| b[at] += 1,
+                &format!("{name} cannot be read: a row is not"),
+            );
+        }
+        let heap = u64::from_le_bytes(references[4..12].try_into().unwrap()) as usize;
+        refused(&|b| b[heap + 14] = 1, "its heaps are larger than the file");
+    }
 }
 
 #[test]

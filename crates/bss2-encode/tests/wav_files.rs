@@ -96,8 +96,16 @@ fn odd_chunks_and_streams_are_read() {
     // An odd LIST chunk with its pad byte.
     std::fs::write(&path, raw(60, b"LIST\x05\0\0\0hello\0", 4, &data)).unwrap();
     assert_eq!(read(&path).unwrap().1, wanted);
-    // Written to a pipe, and stopped within a frame.
-    for (riff, length) in [(u32::MAX, u32::MAX), (0, 0), (0, u32::MAX)] {
+    // Written to a pipe (SoX, arecord and others) or left unfinished, and stopped
+    // within a frame.
+    for (riff, length) in [
+        (u32::MAX, u32::MAX),
+        (0, u32::MAX),
+        (0x7fff_f024, 0x7fff_f000),
+        (0x8000_0024, 0x8000_0000),
+        (0, 0),
+        (36, 0),
+    ] {
         std::fs::write(&path, raw(riff, b"", length, &data)).unwrap();
         assert_eq!(read(&path).unwrap().1, wanted);
         let mut cut = raw(riff, b"", length, &data);
@@ -119,6 +127,9 @@ fn damaged_files_are_refused_with_the_reason() {
     assert_eq!(put(b""), AudioFault::Empty);
     assert_eq!(put(&raw(36, b"", 0, b"")), AudioFault::Empty);
     assert_eq!(put(&raw(0, b"", 0, b"")), AudioFault::Empty);
+    // No data by the account of the file, which goes on with another chunk.
+    let noted = raw(48, b"", 0, b"LIST\x04\0\0\0note");
+    assert_eq!(put(&noted), AudioFault::Empty);
     let text = put(b"dear diary, today I renamed a file\n");
     assert_eq!(text, AudioFault::NotWav("dear diary, ".into()));
     assert!(matches!(put(b"RIFX...."), AudioFault::NotWav(_)));
@@ -148,65 +159,112 @@ fn damaged_files_are_refused_with_the_reason() {
         other[at] = value;
         other[25] = if at == 24 { 0 } else { other[25] };
         assert!(
-            matches!(
-                put(&other),
-                AudioFault::Unsupported { .. } | AudioFault::Decoder(_)
-            ),
+            matches!(put(&other), AudioFault::Unsupported { .. }),
             "byte {at}"
         );
     }
 }
 
-/// A file of one channel whose extensible format says how many bits of each sample
-/// are valid, and the sub-format of integers (1) or floats (3).
+/// A format chunk, which lies about the bytes per second as many do.
+fn format(tag: u16, channels: u16, block: u16, bits: u16, extension: &[u8]) -> Vec<u8> {
+    let mut chunk = tag.to_le_bytes().to_vec();
+    chunk.extend(channels.to_le_bytes());
+    chunk.extend(8_000_u32.to_le_bytes());
+    chunk.extend(7_u32.to_le_bytes());
+    chunk.extend(block.to_le_bytes());
+    chunk.extend(bits.to_le_bytes());
+    chunk.extend(extension);
+    chunk
+}
+
+/// An extensible one, which says how many bits of each sample are valid, and its
+/// kind: integers (1) or floats (3). The size of the extension is wrong.
 fn extensible(container: u16, valid: u16, kind: u8) -> Vec<u8> {
-    let bytes = container / 8;
-    let mut file = b"RIFF\x4c\0\0\0WAVEfmt \x28\0\0\0\xfe\xff\x01\0".to_vec();
-    file.extend(8_000_u32.to_le_bytes());
-    file.extend((8_000 * u32::from(bytes)).to_le_bytes());
-    file.extend(bytes.to_le_bytes());
-    file.extend(container.to_le_bytes());
-    file.extend(22_u16.to_le_bytes());
-    file.extend(valid.to_le_bytes());
-    file.extend(4_u32.to_le_bytes());
-    file.extend([kind, 0, 0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113]);
+    let mut extension = vec![0, 0];
+    extension.extend(valid.to_le_bytes());
+    extension.extend(4_u32.to_le_bytes());
+    extension.extend([kind, 0, 0, 0, 0, 0, 16, 0, 128, 0, 0, 170, 0, 56, 155, 113]);
+    format(0xfffe, 1, container / 8, container, &extension)
+}
+
+fn file(format: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut file = b"RIFF".to_vec();
+    file.extend((20 + format.len() as u32 + data.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend((format.len() as u32).to_le_bytes());
+    file.extend(format);
     file.extend(b"data");
-    file.extend((4 * u32::from(bytes)).to_le_bytes());
-    file.extend(vec![0; 4 * usize::from(bytes)]);
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
     file
 }
 
+/// 0.5 and -0.25 as integers at the top of so many bytes.
+fn integers(bytes: usize) -> Vec<u8> {
+    let word = |value: i32| value.to_le_bytes()[4 - bytes..].to_vec();
+    [word(1 << 30), word(-1 << 29)].concat()
+}
+
 #[test]
-fn valid_bits_that_do_not_fit_their_bytes_are_refused() {
+fn what_a_format_says_beyond_its_samples_does_not_matter() {
     let (_folder, path) = folder_and_file();
-    // No valid bits at all is an error that is found in the wild: all are.
-    for (container, valid, kind) in [
-        (16, 16, 1),
-        (24, 24, 1),
-        (32, 24, 1),
-        (32, 0, 1),
-        (32, 32, 3),
+    let singles = [0.5_f32, -0.25].map(f32::to_le_bytes).concat();
+    let doubles = [0.5_f64, -0.25].map(f64::to_le_bytes).concat();
+    // 24 bits in four bytes as ALSA writes them, with and without their sign.
+    let low = [0, 0, 0x40, 0, 0, 0, 0xe0, 0xff, 0, 0, 0xe0, 0];
+    for (chunk, data) in [
+        (format(1, 1, 2, 16, b""), integers(2)),
+        (format(1, 1, 2, 16, b"\0\0"), integers(2)),
+        (format(1, 1, 2, 16, &[9; 30]), integers(2)),
+        (format(1, 1, 4, 32, b"\0\0"), integers(4)),
+        (format(1, 1, 4, 24, b""), low[..8].to_vec()),
+        (format(1, 1, 4, 24, b""), [&low[..4], &low[8..]].concat()),
+        (format(3, 1, 4, 32, b""), singles.clone()),
+        (format(3, 1, 4, 32, b"\x02\0\0\0"), singles.clone()),
+        (format(3, 1, 8, 64, b""), doubles.clone()),
+        (format(3, 1, 8, 64, b"\0\0"), doubles.clone()),
+        (extensible(8, 8, 1), vec![192, 96]),
+        (extensible(16, 16, 1), integers(2)),
+        (extensible(16, 12, 1), integers(2)),
+        (extensible(24, 24, 1), integers(3)),
+        (extensible(24, 20, 1), integers(3)),
+        (extensible(32, 24, 1), integers(4)),
+        (extensible(32, 20, 1), integers(4)),
+        // No valid bits at all is an error that is found in the wild: all are.
+        (extensible(32, 0, 1), integers(4)),
+        (extensible(32, 32, 3), singles),
+        (extensible(64, 64, 3), doubles),
     ] {
-        std::fs::write(&path, extensible(container, valid, kind)).unwrap();
-        assert_eq!(read(&path).unwrap().1, [0.0; 4], "{valid} of {container}");
+        std::fs::write(&path, file(&chunk, &data)).unwrap();
+        assert_eq!(read(&path).unwrap().1, [0.5, -0.25], "{chunk:?}");
     }
-    for (container, valid, kind) in [
-        (24, 20, 1),
-        (32, 20, 1),
-        (32, 33, 1),
-        (32, 64, 1),
-        (16, 24, 1),
-        (32, 64, 3),
+}
+
+#[test]
+fn formats_that_do_not_fit_together_are_refused() {
+    let (_folder, path) = folder_and_file();
+    let mut other = extensible(16, 16, 1);
+    other[39] = 0;
+    for (chunk, words) in [
+        (format(6, 1, 1, 8, b""), "encoding is 0x0006"),
+        (extensible(16, 16, 2), "encoding is 0x0002"),
+        (other, "encoding is none of WAVE"),
+        (format(0xfffe, 1, 2, 16, b"\0\0"), "18 bytes long"),
+        (format(1, 0, 2, 16, b""), "number of channels is 0"),
+        (format(1, 65, 130, 16, b""), "number of channels is 65"),
+        (format(1, 2, 5, 16, b""), "5 bytes for 2 channels"),
+        (format(1, 1, 0, 16, b""), "16 in 0 bytes"),
+        (format(1, 1, 2, 24, b""), "24 in 2 bytes"),
+        (format(1, 1, 4, 20, b""), "20 in 4 bytes"),
+        (format(1, 1, 8, 64, b""), "64 in 8 bytes"),
+        (format(3, 1, 2, 16, b""), "16 in 2 bytes"),
+        (extensible(64, 64, 1), "64 in 8 bytes"),
     ] {
-        std::fs::write(&path, extensible(container, valid, kind)).unwrap();
+        std::fs::write(&path, file(&chunk, &[0; 16])).unwrap();
         let fault = fault(&path);
-        assert!(
-            matches!(
-                fault,
-                AudioFault::Unsupported { .. } | AudioFault::Decoder(_)
-            ),
-            "{valid} of {container}: {fault:?}"
-        );
+        assert!(matches!(fault, AudioFault::Unsupported { .. }), "{fault:?}");
+        let text = fault.to_string();
+        assert!(text.contains(words), "{words:?} is missing in {text}");
     }
 }
 

@@ -15,7 +15,7 @@ use bss2_event::SimdPath;
 use rustfft::{Fft, FftPlannerScalar};
 
 use super::complex::C64;
-use super::response::{Group, LANES, Lanes, Position};
+use super::response::{Grid, Group, LANES, Lanes, Position};
 
 const PAIRS: usize = LANES / 2;
 
@@ -44,8 +44,9 @@ pub(super) struct Velocities {
 impl Plan {
     /// For stretches of `inputs` samples that become `outputs` velocities:
     /// one per line, or one less where the last line (half the rate) falls on
-    /// the first. Line k is answered as a tone of `1 + k step` hertz.
-    pub(super) fn new(inputs: usize, outputs: usize, step_hertz: f64) -> Self {
+    /// the first. Line k is answered as a tone of `1 + k step` hertz, from a
+    /// table on `grid`.
+    pub(super) fn new(inputs: usize, outputs: usize, step_hertz: f64, grid: Grid) -> Self {
         let lines = inputs / 2 + 1;
         debug_assert!(lines == outputs || lines == outputs + 1);
         let mut planner = FftPlannerScalar::new();
@@ -54,7 +55,7 @@ impl Plan {
             forward: planner.plan_fft_forward(inputs),
             inverse: planner.plan_fft_inverse(outputs),
             positions: (0..lines as u32)
-                .map(|line| Position::of(at(line)))
+                .map(|line| grid.position(at(line)))
                 .collect(),
         }
     }

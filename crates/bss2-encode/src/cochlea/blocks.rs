@@ -12,6 +12,7 @@ use std::f64::consts::PI;
 
 use crate::audio::Samples;
 use crate::error::EncodeError;
+use crate::wav::AudioFault;
 
 use super::basilar::Plan;
 use super::config::CochleaConfig;
@@ -55,7 +56,12 @@ pub(super) struct Block<'a> {
 }
 
 impl Blocks {
-    pub(super) fn new(config: &CochleaConfig, rate: u32, level: &Level) -> Self {
+    /// Refuses a recording that cannot be transformed at exactly its length.
+    pub(super) fn new(
+        config: &CochleaConfig,
+        rate: u32,
+        level: &Level,
+    ) -> Result<Self, AudioFault> {
         let samples = level.samples();
         let steps = (samples / 2 + 1) as u32;
         let seconds = |s: f64| 2 * (0.5 * s * f64::from(rate)).ceil() as usize;
@@ -64,25 +70,34 @@ impl Blocks {
         let span = f64::from(rate / 2) - 1.0;
         let longest = seconds(config.block.get());
         if samples > longest as u64 {
+            if config.exact_length {
+                return Err(AudioFault::TooLong {
+                    samples,
+                    most: longest as u64,
+                    reason: "with `exact_length` a recording is transformed as one, \
+                             which `block` limits",
+                });
+            }
             let (lead, tail) = (seconds(BEFORE + FADE), seconds(AFTER + FADE));
             let outputs = smooth((lead + longest + tail) / 2);
-            let plan = Plan::new(2 * outputs, outputs, span / outputs as f64);
+            let plan = Plan::new(2 * outputs, outputs, span / outputs as f64, config.grid());
             let fade = seconds(FADE);
             let rise = |i| 0.5 - 0.5 * libm::cos(PI * (f64::from(i) + 0.5) / fade as f64);
             let mut blocks = Self::of(plan, lead, 2 * outputs - lead - tail, steps);
             blocks.fade = (0..fade as u32).map(rise).collect();
-            return blocks;
+            return Ok(blocks);
         }
         let samples = samples as usize;
         let plan = if config.exact_length {
             let outputs = samples / 2 + 1;
-            Plan::new(samples, outputs, span / (outputs - 1) as f64)
+            Plan::new(samples, outputs, span / (outputs - 1) as f64, config.grid())
         } else {
             let outputs = smooth(samples.div_ceil(2) + 1);
-            Plan::new(2 * (outputs - 1), outputs, span / (outputs - 1) as f64)
+            let step = span / (outputs - 1) as f64;
+            Plan::new(2 * (outputs - 1), outputs, step, config.grid())
         };
         let hop = plan.inputs() + 2;
-        Self::of(plan, 0, hop, steps)
+        Ok(Self::of(plan, 0, hop, steps))
     }
 
     fn of(plan: Plan, lead: usize, hop: usize, steps: u32) -> Self {

@@ -7,6 +7,7 @@ use super::bushy::BushyConfig;
 use super::haircell::HairCellConfig;
 use super::membrane::MembraneConfig;
 use super::nerve::NerveConfig;
+use super::response::Grid;
 
 /// Everything between a recording and its spikes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,11 +35,12 @@ pub struct CochleaConfig {
     pub nerve: NerveConfig,
     /// The bushy cells.
     pub bushy: BushyConfig,
-    /// Longest recording that is transformed as one.
+    /// Longest recording that is transformed as one, 0.5 to 60 s.
     pub block: Seconds,
-    /// Whether a recording is transformed at exactly its own length. Otherwise
-    /// zeros are added up to a length of small prime factors, which is up to
-    /// ten times as fast and shifts spikes by less than a step.
+    /// Whether a recording is transformed at exactly its own length and by a finer
+    /// table of the membrane, which gives the published encoder's velocities up to
+    /// rounding; one that is longer than `block` then is an error. Otherwise zeros are added up to a length of small prime factors,
+    /// which is up to ten times as fast and shifts spikes by less than a step.
     pub exact_length: bool,
 }
 
@@ -80,5 +82,14 @@ impl CochleaConfig {
         self.bushy.validate()?;
         RangeError::check("block", self.block.get(), 0.5, 60.0, "s")?;
         RangeError::check("rate", rate.into(), 1_000.0, 384_000.0, "Hz")
+    }
+
+    /// Where the membrane's answers are tabulated.
+    pub(super) fn grid(&self) -> Grid {
+        if self.exact_length {
+            Grid::FINE
+        } else {
+            Grid::FAST
+        }
     }
 }

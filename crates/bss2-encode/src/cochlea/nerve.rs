@@ -20,7 +20,6 @@ use super::response::{LANES, Lanes};
 const MOST_FIBRES: usize = 256;
 /// Steps that share the random words of one counter.
 const WORDS: u32 = 4;
-const ALMOST_ONE: f64 = 1.0 - 1e-15;
 
 /// One number of fibres per channel of a group.
 pub(super) type Counts = [i32; LANES];
@@ -106,7 +105,8 @@ impl Nerve {
 }
 
 /// Binomial numbers by inversion: the smallest k whose distribution function
-/// exceeds the uniform number.
+/// exceeds the uniform number. Where p is above one half those that do not fire are
+/// drawn, from the other end, as (1 - p)^n is no number for many fibres.
 #[inline(always)]
 fn binomial(n: &Counts, p: &Lanes, uniform: &[u32; LANES], reciprocals: &[f64]) -> Counts {
     let (mut u, mut mass, mut odds) = ([0.0; LANES], [1.0; LANES], [0.0; LANES]);
@@ -114,8 +114,10 @@ fn binomial(n: &Counts, p: &Lanes, uniform: &[u32; LANES], reciprocals: &[f64]) 
     for l in 0..LANES {
         // 31 bits, as signed integers convert in one instruction.
         u[l] = (f64::from((uniform[l] >> 1) as i32) + 0.5) * (1.0 / 2_147_483_648.0);
-        // Certainty is left out by so little that its powers vanish.
-        let p = if p[l] < ALMOST_ONE { p[l] } else { ALMOST_ONE };
+        let likely = p[l] > 0.5;
+        u[l] = if likely { 1.0 - u[l] } else { u[l] };
+        let p = if likely { 1.0 - p[l] } else { p[l] };
+        let p = if p > 0.0 { p } else { 0.0 };
         power[l] = 1.0 - p;
         odds[l] = p / power[l];
     }
@@ -140,6 +142,13 @@ fn binomial(n: &Counts, p: &Lanes, uniform: &[u32; LANES], reciprocals: &[f64]) 
         if more == 0 {
             break;
         }
+    }
+    for l in 0..LANES {
+        count[l] = if p[l] > 0.5 {
+            n[l] - count[l]
+        } else {
+            count[l]
+        };
     }
     count
 }
@@ -217,6 +226,31 @@ mod tests {
                 variance(ours),
                 variance(theirs)
             );
+        }
+    }
+
+    #[test]
+    fn many_fibres_that_nearly_all_fire_are_distributed_alike() {
+        let config = NerveConfig {
+            fibres: 256,
+            ..NerveConfig::default()
+        };
+        for p in [0.5, 0.501, 0.94, 0.99, 0.999] {
+            let mut nerve = nerve(config, 500.0, 1);
+            let runs = 1_000;
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for step in 0..runs {
+                for count in nerve.step(step, &[p; LANES]) {
+                    sum += f64::from(count);
+                    squares += f64::from(count).powi(2);
+                }
+            }
+            let n = f64::from(runs) * LANES as f64;
+            let (mean, variance) = (256.0 * p, 256.0 * p * (1.0 - p));
+            let error = (sum / n - mean).abs();
+            assert!(error < 4.0 * (variance / n).sqrt(), "{p}: {error}");
+            let found = squares / n - (sum / n).powi(2);
+            assert!((found / variance - 1.0).abs() < 0.1, "{p}: {found}");
         }
     }
 

@@ -1,12 +1,14 @@
 //! A spike file becomes a [`SpikeSet`].
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::iter;
 use std::path::Path;
 
-use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error};
+use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, LinkClass, StorageLayout};
 
 use super::decode::{Floats, Integers};
+use super::heap;
 use super::{
     AGE, BODY_HEIGHT, CHANNELS, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, RECORDING, SPEAKER,
     SPEAKER_NAMES, SpikeFileFault, TIMES, UNITS,
@@ -18,6 +20,10 @@ use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
 /// anybody can say no.
 const MOST_ROWS: usize = 1 << 20;
 const MOST_PER_CHUNK: usize = 1 << 22;
+/// Largest value, a fixed text, and most bytes of a list or a chunk of it; rows of
+/// variable length are references of 16 bytes here.
+const MOST_PER_VALUE: usize = 4096;
+const MOST_BYTES: usize = 1 << 26;
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
 /// Reads a spike file; its path is the set's name.
@@ -36,32 +42,45 @@ pub fn read_spikes(path: &Path) -> Result<SpikeSet, EncodeError> {
         .best_effort_locking()
         .open(path)
         .map_err(|error| fault(hdf5("the file", error)))?;
-    let content = Content::read(&Source(file)).map_err(fault)?;
+    let content = Content::read(&Source { file, path }).map_err(fault)?;
     content.into_set(path)
 }
 
-/// Whether the file begins as HDF5 and is as long as it says.
+/// Whether the file is HDF5 and as long as it says. Other content may come before:
+/// a user block of 512 bytes or a power of two more.
 fn check_header(path: &Path) -> Result<(), EncodeError> {
     let io = |error| EncodeError::io(path, error);
     let fault = |fault| EncodeError::SpikeFile {
         path: path.to_owned(),
         fault,
     };
-    let file = File::open(path).map_err(io)?;
+    let mut file = File::open(path).map_err(io)?;
     let found = file.metadata().map_err(io)?.len();
+    let blocks = (9..64).map(|power| 1 << power);
+    let starts = iter::once(0).chain(blocks.take_while(|&start| start < found));
     let mut head = Vec::new();
-    file.take(64).read_to_end(&mut head).map_err(io)?;
+    for start in starts {
+        file.seek(SeekFrom::Start(start)).map_err(io)?;
+        head.clear();
+        (&file).take(64).read_to_end(&mut head).map_err(io)?;
+        if head.starts_with(SIGNATURE) {
+            break;
+        }
+    }
     if !head.starts_with(SIGNATURE) {
         return Err(fault(SpikeFileFault::NotHdf5));
     }
-    // Where the superblock says at which byte the file ends, with addresses of
-    // eight bytes; other versions are left to the library.
-    let end_at = match head.get(8) {
-        Some(0) => 40,
-        Some(1) => 44,
-        Some(2 | 3) => 28,
+    // Where the superblock says how many bytes an address has and at which byte the
+    // file ends, user block included. What is not known is left to the library.
+    let (size_at, end_at) = match head.get(8) {
+        Some(0) => (13, 40),
+        Some(1) => (13, 44),
+        Some(2 | 3) => (9, 28),
         _ => return Ok(()),
     };
+    if head.get(size_at).is_some_and(|&size| size != 8) {
+        return Ok(());
+    }
     let Some(end) = head.get(end_at..end_at + 8) else {
         return Err(fault(SpikeFileFault::Truncated {
             expected: 64,
@@ -88,7 +107,7 @@ struct Content {
 }
 
 impl Content {
-    fn read(file: &Source) -> Result<Self, SpikeFileFault> {
+    fn read(file: &Source<'_>) -> Result<Self, SpikeFileFault> {
         let keys = file.strings(KEYS)?;
         let largest_label = (keys.len() as u64).saturating_sub(1).min(255);
         let labels = narrow(LABELS, &file.integers(LABELS)?, largest_label)?;
@@ -136,12 +155,15 @@ impl Content {
     }
 }
 
-struct Source(H5File);
+struct Source<'a> {
+    file: H5File,
+    path: &'a Path,
+}
 
-impl Source {
+impl Source<'_> {
     /// A list, once its size is known to be sound.
     fn list(&self, name: &'static str) -> Result<H5Dataset, SpikeFileFault> {
-        let dataset = self.0.dataset(name).map_err(|e| hdf5(name, e))?;
+        let dataset = self.file.dataset(name).map_err(|e| hdf5(name, e))?;
         let shape = dataset.shape();
         let chunk: usize = dataset
             .chunk_dims()
@@ -160,6 +182,27 @@ impl Source {
                 most: MOST_ROWS,
             });
         }
+        let bytes = dataset.element_size();
+        let values = shape[0].max(chunk);
+        if bytes > MOST_PER_VALUE || values * bytes > MOST_BYTES {
+            return Err(SpikeFileFault::Bytes {
+                dataset: name,
+                values,
+                bytes,
+                most_each: MOST_PER_VALUE,
+                most: MOST_BYTES,
+            });
+        }
+        let root = self.file.root_group();
+        let groups = name.match_indices('/').map(|(end, _)| &name[..end]);
+        let linked = groups
+            .chain([name])
+            .any(|path| !matches!(root.link_class(path), Ok(LinkClass::Hard)));
+        let layout = dataset.storage_layout().map_err(|e| hdf5(name, e))?;
+        let external = dataset.external_files().map_err(|e| hdf5(name, e))?;
+        if linked || layout == StorageLayout::Virtual || !external.is_empty() {
+            return Err(SpikeFileFault::Elsewhere { dataset: name });
+        }
         Ok(dataset)
     }
 
@@ -168,7 +211,7 @@ impl Source {
         name: &'static str,
         read: impl FnOnce(&Self, &'static str) -> Result<T, SpikeFileFault>,
     ) -> Result<Option<T>, SpikeFileFault> {
-        match self.0.dataset(name) {
+        match self.file.dataset(name) {
             Err(Hdf5Error::NotFound(_)) => Ok(None),
             _ => read(self, name).map(Some),
         }
@@ -184,18 +227,73 @@ impl Source {
 
     fn strings(&self, name: &'static str) -> Result<Vec<String>, SpikeFileFault> {
         let dataset = self.list(name)?;
+        let datatype = dataset.datatype().map_err(|e| hdf5(name, e))?;
+        if matches!(datatype, DatatypeMessage::VarLenString { .. }) {
+            self.references(name, &dataset)?;
+        }
         dataset.read_strings_lossy().map_err(|e| hdf5(name, e))
+    }
+
+    /// What is said about speakers, as text: of any type, since no spike depends on
+    /// it. What is no number or of another type is unknown.
+    fn said(&self, name: &'static str) -> Result<Vec<String>, SpikeFileFault> {
+        let dataset = self.list(name)?;
+        let datatype = dataset.datatype().map_err(|e| hdf5(name, e))?;
+        if matches!(
+            datatype,
+            DatatypeMessage::FixedString { .. } | DatatypeMessage::VarLenString { .. }
+        ) {
+            return self.strings(name);
+        }
+        if Integers::of(&datatype).is_some() {
+            let values = self.integers(name)?;
+            return Ok(values.iter().map(i128::to_string).collect());
+        }
+        let Some(floats) = Floats::of(&datatype) else {
+            return Ok(Vec::new());
+        };
+        let bytes = dataset.read_raw_bytes().map_err(|e| hdf5(name, e))?;
+        let values = floats.decode(&bytes).ok_or_else(|| ragged(name))?;
+        let text = |value: f32| value.is_finite().then(|| value.to_string());
+        Ok(values
+            .into_iter()
+            .map(|value| text(value).unwrap_or_default())
+            .collect())
     }
 
     fn rows(&self, name: &'static str) -> Result<Vec<Vec<u8>>, SpikeFileFault> {
         let dataset = self.list(name)?;
-        self.base(name)?;
-        dataset.read_vlen_bytes().map_err(|e| hdf5(name, e))
+        let bytes = self.base(name)?.element_size() as usize;
+        let lengths = self.references(name, &dataset)?;
+        let rows = dataset.read_vlen_bytes().map_err(|e| hdf5(name, e))?;
+        let found = rows.iter().map(Vec::len);
+        if found.eq(lengths.into_iter().map(|length| length * bytes)) {
+            Ok(rows)
+        } else {
+            Err(SpikeFileFault::Hdf5 {
+                dataset: name,
+                reason: "a row is not as long as it says".into(),
+            })
+        }
+    }
+
+    /// Lengths of the rows of a list, once it is known that they fit in the file.
+    fn references(
+        &self,
+        name: &'static str,
+        dataset: &H5Dataset,
+    ) -> Result<Vec<usize>, SpikeFileFault> {
+        let bytes = dataset.read_raw_bytes().map_err(|e| hdf5(name, e))?;
+        let base = self.file.userblock_size();
+        heap::lengths(self.path, base, &bytes).map_err(|reason| SpikeFileFault::Hdf5 {
+            dataset: name,
+            reason,
+        })
     }
 
     /// Type of the values in rows of variable length.
     fn base(&self, name: &'static str) -> Result<DatatypeMessage, SpikeFileFault> {
-        let dataset = self.0.dataset(name).map_err(|e| hdf5(name, e))?;
+        let dataset = self.file.dataset(name).map_err(|e| hdf5(name, e))?;
         match dataset.datatype().map_err(|e| hdf5(name, e))? {
             DatatypeMessage::VarLenSequence { base } => Ok(*base),
             other => Err(kind(name, &other, "rows of variable length")),
@@ -227,7 +325,7 @@ impl Source {
     }
 
     fn channels(&self) -> Result<usize, SpikeFileFault> {
-        let dataset = self.0.dataset(UNITS).map_err(|e| hdf5(UNITS, e))?;
+        let dataset = self.file.dataset(UNITS).map_err(|e| hdf5(UNITS, e))?;
         match dataset.attr(CHANNELS_ATTRIBUTE) {
             Err(Hdf5Error::NotFound(_)) => Ok(CHANNELS),
             Err(error) => Err(hdf5(UNITS, error)),
@@ -250,23 +348,26 @@ impl Source {
         let names = self
             .optional(SPEAKER_NAMES, Self::strings)?
             .unwrap_or_default();
-        let gender = self.optional(GENDER, Self::strings)?.unwrap_or_default();
-        let age = self.optional(AGE, Self::integers)?.unwrap_or_default();
-        let height = self
-            .optional(BODY_HEIGHT, Self::integers)?
-            .unwrap_or_default();
-        let age: Vec<u16> = narrow(AGE, &age, 65_535)?;
-        let height: Vec<u16> = narrow(BODY_HEIGHT, &height, 65_535)?;
+        let gender = self.optional(GENDER, Self::said)?.unwrap_or_default();
+        let age = self.optional(AGE, Self::said)?.unwrap_or_default();
+        let height = self.optional(BODY_HEIGHT, Self::said)?.unwrap_or_default();
         let count = highest.map_or(0, |highest| usize::from(highest) + 1);
         let count = count.max(names.len().min(1 << 16));
         let speaker = |i: usize| Speaker {
             name: names.get(i).cloned().unwrap_or_else(|| i.to_string()),
             gender: gender.get(i).cloned().unwrap_or_default(),
-            age: age.get(i).copied().unwrap_or_default(),
-            body_height: height.get(i).copied().unwrap_or_default(),
+            age: age.get(i).map_or(0, |age| whole(age)),
+            body_height: height.get(i).map_or(0, |height| whole(height)),
         };
         Ok((0..count).map(speaker).collect())
     }
+}
+
+/// The nearest whole number, 0 for what is none or out of range.
+fn whole(text: &str) -> u16 {
+    let value = text.trim().parse().unwrap_or(f64::NAN).round();
+    let known = (0.0..=f64::from(u16::MAX)).contains(&value);
+    if known { value as u16 } else { 0 }
 }
 
 /// Integers in the range 0 to `largest`, which fits their new type.
