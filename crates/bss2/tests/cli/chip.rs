@@ -202,6 +202,9 @@ fn a_chip_is_characterised_before_and_after_its_calibration() {
     ] {
         assert!(page.contains(text), "{text}");
     }
+    let ideal = ["--profile", "ideal", "--out", "ideal"];
+    succeed(characterise(&ideal));
+    assert!(at.join("ideal/characterise.svg").exists());
     fail(
         characterise(&["--calibration", "none.toml"]),
         &["none.toml"],
