@@ -333,6 +333,11 @@ const CHIP: &str = r#"
     deploy = { set = { "chip.mode" = "inference" } }
     record = 3
 
+    [[series]]
+    id = "coarse"
+    name = "of rounded weights"
+    deploy = { set = { "chip.mode" = "inference", "network.weight_bits" = 2 } }
+
     [scenes]
     series = "recorded"
     kind = "succession"
@@ -360,6 +365,7 @@ fn neurons_are_measured_and_images_recorded() {
             "epochs=1",
             "batch=20",
             "network.hidden=32",
+            "train.learning_rate=0.03",
             "chip.calibration.trials=8",
         ]
         .map(str::to_owned)
@@ -377,20 +383,21 @@ fn neurons_are_measured_and_images_recorded() {
         (results.unwrap(), watcher.known)
     };
     let (first, known) = run(u32::MAX);
-    assert_eq!(known, [false; 5]);
+    assert_eq!(known, [false; 6]);
     let (second, known) = run(u32::MAX);
-    assert_eq!(known, [true; 5]);
+    assert_eq!(known, [true; 6]);
     let report = Report::new(&plan, &second, &asked);
     let json = report.json().unwrap();
     assert_eq!(Report::new(&plan, &first, &asked).json().unwrap(), json);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let spread = |series: usize, what: &str| {
+    let measured = |series: usize, what: &str| {
         let point = &json["experiments"][0]["series"][series]["points"][0];
         point["measures"][what][0].as_f64().unwrap()
     };
-    let asked_for = spread(0, "tau_mem_spread");
+    let asked_for = measured(0, "tau_mem_spread");
     assert!((20.0..40.0).contains(&asked_for), "{asked_for}");
-    assert!(spread(1, "threshold_spread") > 5.0);
+    assert!(measured(1, "threshold_spread") > 5.0);
+    assert_ne!(measured(2, "hidden_spikes"), measured(3, "hidden_spikes"));
     report.write(folder.path()).unwrap();
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(read("figures/chip-1.svg").contains("a reset after each"));
