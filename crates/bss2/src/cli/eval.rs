@@ -31,11 +31,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mut assignments = arguments.substrate.assignments();
     assignments.extend(arguments.place.assignments());
-    if let Some(mode) = arguments.mode {
-        assignments.push(Assignment::of_flag("--mode", "chip.mode", mode.name()));
-    }
+    let mode = arguments.mode;
+    let mode = mode.map(|mode| Assignment::of_flag("--mode", "chip.mode", mode.name()));
+    assignments.extend(mode.clone());
     let own = RunFolder::config_path(&arguments.run)?;
     let mut experiment = config::load(Some(&own), &assignments)?;
+    arguments.substrate.check(&experiment)?;
+    super::refuse_without_chip(&experiment, mode.as_slice())?;
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
     let mut substrate = substrates::build(&experiment, &data)?;

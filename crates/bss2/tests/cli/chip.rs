@@ -34,6 +34,18 @@ fn a_network_is_trained_in_the_loop_and_moved_to_another_chip() {
     let other = eval(&["--chip-seed", "4"]);
     assert!(other.contains("chip 4") && other != own, "{other}");
     assert!(eval(&["--substrate", "software"]).contains("software"));
+    // Nothing of a chip bears on the software.
+    for flag in [["--chip-seed", "4"], ["--mode", "inference"]] {
+        let mut command = bss2(at);
+        command.args(["eval", "run", "--substrate", "software"]);
+        command.args(flag);
+        fail(command, &[flag[0], "the substrate is software"]);
+    }
+    let software = ["--substrate", "software", "--decalibration", "0.2"];
+    fail(
+        train_on_chip(at, &software),
+        &["--decalibration", "--substrate chip"],
+    );
 }
 
 #[test]
