@@ -323,6 +323,7 @@ impl Plan {
         library: &mut Library,
     ) -> miette::Result<Result<Resolved, String>> {
         let mut experiment = config::load(None, assignments)?;
+        experiment.seal().map_err(bss2::Error::from)?;
         let named = experiment.data.set;
         // Generated speech stands in for recordings in a folder of images as well.
         let elsewhere = |folder| named == DataSet::Speech && find_fsdd(Some(folder)).is_err();

@@ -38,6 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mut experiment = config::load(Some(&own), &assignments)?;
     arguments.substrate.check(&experiment)?;
     super::refuse_without_chip(&experiment, mode.as_slice())?;
+    experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
     let mut substrate = substrates::build(&experiment, &data)?;

@@ -33,6 +33,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let own = RunFolder::config_path(&arguments.run)?;
     let mut experiment = config::load(Some(&own), &arguments.place.assignments())?;
+    experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
     let checkpoint = if arguments.best {

@@ -210,6 +210,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     if !arguments.resume {
         RunFolder::check_free(&out)?;
     }
+    experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let bar = TranscriptBar::new();
     let data = Data::load_watched(&mut experiment, &|state| bar.show(&state))?;

@@ -138,6 +138,64 @@ fn a_chip_can_be_looked_at_and_calibrated() {
     assert!(read("calibration.svg").contains("tau_mem / us"));
 }
 
+#[test]
+fn a_calibrated_chip_is_measured_at_its_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let drifting = [
+        "--set",
+        "chip.profile.noise.drift=5",
+        "--set",
+        "chip.calibration.trials=8",
+    ];
+    let measured = |more: &[&str]| {
+        let command = chip(folder.path(), &[more, &drifting].concat());
+        let said = stdout(&succeed(command));
+        let leak = said.lines().find(|line| line.starts_with("leak"));
+        leak.unwrap().to_owned()
+    };
+    measured(&["calibrate", "--out", "."]);
+    let info = ["info", "--calibration", "calibration.toml"];
+    let aged = [&info[..], &["--set", "chip.age=3600 s"]].concat();
+    assert_ne!(measured(&aged), measured(&info));
+}
+
+#[test]
+fn a_run_keeps_to_the_files_that_set_its_chip() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let quick = ["--set", "chip.calibration.trials=8"];
+    let few = ["--set", "network.hidden=20", "--targets", "t.toml"];
+    let targets = |threshold: u32| {
+        let list = vec![f64::from(threshold); 30];
+        std::fs::write(at.join("t.toml"), format!("threshold = {list:?}\n")).unwrap();
+    };
+    targets(140);
+    let asked = [&quick[..], &few].concat();
+    succeed(train_on_chip(at, &asked));
+    let again = |command: &[&str]| {
+        let mut again = bss2(at);
+        again.args(command);
+        again
+    };
+    let resume = [
+        "train", "mnist", "--resume", "--out", "run", "--epochs", "2",
+    ];
+    let eval = ["eval", "run"];
+    let export = ["export", "run", "--out", "w.npz", "--images", "1"];
+    succeed(again(&resume));
+    targets(150);
+    for command in [&resume[..], &eval, &export] {
+        fail(
+            again(command),
+            &["t.toml", "something else than when the run was begun"],
+        );
+    }
+    // Named again, it is what it is now; but no run goes on with it.
+    succeed(again(&[&eval[..], &["--targets", "t.toml"]].concat()));
+    let named = [&resume[..], &["--targets", "t.toml"]].concat();
+    fail(again(&named), &["chip.targets_checksum was"]);
+}
+
 fn chip(at: &std::path::Path, more: &[&str]) -> std::process::Command {
     let mut command = bss2(at);
     command.arg("chip").args(more);
