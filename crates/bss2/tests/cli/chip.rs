@@ -99,6 +99,12 @@ fn weights_that_all_round_to_zero_are_warned_of_by_layer() {
     let said = stderr(&output);
     let warning = "warning: all hidden weights round to zero";
     assert_eq!(said.matches(warning).count(), 1, "{said}");
+    for command in [&["eval", "run"][..], &["export", "run", "--out", "w.npz"]] {
+        let mut again = bss2(at);
+        again.args(command);
+        let said = stderr(&succeed(again));
+        assert_eq!(said.matches(warning).count(), 1, "{command:?}: {said}");
+    }
 }
 
 #[test]
