@@ -248,6 +248,13 @@ fn a_folder_is_encoded_and_its_file_is_trained_on() {
     );
     fail(encode(at, "a.h5", &few), &["a.h5 exists already"]);
     fail(encode(at, "a.hdf", &few), &["does not end in .h5"]);
+    // Its settings are not written over those of somebody else.
+    fs::write(at.join("c.toml"), "epochs = 3\n").unwrap();
+    fail(encode(at, "c.h5", &few), &["c.toml exists already", "c.h5"]);
+    assert_eq!(fs::read(at.join("c.toml")).unwrap(), b"epochs = 3\n");
+    assert!(!at.join("c.h5").exists() && !at.join("c.h5.partial").exists());
+    fs::copy(at.join("a.toml"), at.join("c.toml")).unwrap();
+    succeed(encode(at, "c.h5", &few));
 
     let mut more = Vec::new();
     for assignment in [
