@@ -253,7 +253,7 @@ fn every_run_of_the_paper_resolves() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("words.h5");
     write_recordings(&file);
-    // No sound in a test: recordings of two words stand in for it.
+    // No sound in a test: recordings of two words stand in for it. SHD stays away.
     let words = [
         "data.set=recordings".to_owned(),
         format!("data.file={}", file.display()),
@@ -265,14 +265,15 @@ fn every_run_of_the_paper_resolves() {
         "data.test_images=100",
     ]
     .map(str::to_owned);
-    let (speech, images): (Vec<_>, Vec<_>) = declaration::load(&declaration::folder(), &[])
-        .unwrap()
-        .into_iter()
-        .partition(|declaration| declaration.samples == "recordings");
+    let all = declaration::load(&declaration::folder(), &[]).unwrap();
+    let (shd, all): (Vec<_>, Vec<_>) = all.into_iter().partition(|d| d.id == "table1-shd");
+    let (speech, images): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|d| d.samples == "recordings");
     for quick in [true, false] {
-        for (declarations, set) in [
-            (images.clone(), generated.to_vec()),
-            (speech.clone(), words.to_vec()),
+        for (declarations, set, least) in [
+            (images.clone(), generated.to_vec(), 10),
+            (speech.clone(), words.to_vec(), 10),
+            (shd.clone(), Vec::new(), 0),
         ] {
             let asked = Asked {
                 quick,
@@ -281,7 +282,7 @@ fn every_run_of_the_paper_resolves() {
             };
             let request = asked.request().unwrap();
             let plan = Plan::new(declarations, &request, &mut Library::default()).unwrap();
-            assert!(plan.jobs.len() >= 10);
+            assert!(plan.jobs.len() >= least);
         }
     }
 }
@@ -463,19 +464,20 @@ const SPEECH: &str = r#"
     [[series]]
     id = "own"
     name = "heard"
+    set = { "data.set" = "recordings", "data.file" = "WORDS" }
     answers = true
     record = 1
 
     [[series]]
     id = "unseen"
     name = "never heard"
-    set = { "substrate" = "software" }
+    set = { "substrate" = "software", "data.set" = "recordings", "data.file" = "WORDS" }
     sweep = { of = "training", speakers = true }
 
     [[series]]
     id = "shuffled"
     name = "shuffled"
-    set = { "substrate" = "software" }
+    set = { "substrate" = "software", "data.set" = "recordings", "data.file" = "WORDS" }
     tune = { set = { "train.frozen" = ["recurrent"] }, shuffle_recurrence = true }
 
     [[series]]
@@ -522,12 +524,9 @@ fn speakers_are_held_out_and_answers_kept() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("words.h5");
     write_recordings(&file);
-    let named = format!("data.file={}", file.display());
     let set = [
         "recipe=speech",
         "software_epochs=0",
-        "data.set=recordings",
-        named.as_str(),
         "speech.reduction.skip=0",
         "speech.reduction.every=1",
         "speech.compression=2000",
@@ -542,7 +541,8 @@ fn speakers_are_held_out_and_answers_kept() {
         ..Asked::default()
     };
     let mut library = Library::default();
-    let declarations = vec![Declaration::parse(SPEECH).unwrap()];
+    let declarations =
+        vec![Declaration::parse(&SPEECH.replace("WORDS", &file.display().to_string())).unwrap()];
     let plan = Plan::new(declarations, &asked.request().unwrap(), &mut library).unwrap();
     let mut watcher = Steps {
         left: u32::MAX,

@@ -156,6 +156,14 @@ fn speech_that_cannot_be_used_is_refused_and_leaves_nothing() {
     };
     let recordings = "data.set=recordings";
     fail(with(&[recordings]), &["data.file", "spike file"]);
+    fail(
+        with(&["data.set=speech", "data.file=two.h5"]),
+        &["data.file is two.h5", "data.set = recordings"],
+    );
+    fail(
+        with(&["data.set=shd", "data.held_out=[\"ann\"]"]),
+        &["data.held_out", "ann"],
+    );
     let named = |name: &str| format!("data.file={name}");
     fail(with(&[recordings, &named("no.h5")]), &["no.h5"]);
     fs::write(at.join("text.h5"), b"dear diary").unwrap();
