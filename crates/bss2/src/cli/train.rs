@@ -69,15 +69,25 @@ impl Task {
             assignments.push(assignment);
             experiment = config::load(own.as_deref(), &assignments)?;
         }
-        let fitting = Self::of(&experiment);
-        if arguments.resume && fitting != self.name() {
-            return Err(miette!(
-                help = format!("go on with it by `bss2 train {fitting} --resume`"),
-                "the run is no {} run, but one of `bss2 train {fitting}`",
-                self.name()
-            ));
+        let (fitting, own) = (Self::of(&experiment), self.name());
+        if fitting == own {
+            return Ok(experiment);
         }
-        Ok(experiment)
+        Err(match (self, arguments.resume) {
+            (_, true) => miette!(
+                help = format!("go on with it by `bss2 train {fitting} --resume`"),
+                "the run is no {own} run, but one of `bss2 train {fitting}`"
+            ),
+            (Self::Speech(_), false) => miette!(
+                help = "let the file say `recipe = \"speech\"`, or set data.set to one of speech; \
+                        images are learned by `bss2 train mnist`",
+                "`bss2 train speech` learns no images, but data.set names some"
+            ),
+            (Self::Mnist(_), false) => miette!(
+                help = "speech is learned by `bss2 train speech`",
+                "`bss2 train mnist` learns no speech, but data.set names some"
+            ),
+        })
     }
 
     /// Name of the task that goes on with an experiment.

@@ -40,7 +40,8 @@ fn spikes() -> SpikeSet {
 fn train(folder: &Path, out: &str, more: &[&str]) -> Command {
     let mut command = bss2(folder);
     command
-        .args(["train", "mnist", "--substrate", "software", "--out", out])
+        .args(["train", "speech", "--recipe", "paper"])
+        .args(["--substrate", "software", "--out", out])
         .args(["--epochs", "2", "--set", "time.steps=120"])
         .args(["--set", "network.hidden=30", "--set", "batch=10"])
         .args(["--set", "train.learning_rate=0.01"])
