@@ -316,6 +316,16 @@ fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
         info(&["--chip-seed", "4"]),
         &["chip 3", "is 4", "calibrate again"],
     );
+    for set in [
+        "chip.calibrated=false",
+        "chip.calibration_file=cal/calibration.toml",
+    ] {
+        let key = set.split('=').next().unwrap();
+        fail(
+            calibrate(&["--set", set]),
+            &[key, "makes a new calibration"],
+        );
+    }
     let detuned = ["--chip-seed", "3", "--decalibration", "0.2"];
     fail(info(&detuned), &["calibration.toml", "targets.t"]);
     fail(
