@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Asked;
 use super::claims::{Verdict, side};
-use super::declaration::{Declaration, Scale, SeriesWork};
+use super::declaration::{Declaration, Scale};
 use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome};
@@ -50,6 +50,8 @@ pub(super) struct Report<'a> {
 struct Section<'a> {
     declaration: &'a Declaration,
     scale: Scale,
+    /// Fewest and most of its trainings.
+    epochs: Option<[u32; 2]>,
     command: String,
     /// The points of each series, or why there are none.
     series: Vec<Result<Points, &'a str>>,
@@ -159,6 +161,7 @@ impl<'a> Report<'a> {
             Section {
                 declaration,
                 scale: experiment.scale,
+                epochs: plan.epochs(experiment),
                 command,
                 series,
                 claims,
@@ -303,9 +306,9 @@ impl Section<'_> {
     fn size(&self) -> String {
         let Scale {
             seeds,
-            epochs,
             train_images,
             test_images,
+            ..
         } = self.scale;
         let most = seeds.unwrap_or(1);
         let seeds = match most {
@@ -318,16 +321,17 @@ impl Section<'_> {
             Some(fewest) if fewest < most => format!("{fewest} to {seeds}"),
             _ => seeds,
         };
-        if series.iter().all(|s| s.work == SeriesWork::Calibration) {
-            return seeds;
-        }
+        let epochs = match self.epochs {
+            None => return seeds,
+            Some([fewest, most]) if fewest < most => format!("{fewest} to {most}"),
+            Some([epochs, _]) => epochs.to_string(),
+        };
         let images = |count: Option<u32>| match count.unwrap_or(0) {
             0 => "all".to_owned(),
             count => count.to_string(),
         };
         format!(
-            "{seeds}, {} epochs, {} training and {} test {}",
-            epochs.unwrap_or(0),
+            "{seeds}, {epochs} epochs, {} training and {} test {}",
             images(train_images),
             images(test_images),
             self.declaration.samples

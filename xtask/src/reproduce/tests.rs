@@ -438,6 +438,8 @@ fn claims_end_with_numbers_and_all_files_are_written() {
     assert!(read("figures/tiny-1.svg").contains("paper"));
     for name in ["report.md", "report.html"] {
         let text = read(name);
+        // One series is trained further, for a single epoch.
+        assert!(text.contains("2 seeds, 1 to 2 epochs"), "{text}");
         assert!(text.contains("bss2 data fetch fashion-mnist"), "{text}");
         assert!(text.contains("not reproduced"), "{text}");
     }
