@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use bss2::config::Assignment;
 use clap::Args;
-use miette::{IntoDiagnostic, WrapErr, miette};
+use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use serde::{Deserialize, Serialize};
 
 use declaration::Scale;
@@ -91,14 +91,21 @@ impl Asked {
             }
         };
         let set = self.set.iter().map(|text| Assignment::parse(text));
+        let set: Vec<_> = set
+            .collect::<Result<_, _>>()
+            .map_err(|hint| miette!("{hint}"))?;
+        if let Some(threads) = set.iter().find(|set| set.key == "run.threads") {
+            bail!(
+                "{} has no effect: --threads says how many there are",
+                threads.origin
+            );
+        }
         Ok(Request {
             quick: self.quick,
             general,
             seeds: self.seeds.or((!self.full && !self.quick).then_some(1)),
             data: self.data.clone(),
-            set: set
-                .collect::<Result<_, _>>()
-                .map_err(|hint| miette!("{hint}"))?,
+            set,
         })
     }
 

@@ -4,6 +4,7 @@
 //! test at the foot runs the rules with all other tests.
 
 mod commands;
+mod invariants;
 mod layers;
 mod links;
 
@@ -30,6 +31,7 @@ pub(crate) fn run() -> miette::Result<()> {
 
 fn check(root: &Path) -> Vec<String> {
     let mut complaints = layers::check(root);
+    complaints.extend(invariants::check(root));
     for document in documents(root) {
         complaints.extend(links::check(root, &document));
         complaints.extend(commands::check(root, &document));

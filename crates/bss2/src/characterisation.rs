@@ -130,7 +130,8 @@ impl Characterisation {
         grids.find(|grid| grid.steps_per_sample == self.steps_per_sample)
     }
 
-    /// Writes `characterise.svg` and `characterise.json` into a folder.
+    /// Writes `characterise.json` and `characterise.svg` into a folder, the numbers
+    /// first: they are there even if the figure cannot be drawn.
     ///
     /// # Errors
     /// [`Error`] when a file cannot be written or the figure not be drawn.
@@ -139,20 +140,16 @@ impl Characterisation {
             path: path.to_owned(),
             reason,
         };
-        let figure = self.figure().to_svg()?;
-        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
-        let path = folder.join("characterise.json");
-        let numbers = serde_json::to_string_pretty(&self.summary());
-        let numbers = numbers.map_err(|error| failed(&path, error.to_string()))?;
-        for (name, text) in [
-            ("characterise.svg", figure),
-            ("characterise.json", numbers + "\n"),
-        ] {
+        let write = |name: &str, text: &str| {
             let path = folder.join(name);
             let written = write_atomically(&path, text.as_bytes());
-            written.map_err(|error| failed(&path, error.to_string()))?;
-        }
-        Ok(())
+            written.map_err(|error| failed(&path, error.to_string()))
+        };
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
+        let numbers = serde_json::to_string_pretty(&self.summary());
+        let numbers = numbers.map_err(|error| failed(folder, error.to_string()))?;
+        write("characterise.json", &(numbers + "\n"))?;
+        Ok(write("characterise.svg", &self.figure().to_svg()?)?)
     }
 }
 

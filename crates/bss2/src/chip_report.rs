@@ -33,8 +33,8 @@ pub struct ChipReport {
     pub calibration: Option<SavedCalibration>,
 }
 
-/// Measures the chip of an experiment: as a saved calibration set it if there is
-/// one, else at its nominal codes.
+/// Measures the chip of an experiment at its age: as a saved calibration set it if
+/// there is one, else at its nominal codes.
 ///
 /// # Errors
 /// [`ChipError`].
@@ -47,6 +47,7 @@ pub fn characterise(experiment: &Experiment) -> Result<ChipReport, ChipError> {
         targets = &bench.targets;
         set_up(&mut core, bench.neurons(), &targets.of, config, |_| ())?;
     }
+    core.set_age(config.age);
     let before = bench.measure(&core, targets)?;
     Ok(ChipReport {
         label: config.label(),

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use miette::{IntoDiagnostic, MietteHandlerOpts};
+use miette::{IntoDiagnostic, MietteHandlerOpts, miette};
 
-use crate::config::{Assignment, SubstrateKind};
+use crate::config::{Assignment, Experiment, SubstrateKind};
 
 /// A BrainScaleS-2 chip in software, and training of spiking networks on it.
 #[derive(Debug, Parser)]
@@ -60,12 +60,34 @@ struct SubstrateFlags {
 
 impl SubstrateFlags {
     fn assignments(&self) -> Vec<Assignment> {
-        let mut list = self.chip.assignments();
-        list.extend(self.calibration.assignment());
+        let mut list = self.of_chip();
         if let Some(kind) = self.substrate {
             list.push(Assignment::of_flag("--substrate", "substrate", kind.name()));
         }
         list
+    }
+
+    fn of_chip(&self) -> Vec<Assignment> {
+        let mut list = self.chip.assignments();
+        list.extend(self.calibration.assignment());
+        list
+    }
+
+    /// Refuses flags of a chip for an experiment that has none.
+    fn check(&self, experiment: &Experiment) -> miette::Result<()> {
+        refuse_without_chip(experiment, &self.of_chip())
+    }
+}
+
+/// Refuses assignments to a chip for an experiment that has none.
+fn refuse_without_chip(experiment: &Experiment, list: &[Assignment]) -> miette::Result<()> {
+    match list.first() {
+        Some(flag) if experiment.substrate == SubstrateKind::Software => Err(miette!(
+            help = "leave it out, or ask for a chip by --substrate chip",
+            "{} has no effect: the substrate is software",
+            flag.origin
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ use bss2_encode::{EncoderConfig, SpeechConfig};
 use bss2_learn::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::chip::ChipConfig;
+use crate::chip::{ChipConfig, ChipError};
 
 /// A whole experiment.
 ///
@@ -83,6 +83,18 @@ impl Default for Experiment {
 }
 
 impl Experiment {
+    /// Takes the checksums of the files that set its chip, or compares them: a run never
+    /// goes on with other ones.
+    ///
+    /// # Errors
+    /// [`ChipError::File`].
+    pub fn seal(&mut self) -> Result<(), ChipError> {
+        match self.substrate {
+            SubstrateKind::Software => Ok(()),
+            SubstrateKind::Chip => self.chip.seal(),
+        }
+    }
+
     /// What the network runs on, for titles: `software` or `chip 3 (cube66)`.
     #[must_use]
     pub fn place(&self) -> String {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bss2_analog::RunAddress;
 use bss2_event::SpikeBatch;
-use bss2_learn::{Substrate, Trainer, Weights};
+use bss2_learn::{Layer, Substrate, Trainer, Weights};
 
 use crate::config::Experiment;
 use crate::data::Data;
@@ -30,6 +30,10 @@ pub struct Evaluation {
     pub unsent_inputs_per_image: f64,
     /// Mean number of an image's input spikes that come past the window.
     pub lost_inputs_per_image: f64,
+    /// Mean number of an image's events that a link or a bus of the chip could not carry.
+    pub lost_events_per_image: f64,
+    /// Layers whose weights all round to zero on the hardware.
+    pub silent_layers: Vec<Layer>,
     /// Images per second, their encoding included.
     pub images_per_s: f64,
 }
@@ -40,6 +44,16 @@ pub(crate) const TESTS: u32 = 1 << 23;
 // The tests of the most epochs that a configuration may ask for come before what belongs
 // to calibrations.
 const _: () = assert!(TESTS + 100_000 < RunAddress::CALIBRATIONS);
+
+/// What a user must know of a silent layer.
+pub(crate) fn silence_warning(layer: Layer) -> String {
+    format!("all {layer} weights round to zero on the hardware: nothing gets through")
+}
+
+/// What a user must know where so many events are lost for each sample.
+pub(crate) fn loss_warning(each: f64, sample: &str) -> String {
+    format!("{each:.2} events per {sample} are lost: links and buses of the chip carry no more")
+}
 
 /// Shows all test images, not augmented and in their order, to the network as
 /// the trainer holds it. Every epoch's test meets its own noise.
@@ -53,13 +67,14 @@ pub fn test(
     substrate: &mut dyn Substrate,
 ) -> Result<Evaluation, Error> {
     let start = Instant::now();
-    trainer.write_weights(substrate)?;
+    let written = trainer.write_weights(substrate)?;
     let mut feed = data.test_feed(experiment)?;
     let mut batch = SpikeBatch::new(feed.channels());
     let presentation = TESTS + trainer.epoch();
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
     let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
     let (mut lost, mut predictions) = (0, Vec::with_capacity(indices.len()));
+    let mut lost_events = 0;
     for indices in indices.chunks(experiment.batch) {
         lost += feed.encode(indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
@@ -70,6 +85,7 @@ pub fn test(
         inputs += batch.spike_count();
         spikes += result.hidden_spikes;
         unsent += result.run.unsent_inputs;
+        lost_events += result.run.lost_events;
         loss += result.loss.total() * labels.len() as f64;
     }
     let images = data.test.len() as f64;
@@ -81,6 +97,8 @@ pub fn test(
         input_spikes_per_image: inputs as f64 / images,
         unsent_inputs_per_image: unsent as f64 / images,
         lost_inputs_per_image: lost as f64 / images,
+        lost_events_per_image: lost_events as f64 / images,
+        silent_layers: written.silent_layers,
         images_per_s: images / start.elapsed().as_secs_f64(),
     })
 }

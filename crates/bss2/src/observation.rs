@@ -1,7 +1,7 @@
 //! What a trained network does with single samples.
 
 use bss2_event::{Seconds, SpikeBatch, TimeGrid};
-use bss2_learn::{NetworkShape, Substrate, Trainer};
+use bss2_learn::{Layer, NetworkShape, Substrate, Trainer};
 
 use crate::config::Experiment;
 use crate::data::Data;
@@ -29,6 +29,10 @@ pub struct Observation {
     pub spikes: Vec<u8>,
     /// Hardware weight for an output weight of 1; 1 where weights are not rounded.
     pub output_scale: f32,
+    /// Layers whose weights all round to zero on the hardware.
+    pub silent_layers: Vec<Layer>,
+    /// Mean number of an image's events that a link or a bus of the chip could not carry.
+    pub lost_events_per_image: f64,
 }
 
 impl Observation {
@@ -59,13 +63,16 @@ impl Observation {
             traces: Vec::new(),
             spikes: Vec::new(),
             output_scale: written.output_scale,
+            silent_layers: written.silent_layers,
+            lost_events_per_image: 0.0,
         };
         let mut batch = SpikeBatch::new(shape.inputs);
+        let mut lost_events = 0;
         // In the batches of a test, since times may count from a batch's first spike.
         for indices in indices.chunks(experiment.batch) {
             feed.encode(indices, TESTS + trainer.epoch(), &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
-            trainer.observe(substrate, &batch, labels)?;
+            lost_events += trainer.observe(substrate, &batch, labels)?.run.lost_events;
             let predictions = trainer.predictions().map(|class| class as u8);
             observation.predictions.extend(predictions);
             observation.inputs.append(&batch);
@@ -73,6 +80,7 @@ impl Observation {
             observation.traces.extend_from_slice(recording.traces());
             observation.spikes.extend_from_slice(recording.spikes());
         }
+        observation.lost_events_per_image = lost_events as f64 / observation.len() as f64;
         Ok(observation)
     }
 

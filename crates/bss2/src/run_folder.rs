@@ -159,15 +159,22 @@ impl RunFolder {
         Self::config_path(path)?;
         let folder = Self::hold(path)?;
         let was = Self::read_config(path)?;
-        let differences = config::obstacles(&was, experiment);
+        let mut experiment = experiment.clone();
+        // Nobody writes a checksum into a file: the run's own counts.
+        if let (Some(asked), Some(was)) = (&mut experiment.init, &was.init)
+            && asked.file == was.file
+        {
+            asked.checksum = asked.checksum.or(was.checksum);
+        }
+        let differences = config::obstacles(&was, &experiment);
         if !differences.is_empty() {
             return Err(RunFolderError::Different {
                 path: path.to_owned(),
                 differences,
             });
         }
-        if was != *experiment {
-            write_config(path, experiment)?;
+        if was != experiment {
+            write_config(path, &experiment)?;
         }
         Ok(folder)
     }

@@ -68,6 +68,18 @@ pub fn of_shape(experiment: &Experiment, shape: NetworkShape) -> Result<Box<dyn 
         }
         SubstrateKind::Chip => Box::new(Chip::new(experiment.chip.clone(), shape, time)?),
     };
+    rounding(experiment, substrate)
+}
+
+/// The substrate, with weights rounded before they are written if the experiment asks for
+/// it.
+///
+/// # Errors
+/// [`Error::Learn`] for a number of bits outside its range.
+pub fn rounding(
+    experiment: &Experiment,
+    substrate: Box<dyn Substrate>,
+) -> Result<Box<dyn Substrate>, Error> {
     Ok(match experiment.network.weight_bits {
         Some(bits) => Box::new(Coarse::new(substrate, bits, experiment.train.weight_limit)?),
         None => substrate,

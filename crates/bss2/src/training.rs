@@ -336,9 +336,7 @@ impl<'a> Training<'a> {
         let sample = self.experiment.data.sample();
         let lost = metrics.lost_events_per_image;
         if lost > 0.0 && self.epochs.iter().all(|e| e.lost_events_per_image == 0.0) {
-            observer.warning(&format!(
-                "{lost:.2} events per {sample} are lost: links and buses of the chip carry no more"
-            ));
+            observer.warning(&evaluation::loss_warning(lost, sample));
         }
         let late = metrics.lost_inputs_per_image;
         if late > 0.0 && self.epochs.iter().all(|e| e.lost_inputs_per_image == 0.0) {
@@ -386,9 +384,7 @@ impl<'a> Training<'a> {
         for &layer in layers {
             if !self.silent.contains(&layer) {
                 self.silent.push(layer);
-                observer.warning(&format!(
-                    "all {layer} weights round to zero on the hardware: nothing gets through"
-                ));
+                observer.warning(&evaluation::silence_warning(layer));
             }
         }
     }

@@ -1,5 +1,8 @@
 //! What the paper reports, and whether it was found again.
 
+use std::cmp::Ordering;
+
+use bss2::encode::{builtin, voices};
 use serde::{Deserialize, Serialize};
 
 use super::measure::{Measure, Spread};
@@ -29,8 +32,22 @@ pub(super) struct Claim {
     pub(super) paper: f64,
     /// From where to where we call it reproduced; may be infinite.
     pub(super) band: [f64; 2],
-    /// On which side of the band it would be better than the paper.
-    pub(super) better: Direction,
+    /// On which side of the band it would be better than the paper, if on one.
+    #[serde(default)]
+    pub(super) better: Option<Direction>,
+}
+
+/// Where a value lies against a band, to which its ends belong. Sums and products of
+/// measured shares miss decimal ends by rounding: 100 x 0.969 is not quite 96.9.
+pub(super) fn side([low, high]: [f64; 2], value: f64) -> Ordering {
+    const ROUNDING: f64 = 1e-9;
+    if value < low - ROUNDING {
+        Ordering::Less
+    } else if value > high + ROUNDING {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    }
 }
 
 /// Which of two values is the better one.
@@ -133,22 +150,31 @@ impl Claim {
         Spread::of(&changes)
     }
 
+    /// Why runs say nothing about it, if so: what is learned of generated samples is
+    /// nothing about those of the paper.
+    pub(super) fn obstacle(&self, points: &[Found]) -> Option<String> {
+        let mut data = points.iter().flat_map(|point| &point.runs);
+        let generated = |data: &&str| {
+            [builtin::NAME, voices::NAME]
+                .iter()
+                .any(|name| data.starts_with(name))
+        };
+        let name = data.find_map(|run| run.data().filter(generated))?;
+        self.measure
+            .is_of_data()
+            .then(|| format!("it is about the data of the paper, and these are {name}"))
+    }
+
     /// How it ended; a value that was looked for and not found reproduces nothing.
     pub(super) fn verdict(&self, value: Option<Spread>) -> Verdict {
         let Some(Spread { mean, .. }) = value else {
             return Verdict::NotReproduced;
         };
-        let [low, high] = self.band;
-        let better = match self.better {
-            Direction::Higher => mean > high,
-            Direction::Lower => mean < low,
-        };
-        if better {
-            Verdict::Better
-        } else if (low..=high).contains(&mean) {
-            Verdict::Reproduced
-        } else {
-            Verdict::NotReproduced
+        match (side(self.band, mean), self.better) {
+            (Ordering::Equal, _) => Verdict::Reproduced,
+            (Ordering::Greater, Some(Direction::Higher))
+            | (Ordering::Less, Some(Direction::Lower)) => Verdict::Better,
+            _ => Verdict::NotReproduced,
         }
     }
 }
@@ -193,6 +219,30 @@ mod tests {
             assert_eq!(claim.verdict(Spread::of(&[value])), verdict, "{value}");
         }
         assert_eq!(higher.verdict(None), Verdict::NotReproduced);
+        let neither = claim("measure = \"tau_mem_spread\"\nband = [18.0, 22.0]");
+        for value in [17.0, 23.0] {
+            let verdict = neither.verdict(Spread::of(&[value]));
+            assert_eq!(verdict, Verdict::NotReproduced, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_band_belong_to_it_in_spite_of_rounding() {
+        let claim = claim("measure = \"test_accuracy\"\nband = [96.9, 97.5]\nbetter = \"higher\"");
+        for accuracy in [0.969, 0.975] {
+            let found = Found {
+                x: None,
+                name: None,
+                runs: vec![tested(accuracy, 20.0)],
+            };
+            let verdict = claim.verdict(claim.value(&[found]));
+            assert_eq!(verdict, Verdict::Reproduced, "{accuracy}");
+        }
+        assert_eq!(
+            claim.verdict(Spread::of(&[96.89999])),
+            Verdict::NotReproduced
+        );
+        assert_eq!(claim.verdict(Spread::of(&[97.50001])), Verdict::Better);
     }
 
     #[test]

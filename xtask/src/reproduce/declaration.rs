@@ -204,6 +204,9 @@ pub(super) struct Figure {
     /// Swept values are multiplied by it.
     #[serde(default = "one")]
     pub(super) x_factor: f64,
+    /// Then this is added.
+    #[serde(default)]
+    pub(super) x_offset: f64,
     /// Swept values have nothing between them, so no lines join their points.
     #[serde(default)]
     pub(super) apart: bool,

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use bss2::analog::AnalogCore;
 use bss2::chip::{Chip, RunMode};
 use bss2::config::{Experiment, SubstrateKind};
 use bss2::evaluation;
 use bss2::event::Joules;
-use bss2::learn::{Substrate, shuffle_recurrence, silence};
+use bss2::learn::{NetworkShape, Substrate, shuffle_recurrence, silence};
 use bss2::metrics::{self, EpochMetrics};
 use bss2::power_report::{self, ImageLoad};
 use bss2::run_folder::{self, RunFolder};
@@ -240,10 +241,12 @@ fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Res
         experiment.substrate == SubstrateKind::Chip && experiment.chip.mode == RunMode::Inference;
     let (evaluation, silicon) = if inference {
         let shape = substrates::network_shape(&experiment, data);
-        let mut chip = Chip::new(experiment.chip.clone(), shape, experiment.time)
+        let chip = Chip::new(experiment.chip.clone(), shape, experiment.time)
             .map_err(bss2::Error::from)?;
-        let evaluation = evaluate(&mut chip)?;
-        let silicon = silicon(&chip, &experiment, &evaluation)?;
+        let core = chip.core().clone();
+        let mut substrate = substrates::rounding(&experiment, Box::new(chip))?;
+        let evaluation = evaluate(substrate.as_mut())?;
+        let silicon = silicon(&core, shape, &experiment, &evaluation)?;
         (evaluation, Some(silicon))
     } else {
         let mut substrate = substrates::build(&experiment, data)?;
@@ -278,7 +281,8 @@ fn answers(job: &Job, library: &mut Library, run: &Path) -> miette::Result<Answe
 
 /// What the chip itself would take for the images that were shown.
 fn silicon(
-    chip: &Chip,
+    core: &AnalogCore,
+    shape: NetworkShape,
     experiment: &Experiment,
     evaluation: &evaluation::Evaluation,
 ) -> miette::Result<Silicon> {
@@ -290,7 +294,7 @@ fn silicon(
         samples,
         interval: inference.interval,
     };
-    let power = power_report::inference(chip.config().power, chip.core(), chip.network(), &load);
+    let power = power_report::inference(experiment.chip.power, core, shape, &load);
     let (power, energy): (_, Joules) = power.into_diagnostic()?;
     Ok(Silicon {
         power_mw: power.total().as_milli(),

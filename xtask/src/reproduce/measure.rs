@@ -99,6 +99,18 @@ impl Measure {
         self == Self::Throughput
     }
 
+    /// Whether it is a matter of what is learned, and so of the data.
+    pub(super) fn is_of_data(self) -> bool {
+        matches!(
+            self,
+            Self::Loss
+                | Self::TrainAccuracy
+                | Self::TrainError
+                | Self::TestAccuracy
+                | Self::TestError
+        )
+    }
+
     fn decimals(self) -> usize {
         match self {
             Self::Loss => 3,

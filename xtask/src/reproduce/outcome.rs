@@ -20,6 +20,13 @@ pub(super) struct Outcome {
     pub(super) answers: Option<Answers>,
 }
 
+impl Outcome {
+    /// Name of the data that it was trained on.
+    pub(super) fn data(&self) -> Option<&str> {
+        self.training.last().map(|epoch| epoch.data.as_str())
+    }
+}
+
 /// One swept value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {

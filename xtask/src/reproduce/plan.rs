@@ -167,6 +167,24 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Fewest and most epochs of the trainings of an experiment, if it has any.
+    pub(super) fn epochs(&self, experiment: &PlannedExperiment) -> Option<[u32; 2]> {
+        let points = experiment.series.iter().flatten().flatten();
+        let jobs = points.flat_map(|point| &point.runs).flatten();
+        let epochs = jobs.filter_map(|&job| match &self.jobs[job] {
+            Job {
+                work: Work::Training { .. } | Work::Reference,
+                experiment,
+                ..
+            } => Some(experiment.epochs),
+            _ => None,
+        });
+        epochs.fold(None, |range, epochs| {
+            let [fewest, most] = range.unwrap_or([epochs; 2]);
+            Some([fewest.min(epochs), most.max(epochs)])
+        })
+    }
+
     fn series(
         &mut self,
         series: &Series,
@@ -323,6 +341,7 @@ impl Plan {
         library: &mut Library,
     ) -> miette::Result<Result<Resolved, String>> {
         let mut experiment = config::load(None, assignments)?;
+        experiment.seal().map_err(bss2::Error::from)?;
         let named = experiment.data.set;
         // Generated speech stands in for recordings in a folder of images as well.
         let elsewhere = |folder| named == DataSet::Speech && find_fsdd(Some(folder)).is_err();

@@ -21,6 +21,7 @@ mod sample;
 mod scene;
 mod svg;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,8 +29,8 @@ use miette::IntoDiagnostic;
 use serde::{Deserialize, Serialize};
 
 use super::Asked;
-use super::claims::Verdict;
-use super::declaration::{Declaration, Scale, SeriesWork};
+use super::claims::{Verdict, side};
+use super::declaration::{Declaration, Scale};
 use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome};
@@ -49,6 +50,8 @@ pub(super) struct Report<'a> {
 struct Section<'a> {
     declaration: &'a Declaration,
     scale: Scale,
+    /// Fewest and most of its trainings.
+    epochs: Option<[u32; 2]>,
     command: String,
     /// The points of each series, or why there are none.
     series: Vec<Result<Points, &'a str>>,
@@ -71,6 +74,10 @@ pub(super) struct JudgedClaim {
     pub(super) value: Option<f64>,
     pub(super) sd: Option<f64>,
     pub(super) verdict: Verdict,
+    /// Why it was not run, where it was not.
+    pub(super) not_run: Option<String>,
+    /// Name of the data that its runs were trained on.
+    pub(super) data: Option<String>,
     pub(super) command: String,
 }
 
@@ -154,6 +161,7 @@ impl<'a> Report<'a> {
             Section {
                 declaration,
                 scale: experiment.scale,
+                epochs: plan.epochs(experiment),
                 command,
                 series,
                 claims,
@@ -182,16 +190,17 @@ impl<'a> Report<'a> {
             .count()
     }
 
-    /// One line for the terminal per claim, and the counts.
+    /// For the terminal: what must be known of the data, one line per claim, and the
+    /// counts.
     pub(super) fn summary(&self) -> String {
-        let mut lines: Vec<String> = self
-            .claims()
-            .map(|claim| {
-                let value = claim.value.map_or("-".to_owned(), |v| format!("{v:.2}"));
-                let (verdict, id) = (claim.verdict.label(), &claim.id);
-                format!("{verdict:15} {id:32} {value:>9} (paper {})", claim.paper)
-            })
-            .collect();
+        let mut lines: Vec<String> = self.notes().cloned().collect();
+        lines.extend(self.claims().map(|claim| {
+            let [paper, _, value] = claim_numbers(claim);
+            let (verdict, id) = (claim.verdict.label(), &claim.id);
+            let why = claim.not_run.iter().map(|reason| format!(": {reason}"));
+            let why: String = why.collect();
+            format!("{verdict:15} {id:32} {value:>15} (paper {paper}){why}")
+        }));
         let counts = Verdict::ALL.map(|v| format!("{} {}", self.count(v), v.label()));
         lines.push(counts.join(", "));
         lines.join("\n")
@@ -297,9 +306,9 @@ impl Section<'_> {
     fn size(&self) -> String {
         let Scale {
             seeds,
-            epochs,
             train_images,
             test_images,
+            ..
         } = self.scale;
         let most = seeds.unwrap_or(1);
         let seeds = match most {
@@ -312,16 +321,17 @@ impl Section<'_> {
             Some(fewest) if fewest < most => format!("{fewest} to {seeds}"),
             _ => seeds,
         };
-        if series.iter().all(|s| s.work == SeriesWork::Calibration) {
-            return seeds;
-        }
+        let epochs = match self.epochs {
+            None => return seeds,
+            Some([fewest, most]) if fewest < most => format!("{fewest} to {most}"),
+            Some([epochs, _]) => epochs.to_string(),
+        };
         let images = |count: Option<u32>| match count.unwrap_or(0) {
             0 => "all".to_owned(),
             count => count.to_string(),
         };
         format!(
-            "{seeds}, {} epochs, {} training and {} test {}",
-            epochs.unwrap_or(0),
+            "{seeds}, {epochs} epochs, {} training and {} test {}",
             images(train_images),
             images(test_images),
             self.declaration.samples
@@ -357,16 +367,26 @@ fn judge(
     series: &[Result<Points, &str>],
     command: &str,
 ) -> Vec<JudgedClaim> {
-    let place = |id: &str| declaration.series.iter().position(|series| series.id == id);
+    let of = |id: &str| {
+        let place = declaration.series.iter().position(|s| s.id == id);
+        &series[place.expect("a declaration's claims are about its series")]
+    };
     let claims = declaration.claims.iter().map(|claim| {
-        let points = place(&claim.series).map(|place| &series[place]);
-        let (value, verdict) = match points {
-            Some(Ok(points)) => {
+        let points = of(&claim.series);
+        let not_run = match points {
+            Ok(points) => claim.obstacle(points),
+            Err(reason) => Some((*reason).to_owned()),
+        };
+        let points = points.as_deref().unwrap_or_default();
+        let (value, verdict) = match not_run {
+            Some(_) => (None, Verdict::NotRun),
+            None => {
                 let value = claim.value(points);
                 (value, claim.verdict(value))
             }
-            _ => (None, Verdict::NotRun),
         };
+        let mut runs = points.iter().flat_map(|point| &point.runs);
+        let data = runs.find_map(Outcome::data);
         JudgedClaim {
             id: claim.id.clone(),
             experiment: declaration.id.clone(),
@@ -377,6 +397,8 @@ fn judge(
             value: value.map(|value| value.mean),
             sd: value.and_then(|value| value.sd),
             verdict,
+            not_run,
+            data: data.map(str::to_owned),
             command: command.to_owned(),
         }
     });
@@ -385,8 +407,7 @@ fn judge(
 
 /// A claim's numbers as text: paper, band, and what was found.
 fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
-    // Published values and bands to the same decimals, and what was found to two,
-    // or to none beside thousands.
+    // Published values and bands to the same decimals.
     let given = claim.band.iter().flatten().chain([&claim.paper]);
     let decimals = |value: &f64| {
         value
@@ -395,17 +416,139 @@ fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
             .map_or(0, |(_, d)| d.len())
     };
     let digits = given.map(decimals).max().unwrap_or(0);
-    let found = if claim.paper.abs() < 1000.0 { 2 } else { 0 };
     let band = match claim.band {
         [Some(low), Some(high)] => format!("{low:.digits$} to {high:.digits$}"),
         [Some(low), None] => format!("{low:.digits$} or more"),
         [None, Some(high)] => format!("{high:.digits$} or less"),
         [None, None] => "any".to_owned(),
     };
-    let value = match (claim.value, claim.sd) {
-        (Some(value), Some(sd)) => format!("{value:.found$} ± {sd:.found$}"),
-        (Some(value), None) => format!("{value:.found$}"),
-        (None, _) => "–".to_owned(),
+    let value = match claim.value {
+        Some(value) => {
+            let found = found_digits(claim, value);
+            let sd = claim
+                .sd
+                .map_or(String::new(), |sd| format!(" ± {sd:.found$}"));
+            format!("{value:.found$}{sd}")
+        }
+        None => "–".to_owned(),
     };
     [format!("{:.digits$}", claim.paper), band, value]
+}
+
+/// Decimals of what was found: two, or none beside thousands; more where rounding would
+/// take it across an end of the band.
+fn found_digits(claim: &JudgedClaim, value: f64) -> usize {
+    let [low, high] = claim.band;
+    let band = [
+        low.unwrap_or(f64::NEG_INFINITY),
+        high.unwrap_or(f64::INFINITY),
+    ];
+    let seen = |digits: usize| -> Ordering {
+        let shown = format!("{value:.digits$}").parse();
+        side(band, shown.expect("a number was written"))
+    };
+    let least = if claim.paper.abs() < 1000.0 { 2 } else { 0 };
+    // Beyond nine decimals a value belongs to the band's end.
+    (least..9)
+        .find(|&digits| seen(digits) == side(band, value))
+        .unwrap_or(9)
+}
+
+#[cfg(test)]
+mod tests {
+    use bss2::metrics::EpochMetrics;
+
+    use super::super::outcome::{Silicon, TestOutcome};
+    use super::*;
+
+    const CLAIMS: &str = r#"
+        id = "a"
+        title = "A"
+        about = "of"
+        columns = []
+        [[series]]
+        id = "s"
+        name = "S"
+        [[claims]]
+        id = "accuracy"
+        text = "t"
+        series = "s"
+        measure = "test_accuracy"
+        paper = 97.6
+        band = [97.2, 97.8]
+        [[claims]]
+        id = "energy"
+        text = "t"
+        series = "s"
+        measure = "energy"
+        paper = 2.4
+        band = [2.16, 2.64]
+    "#;
+
+    fn judged(data: &str, accuracy: f64) -> Vec<JudgedClaim> {
+        let test = TestOutcome {
+            accuracy,
+            hidden_spikes: 20.0,
+            images_per_s: 1.0,
+            silicon: Some(Silicon {
+                power_mw: 200.0,
+                energy_uj: 2.4,
+                images_per_s: 85_000.0,
+                latency_us: 8.5,
+            }),
+        };
+        let epoch = EpochMetrics {
+            epoch: 1,
+            loss: 0.1,
+            train_accuracy: 1.0,
+            test_accuracy: accuracy,
+            hidden_spikes_per_image: 20.0,
+            lost_events_per_image: 0.0,
+            lost_inputs_per_image: 0.0,
+            images_per_s: 1.0,
+            wall_s: 1.0,
+            data: data.to_owned(),
+        };
+        let run = Outcome {
+            training: vec![epoch],
+            test: Some(test),
+            ..Outcome::default()
+        };
+        let found = Found {
+            x: None,
+            name: None,
+            runs: vec![run],
+        };
+        judge(&Declaration::parse(CLAIMS).unwrap(), &[Ok(vec![found])], "")
+    }
+
+    #[test]
+    fn accuracies_on_generated_data_are_no_verdict_on_the_paper() {
+        for data in [
+            "generated digits",
+            "generated speech, validated on 10 held-out recordings",
+        ] {
+            let [accuracy, energy] = &judged(data, 0.976)[..] else {
+                panic!("there are two claims");
+            };
+            assert_eq!((accuracy.verdict, accuracy.value), (Verdict::NotRun, None));
+            assert!(accuracy.not_run.as_ref().unwrap().contains(data));
+            assert_eq!(energy.verdict, Verdict::Reproduced);
+            assert_eq!(
+                (energy.data.as_deref(), &energy.not_run),
+                (Some(data), &None)
+            );
+        }
+        let claims = judged("MNIST", 0.976);
+        assert!(claims.iter().all(|c| c.verdict == Verdict::Reproduced));
+    }
+
+    #[test]
+    fn what_is_shown_has_the_verdict() {
+        for (accuracy, shown) in [(0.975, "97.50"), (0.97198, "97.198"), (0.971999, "97.1999")] {
+            let claim = &judged("MNIST", accuracy)[0];
+            let [paper, band, found] = claim_numbers(claim);
+            assert_eq!([&*paper, &band, &found], ["97.6", "97.2 to 97.8", shown]);
+        }
+    }
 }

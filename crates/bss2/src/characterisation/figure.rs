@@ -119,7 +119,8 @@ impl Characterisation {
 
     fn noise(&self) -> Panel {
         let [_, low, high] = quantiles(&self.trace_noise);
-        let range = (0.7 * low, 1.3 * high);
+        // Membranes of an ideal chip may be without any.
+        let range = (0.7 * low, 1.3 * high.max(0.1));
         Panel {
             x_range: range,
             ..Panel::fitting(

@@ -1,5 +1,6 @@
 //! What a chip is, as a user writes it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use bss2_analog::calib::{CalibrationConfig, Decalibration, NeuronTargets};
@@ -11,6 +12,7 @@ use bss2_learn::{QuantiseConfig, TraceScale};
 use bss2_routing::FabricTiming;
 use serde::{Deserialize, Serialize};
 
+use super::ChipError;
 use super::mode::{InferenceConfig, RunMode};
 
 /// Settings of an emulated chip.
@@ -51,12 +53,18 @@ pub struct ChipConfig {
     /// `targets` that it lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets_file: Option<PathBuf>,
+    /// Filled in when a run begins, so that it never goes on with other targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets_checksum: Option<u32>,
     /// Scatters the targets.
     pub decalibration: Decalibration,
     /// A calibration that `bss2 chip calibrate` has saved, used in place of a new
     /// one; an empty path is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration_file: Option<PathBuf>,
+    /// Filled in when a run begins, so that it never goes on with another calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration_checksum: Option<u32>,
     /// How it is calibrated.
     pub calibration: CalibrationConfig,
     /// Integration steps per CADC sample, at least.
@@ -121,6 +129,22 @@ impl ChipConfig {
     pub(crate) fn calibration_file(&self) -> Option<&Path> {
         let file = self.calibration_file.as_deref();
         file.filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Takes the checksums of the files that it names, or compares them.
+    ///
+    /// # Errors
+    /// [`ChipError::File`] for a file that cannot be read, or holds something else than
+    /// when its checksum was taken.
+    pub fn seal(&mut self) -> Result<(), ChipError> {
+        let calibration = self.calibration_file().map(Path::to_owned);
+        for (path, known) in [
+            (self.targets_file.clone(), &mut self.targets_checksum),
+            (calibration, &mut self.calibration_checksum),
+        ] {
+            *known = path.map(|path| checksum(path, *known)).transpose()?;
+        }
+        Ok(())
     }
 
     /// Every setting outside its range; of the profile, the targets and the
@@ -235,6 +259,22 @@ impl ChipConfig {
     }
 }
 
+/// The checksum of a file, which must be the known one if there is one.
+fn checksum(path: PathBuf, known: Option<u32>) -> Result<u32, ChipError> {
+    let found = match fs::read(&path) {
+        Ok(content) => Ok(crc32fast::hash(&content)),
+        Err(error) => Err(error.to_string()),
+    };
+    let changed = "it holds something else than when the run was begun; restore it, or begin a \
+                   new run";
+    match found {
+        Ok(found) if known.is_none_or(|known| known == found) => Ok(found),
+        Ok(_) => Err(changed.to_owned()),
+        Err(reason) => Err(reason),
+    }
+    .map_err(|reason| ChipError::File { path, reason })
+}
+
 impl Default for ChipConfig {
     /// A chip like the published one, calibrated to its targets.
     fn default() -> Self {
@@ -252,8 +292,10 @@ impl Default for ChipConfig {
             calibrated: true,
             targets: NeuronTargets::default(),
             targets_file: None,
+            targets_checksum: None,
             decalibration: Decalibration::default(),
             calibration_file: None,
+            calibration_checksum: None,
             calibration: CalibrationConfig::default(),
             steps_per_sample: 1,
             grid: integration.grid,

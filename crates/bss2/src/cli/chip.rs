@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bss2_event::Seconds;
 use clap::{Args, Subcommand};
-use miette::IntoDiagnostic;
+use miette::{IntoDiagnostic, miette};
 
 use crate::characterisation;
 use crate::chip::Chip;
@@ -79,7 +79,7 @@ pub(super) struct CalibrateArguments {
 pub(super) struct SpreadArguments {
     #[command(flatten)]
     setting: Setting,
-    /// How many chips, from seed 0.
+    /// How many chips: that of --chip-seed, and of the seeds after it.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     chips: u64,
 }
@@ -105,11 +105,14 @@ pub(super) struct PowerArguments {
 }
 
 impl Setting {
+    /// What is asked for, on as many threads.
     fn experiment(&self, calibration: Option<&CalibrationFlag>) -> miette::Result<Experiment> {
         let mut assignments = self.chip.assignments();
         assignments.extend(calibration.and_then(CalibrationFlag::assignment));
         assignments.extend(self.set.iter().cloned());
-        Ok(config::load(None, &assignments)?)
+        let experiment = config::load(None, &assignments)?;
+        super::use_threads(experiment.run.threads)?;
+        Ok(experiment)
     }
 }
 
@@ -170,6 +173,17 @@ fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
     /// Failures that are named on the terminal.
     const NAMED: usize = 20;
     let experiment = arguments.setting.experiment(None)?;
+    let chip = &experiment.chip;
+    let key = match chip.calibration_file() {
+        Some(_) => Some("chip.calibration_file"),
+        None => (!chip.calibrated).then_some("chip.calibrated = false"),
+    };
+    if let Some(key) = key {
+        return Err(miette!(
+            help = "leave it out; `bss2 chip info` measures a chip as it is",
+            "{key} has no effect on `bss2 chip calibrate`, which makes a new calibration"
+        ));
+    }
     let report = chip_report::calibrate(&experiment, |stage| eprintln!("calibrating: {stage}"))
         .into_diagnostic()?;
     introduce(&report);

@@ -128,8 +128,9 @@ impl Common {
         let begin = Instant::now();
         let out = self.out.display();
         let beside = self.out.with_extension("toml");
-        check_free(&self.out)?;
         let speech = self.speech()?;
+        let settings = toml::to_string(&Settings { speech: &speech }).into_diagnostic()?;
+        check_free(&self.out, &beside, &settings)?;
         super::use_threads(self.threads as usize)?;
         let recordings = recordings()?;
         let journal = journal_of(&self.out);
@@ -143,7 +144,6 @@ impl Common {
             .run(name, &recordings, &journal, &|state| bar.show(&state))
             .into_diagnostic()?;
         bar.finish();
-        let settings = toml::to_string(&Settings { speech: &speech }).into_diagnostic()?;
         write_atomically(&beside, settings.as_bytes()).into_diagnostic()?;
         let precision = match self.times {
             Times::Float16 => TimePrecision::Half,
@@ -164,7 +164,8 @@ impl Common {
     }
 }
 
-fn check_free(out: &Path) -> miette::Result<()> {
+/// Whether a spike file, and its settings beside it, may be written.
+fn check_free(out: &Path, beside: &Path, settings: &str) -> miette::Result<()> {
     if out.extension().is_none_or(|ending| ending != "h5") {
         return Err(miette!("{} does not end in .h5", out.display()));
     }
@@ -174,5 +175,13 @@ fn check_free(out: &Path) -> miette::Result<()> {
             out.display()
         ));
     }
-    Ok(())
+    match std::fs::read(beside) {
+        Ok(content) if content != settings.as_bytes() => Err(miette!(
+            "{} exists already and holds something else than the settings of {}; remove it or \
+             name another file",
+            beside.display(),
+            out.display()
+        )),
+        _ => Ok(()),
+    }
 }

@@ -31,11 +31,14 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mut assignments = arguments.substrate.assignments();
     assignments.extend(arguments.place.assignments());
-    if let Some(mode) = arguments.mode {
-        assignments.push(Assignment::of_flag("--mode", "chip.mode", mode.name()));
-    }
+    let mode = arguments.mode;
+    let mode = mode.map(|mode| Assignment::of_flag("--mode", "chip.mode", mode.name()));
+    assignments.extend(mode.clone());
     let own = RunFolder::config_path(&arguments.run)?;
     let mut experiment = config::load(Some(&own), &assignments)?;
+    arguments.substrate.check(&experiment)?;
+    super::refuse_without_chip(&experiment, mode.as_slice())?;
+    experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
     let mut substrate = substrates::build(&experiment, &data)?;
@@ -49,6 +52,9 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     };
     let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), &checkpoint)?;
     let sample = experiment.data.sample();
+    for layer in &evaluation.silent_layers {
+        eprintln!("warning: {}", evaluation::silence_warning(*layer));
+    }
     println!(
         "{}: {} accuracy {:.2} % on {} {sample}s of {}, {:.1} hidden spikes/{sample}, {:.0} {sample}s/s",
         experiment.place(),
@@ -59,6 +65,10 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.hidden_spikes_per_image,
         evaluation.images_per_s,
     );
+    let lost = evaluation.lost_events_per_image;
+    if lost > 0.0 {
+        eprintln!("warning: {}", evaluation::loss_warning(lost, sample));
+    }
     if evaluation.unsent_inputs_per_image > 0.0 {
         println!(
             "{:.1} input spikes/{sample} come after the reset and are not sent",

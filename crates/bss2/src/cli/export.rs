@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::config::{self, SubstrateKind};
 use crate::data::Data;
+use crate::evaluation;
 use crate::exchange;
 use crate::observation::Observation;
 use crate::run_folder::{self, RunFolder};
@@ -33,6 +34,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let own = RunFolder::config_path(&arguments.run)?;
     let mut experiment = config::load(Some(&own), &arguments.place.assignments())?;
+    experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
     let checkpoint = if arguments.best {
@@ -45,6 +47,13 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mut substrate = substrates::build(&experiment, &data)?;
     let images = arguments.images as usize;
     let observation = Observation::new(&experiment, &data, substrate.as_mut(), state, images)?;
+    for layer in &observation.silent_layers {
+        eprintln!("warning: {}", evaluation::silence_warning(*layer));
+    }
+    let (lost, sample) = (observation.lost_events_per_image, experiment.data.sample());
+    if lost > 0.0 {
+        eprintln!("warning: {}", evaluation::loss_warning(lost, sample));
+    }
     let archive = exchange::export(&experiment, &data, &weights, &observation)?;
     exchange::save(&archive, &arguments.out).map_err(crate::Error::from)?;
     let rounded = match experiment.substrate {
@@ -56,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         arguments.out.display(),
         observation.len(),
         experiment.data.tested(),
-        experiment.data.sample(),
+        sample,
     );
     Ok(ExitCode::SUCCESS)
 }

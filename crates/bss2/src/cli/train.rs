@@ -64,19 +64,30 @@ impl Task {
             assignments.insert(0, Assignment::of_flag("speech", "recipe", "speech"));
         }
         let mut experiment = config::load(own.as_deref(), &assignments)?;
+        arguments.substrate.check(&experiment)?;
         if let Some(assignment) = arguments.schedule_of_epochs(&experiment) {
             assignments.push(assignment);
             experiment = config::load(own.as_deref(), &assignments)?;
         }
-        let fitting = Self::of(&experiment);
-        if arguments.resume && fitting != self.name() {
-            return Err(miette!(
-                help = format!("go on with it by `bss2 train {fitting} --resume`"),
-                "the run is no {} run, but one of `bss2 train {fitting}`",
-                self.name()
-            ));
+        let (fitting, own) = (Self::of(&experiment), self.name());
+        if fitting == own {
+            return Ok(experiment);
         }
-        Ok(experiment)
+        Err(match (self, arguments.resume) {
+            (_, true) => miette!(
+                help = format!("go on with it by `bss2 train {fitting} --resume`"),
+                "the run is no {own} run, but one of `bss2 train {fitting}`"
+            ),
+            (Self::Speech(_), false) => miette!(
+                help = "let the file say `recipe = \"speech\"`, or set data.set to one of speech; \
+                        images are learned by `bss2 train mnist`",
+                "`bss2 train speech` learns no images, but data.set names some"
+            ),
+            (Self::Mnist(_), false) => miette!(
+                help = "speech is learned by `bss2 train speech`",
+                "`bss2 train mnist` learns no speech, but data.set names some"
+            ),
+        })
     }
 
     /// Name of the task that goes on with an experiment.
@@ -209,6 +220,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     if !arguments.resume {
         RunFolder::check_free(&out)?;
     }
+    experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let bar = TranscriptBar::new();
     let data = Data::load_watched(&mut experiment, &|state| bar.show(&state))?;

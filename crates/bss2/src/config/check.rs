@@ -4,7 +4,7 @@ use bss2_encode::{EncodeError, Encoder};
 use bss2_event::Fault;
 use bss2_learn::LearnError;
 
-use super::{DataSet, Experiment, SubstrateKind};
+use super::{DataConfig, DataSet, Experiment, SubstrateKind};
 use crate::chip::RunMode;
 
 impl Experiment {
@@ -53,14 +53,7 @@ impl Experiment {
         if let Err(error) = self.speech.cochlea.validate(8_000) {
             check.section("speech.cochlea", [error.into()]);
         }
-        if self.data.set == DataSet::Recordings && self.data.file.is_none() {
-            let file = Fault::new(
-                "data.file",
-                "missing",
-                "a spike file for data.set = recordings",
-            );
-            check.0.push(file);
-        }
+        check.data(&self.data);
         check.section("chip", self.chip.faults());
         let inference = &self.chip.inference;
         if self.chip.mode == RunMode::Inference && inference.time(self.time).steps == 0 {
@@ -89,6 +82,34 @@ impl Check {
         if !(value >= min && value <= max) {
             self.0
                 .push(Fault::new(key, value, format!("{min} to {max}")));
+        }
+    }
+
+    /// Keys that the set needs, or does not know.
+    fn data(&mut self, data: &DataConfig) {
+        let recordings = data.set == DataSet::Recordings;
+        match &data.file {
+            None if recordings => self.0.push(Fault::new(
+                "data.file",
+                "missing",
+                "a spike file for data.set = recordings",
+            )),
+            Some(file) if !recordings => self.0.push(Fault::new(
+                "data.file",
+                file.display(),
+                "none but with data.set = recordings",
+            )),
+            _ => {}
+        }
+        // SHD has a part of its own to test on.
+        let divided = !data.set.is_speech() || data.set == DataSet::Shd;
+        if divided && !data.held_out.is_empty() {
+            self.0.push(Fault::new(
+                "data.held_out",
+                data.held_out.join(", "),
+                "none but with speech that is not divided already: speech, fsdd, \
+                 generated-speech, recordings",
+            ));
         }
     }
 

@@ -171,6 +171,7 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
                 .unwrap_or(error),
         )
     })?;
+    let mut stages = Vec::new();
     for assignment in &assignments {
         let fail = |message| ConfigError::Assignment {
             origin: assignment.origin.clone(),
@@ -178,9 +179,11 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
         };
         assign(&mut table, assignment).map_err(fail)?;
         profile::expand(&mut table).map_err(fail)?;
-        // One by one, so that an error names its origin.
-        experiment = Experiment::deserialize(table.clone())
-            .map_err(|error| fail(error.message().to_owned()))?;
+        stages.push(table.clone());
+    }
+    // As a whole, since another kind may need several keys.
+    if let Err(error) = Experiment::deserialize(table).map(|whole| experiment = whole) {
+        return Err(origin(&stages, &assignments, error));
     }
     let faults = experiment.faults();
     if faults.is_empty() {
@@ -200,6 +203,26 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
     })
 }
 
+/// An error of assignments with its origin: the one after which no stage is an experiment.
+fn origin(
+    stages: &[toml::Table],
+    assignments: &[&Assignment],
+    mut error: toml::de::Error,
+) -> ConfigError {
+    let mut place = stages.len() - 1;
+    while let Some(before) = place.checked_sub(1)
+        && let Err(earlier) = Experiment::deserialize(stages[before].clone())
+    {
+        (place, error) = (before, earlier);
+    }
+    ConfigError::Assignment {
+        origin: assignments[place].origin.clone(),
+        message: error.message().to_owned(),
+    }
+}
+
+/// Sets a key. What belongs to its old value alone goes: where it is another `kind`, the
+/// keys beside it; where it is a file, its checksum.
 fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), String> {
     let mut table = table;
     let (path, last) = match assignment.key.rsplit_once('.') {
@@ -212,6 +235,12 @@ fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), String
             .or_insert_with(|| toml::Table::new().into())
             .as_table_mut()
             .ok_or_else(|| format!("{part} is a value and has no keys below it"))?;
+    }
+    if last == "kind" && table.get(last) != Some(&assignment.value) {
+        table.clear();
+    }
+    if let Some(of) = last.strip_suffix("file") {
+        table.remove(&format!("{of}checksum"));
     }
     table.insert(last.into(), assignment.value.clone());
     Ok(())
@@ -233,6 +262,8 @@ fn place(text: &str, key: &str) -> Option<SourceSpan> {
 
 #[cfg(test)]
 mod tests {
+    use bss2_learn::Schedule;
+
     use super::*;
 
     fn load_text(text: &str, assignments: &[&str]) -> Result<Experiment, ConfigError> {
@@ -326,10 +357,45 @@ mod tests {
     }
 
     #[test]
+    fn another_kind_leaves_the_keys_of_the_old_one_behind() {
+        let constant = load_text("", &["recipe=tuned", "train.schedule.kind=constant"]).unwrap();
+        assert!(matches!(constant.train.schedule, Schedule::Constant { .. }));
+        let whole = crate::config::to_toml(&Experiment::default());
+        assert!(whole.contains("beta1"), "{whole}");
+        load_text(&whole, &["train.optimiser.kind=smorms3"]).unwrap();
+        let same = load_text(&whole, &["train.optimiser.kind=adam"]).unwrap();
+        assert_eq!(same, Experiment::default());
+        // A kind that needs a key gets it afterwards.
+        let schedule = ["train.schedule.kind=cosine", "train.schedule.epochs=7"];
+        let cosine = load_text("", &schedule).unwrap().train.schedule;
+        assert!(matches!(cosine, Schedule::Cosine { epochs: 7, .. }));
+        let error = load_text("", &schedule[..1]).unwrap_err().to_string();
+        assert!(
+            error.contains(schedule[0]) && error.contains("epochs"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn another_file_has_another_checksum() {
+        let text = "[init]\nfile = \"a.npz\"\nchecksum = 3\n\
+                    [chip]\ntargets_file = \"a.toml\"\ntargets_checksum = 4";
+        let kept = load_text(text, &["epochs=3"]).unwrap();
+        assert_eq!(kept.init.unwrap().checksum, Some(3));
+        assert_eq!(kept.chip.targets_checksum, Some(4));
+        let set = ["init.file=b.npz", "chip.targets_file=b.toml"];
+        let other = load_text(text, &set).unwrap();
+        assert_eq!(other.init.unwrap().checksum, None);
+        assert_eq!(other.chip.targets_checksum, None);
+    }
+
+    #[test]
     fn a_bad_assignment_names_itself() {
         for text in ["train.no_such=1", "epochs=many", "epochs.x=1"] {
-            let error = load_text("", &[text]).unwrap_err().to_string();
-            assert!(error.contains(text), "{error}");
+            for all in [&[text][..], &["batch=3", text], &[text, "batch=3"]] {
+                let error = load_text("", all).unwrap_err().to_string();
+                assert!(error.contains(text), "{error}");
+            }
         }
         assert!(Assignment::parse("epochs").is_err());
         assert!(Assignment::parse("=3").is_err());

@@ -34,6 +34,18 @@ fn a_network_is_trained_in_the_loop_and_moved_to_another_chip() {
     let other = eval(&["--chip-seed", "4"]);
     assert!(other.contains("chip 4") && other != own, "{other}");
     assert!(eval(&["--substrate", "software"]).contains("software"));
+    // Nothing of a chip bears on the software.
+    for flag in [["--chip-seed", "4"], ["--mode", "inference"]] {
+        let mut command = bss2(at);
+        command.args(["eval", "run", "--substrate", "software"]);
+        command.args(flag);
+        fail(command, &[flag[0], "the substrate is software"]);
+    }
+    let software = ["--substrate", "software", "--decalibration", "0.2"];
+    fail(
+        train_on_chip(at, &software),
+        &["--decalibration", "--substrate chip"],
+    );
 }
 
 #[test]
@@ -87,6 +99,12 @@ fn weights_that_all_round_to_zero_are_warned_of_by_layer() {
     let said = stderr(&output);
     let warning = "warning: all hidden weights round to zero";
     assert_eq!(said.matches(warning).count(), 1, "{said}");
+    for command in [&["eval", "run"][..], &["export", "run", "--out", "w.npz"]] {
+        let mut again = bss2(at);
+        again.args(command);
+        let said = stderr(&succeed(again));
+        assert_eq!(said.matches(warning).count(), 1, "{command:?}: {said}");
+    }
 }
 
 #[test]
@@ -124,6 +142,64 @@ fn a_chip_can_be_looked_at_and_calibrated() {
     // A line for each of 256 neurons and 14 quantities.
     assert_eq!(read("neurons.tsv").lines().count(), 1 + 256 * 14);
     assert!(read("calibration.svg").contains("tau_mem / us"));
+}
+
+#[test]
+fn a_calibrated_chip_is_measured_at_its_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let drifting = [
+        "--set",
+        "chip.profile.noise.drift=5",
+        "--set",
+        "chip.calibration.trials=8",
+    ];
+    let measured = |more: &[&str]| {
+        let command = chip(folder.path(), &[more, &drifting].concat());
+        let said = stdout(&succeed(command));
+        let leak = said.lines().find(|line| line.starts_with("leak"));
+        leak.unwrap().to_owned()
+    };
+    measured(&["calibrate", "--out", "."]);
+    let info = ["info", "--calibration", "calibration.toml"];
+    let aged = [&info[..], &["--set", "chip.age=3600 s"]].concat();
+    assert_ne!(measured(&aged), measured(&info));
+}
+
+#[test]
+fn a_run_keeps_to_the_files_that_set_its_chip() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let quick = ["--set", "chip.calibration.trials=8"];
+    let few = ["--set", "network.hidden=20", "--targets", "t.toml"];
+    let targets = |threshold: u32| {
+        let list = vec![f64::from(threshold); 30];
+        std::fs::write(at.join("t.toml"), format!("threshold = {list:?}\n")).unwrap();
+    };
+    targets(140);
+    let asked = [&quick[..], &few].concat();
+    succeed(train_on_chip(at, &asked));
+    let again = |command: &[&str]| {
+        let mut again = bss2(at);
+        again.args(command);
+        again
+    };
+    let resume = [
+        "train", "mnist", "--resume", "--out", "run", "--epochs", "2",
+    ];
+    let eval = ["eval", "run"];
+    let export = ["export", "run", "--out", "w.npz", "--images", "1"];
+    succeed(again(&resume));
+    targets(150);
+    for command in [&resume[..], &eval, &export] {
+        fail(
+            again(command),
+            &["t.toml", "something else than when the run was begun"],
+        );
+    }
+    // Named again, it is what it is now; but no run goes on with it.
+    succeed(again(&[&eval[..], &["--targets", "t.toml"]].concat()));
+    let named = [&resume[..], &["--targets", "t.toml"]].concat();
+    fail(again(&named), &["chip.targets_checksum was"]);
 }
 
 fn chip(at: &std::path::Path, more: &[&str]) -> std::process::Command {
@@ -202,6 +278,9 @@ fn a_chip_is_characterised_before_and_after_its_calibration() {
     ] {
         assert!(page.contains(text), "{text}");
     }
+    let ideal = ["--profile", "ideal", "--out", "ideal"];
+    succeed(characterise(&ideal));
+    assert!(at.join("ideal/characterise.svg").exists());
     fail(
         characterise(&["--calibration", "none.toml"]),
         &["none.toml"],
@@ -237,6 +316,16 @@ fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
         info(&["--chip-seed", "4"]),
         &["chip 3", "is 4", "calibrate again"],
     );
+    for set in [
+        "chip.calibrated=false",
+        "chip.calibration_file=cal/calibration.toml",
+    ] {
+        let key = set.split('=').next().unwrap();
+        fail(
+            calibrate(&["--set", set]),
+            &[key, "makes a new calibration"],
+        );
+    }
     let detuned = ["--chip-seed", "3", "--decalibration", "0.2"];
     fail(info(&detuned), &["calibration.toml", "targets.t"]);
     fail(

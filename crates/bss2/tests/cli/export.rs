@@ -87,6 +87,16 @@ fn exported_arrays_are_what_the_run_did_and_a_run_begins_with_them() {
     // It needs the file no more then, and refuses another one in its place.
     fs::rename(at.join("a.npz"), at.join("kept.npz")).unwrap();
     succeed(resume());
+    // A file of settings as somebody writes it: without a checksum.
+    let own = fs::read_to_string(at.join("b/config.toml")).unwrap();
+    let lines = own.lines().filter(|line| !line.starts_with("checksum"));
+    let written: String = lines.map(|line| format!("{line}\n")).collect();
+    assert!(written.len() < own.len());
+    fs::write(at.join("b.toml"), written).unwrap();
+    let mut named = resume();
+    named.args(["--config", "b.toml", "--init", "a.npz"]);
+    succeed(named);
+    assert_eq!(fs::read_to_string(at.join("b/config.toml")).unwrap(), own);
     fs::remove_file(at.join("b/last.ckpt")).unwrap();
     fail(resume(), &["a.npz cannot be read"]);
     self::archive(&at.join("a.npz"), 0.01, 0.0);

@@ -161,6 +161,22 @@ fn what_resume_refuses() {
     let mut speech = bss2(at);
     speech.args(["train", "speech", "--resume", "--out", "run"]);
     fail(speech, &["no speech run", "bss2 train mnist --resume"]);
+    // Nor does a new run learn what it is not called for.
+    for (task, more, hint) in [
+        (
+            "speech",
+            ["--config", "run/config.toml"],
+            "recipe = \"speech\"",
+        ),
+        ("speech", ["--set", "data.set=mnist"], "recipe = \"speech\""),
+        ("speech", ["--recipe", "tuned"], "recipe = \"speech\""),
+        ("mnist", ["--recipe", "speech"], "bss2 train speech"),
+    ] {
+        let mut other = bss2(at);
+        other.args(["train", task, "--out", "other"]).args(more);
+        fail(other, &[hint, "data.set names some"]);
+        assert!(!at.join("other").exists());
+    }
     let mut nowhere = bss2(at);
     nowhere.args(["train", "mnist", "--resume"]);
     let output = nowhere.output().unwrap();

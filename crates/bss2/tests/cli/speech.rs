@@ -40,7 +40,8 @@ fn spikes() -> SpikeSet {
 fn train(folder: &Path, out: &str, more: &[&str]) -> Command {
     let mut command = bss2(folder);
     command
-        .args(["train", "mnist", "--substrate", "software", "--out", out])
+        .args(["train", "speech", "--recipe", "paper"])
+        .args(["--substrate", "software", "--out", out])
         .args(["--epochs", "2", "--set", "time.steps=120"])
         .args(["--set", "network.hidden=30", "--set", "batch=10"])
         .args(["--set", "train.learning_rate=0.01"])
@@ -156,6 +157,14 @@ fn speech_that_cannot_be_used_is_refused_and_leaves_nothing() {
     };
     let recordings = "data.set=recordings";
     fail(with(&[recordings]), &["data.file", "spike file"]);
+    fail(
+        with(&["data.set=speech", "data.file=two.h5"]),
+        &["data.file is two.h5", "data.set = recordings"],
+    );
+    fail(
+        with(&["data.set=shd", "data.held_out=[\"ann\"]"]),
+        &["data.held_out", "ann"],
+    );
     let named = |name: &str| format!("data.file={name}");
     fail(with(&[recordings, &named("no.h5")]), &["no.h5"]);
     fs::write(at.join("text.h5"), b"dear diary").unwrap();
@@ -248,6 +257,13 @@ fn a_folder_is_encoded_and_its_file_is_trained_on() {
     );
     fail(encode(at, "a.h5", &few), &["a.h5 exists already"]);
     fail(encode(at, "a.hdf", &few), &["does not end in .h5"]);
+    // Its settings are not written over those of somebody else.
+    fs::write(at.join("c.toml"), "epochs = 3\n").unwrap();
+    fail(encode(at, "c.h5", &few), &["c.toml exists already", "c.h5"]);
+    assert_eq!(fs::read(at.join("c.toml")).unwrap(), b"epochs = 3\n");
+    assert!(!at.join("c.h5").exists() && !at.join("c.h5.partial").exists());
+    fs::copy(at.join("a.toml"), at.join("c.toml")).unwrap();
+    succeed(encode(at, "c.h5", &few));
 
     let mut more = Vec::new();
     for assignment in [

@@ -212,7 +212,7 @@ fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
         let (seeds, mean) = match figure.x {
             Horizontal::Epoch => over_epochs(points, panel.y),
             Horizontal::Sweep | Horizontal::Case => {
-                let x = |x: Option<f64>, _: &Outcome| Some(figure.x_factor * x?);
+                let x = |x: Option<f64>, _: &Outcome| Some(figure.x_factor * x? + figure.x_offset);
                 over_points(points, x, panel.y)
             }
             Horizontal::HiddenSpikes => {

@@ -148,6 +148,9 @@ fn claims(claims: &[&JudgedClaim]) -> Markup {
                         td {
                             a href={ "#" (claim.experiment) } { (claim.id) } br; (claim.text)
                             small { (claim.unit) }
+                            @if let Some(reason) = &claim.not_run {
+                                small { "not run: " (words(reason)) }
+                            }
                         }
                         td class={ "verdict " (class(claim.verdict)) } { (claim.verdict.label()) }
                         td data-name="found" { (found) }

@@ -16,7 +16,9 @@ pub(super) fn page(report: &Report) -> String {
     let claims = report.claims().map(|claim| {
         let [paper, band, found] = claim_numbers(claim);
         let verdict = format!("**{}**", claim.verdict.label());
-        let words = format!("`{}` {}", claim.id, claim.text);
+        let why = claim.not_run.iter();
+        let why: String = why.map(|reason| format!(" (not run: {reason})")).collect();
+        let words = format!("`{}` {}{why}", claim.id, claim.text);
         vec![words, claim.unit.clone(), paper, band, found, verdict]
     });
     text += &table(std::iter::once(head.to_vec()).chain(claims).collect());

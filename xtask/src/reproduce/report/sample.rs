@@ -178,6 +178,7 @@ fn section<'a>(declaration: &'a Declaration, asked: &Asked) -> Section<'a> {
     Section {
         declaration,
         scale: declaration.full.or(asked.request().unwrap().general),
+        epochs: Some([EPOCHS; 2]),
         claims: judge(declaration, &series, &command),
         command,
         series,
