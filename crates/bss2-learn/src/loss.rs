@@ -119,10 +119,10 @@ impl<T: Real> SampleLoss<T> {
                         self.argmax[o] = first_step as u32 + pick(column, self.readout[o], draw);
                     }
                 }
-                // Comparisons pass over what is no number: a difference does not.
+                // Comparisons pass over what is no number: a product does not.
                 for (_, row) in steps() {
                     for (best, &value) in self.readout.iter_mut().zip(&row[outputs.clone()]) {
-                        *best += value - value;
+                        *best += value * T::ZERO;
                     }
                 }
             }
