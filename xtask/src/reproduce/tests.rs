@@ -249,6 +249,19 @@ fn a_command_asks_for_the_same_again() {
 }
 
 #[test]
+fn threads_are_not_set_by_a_key() {
+    let asked = Asked {
+        set: vec!["run.threads=2".to_owned()],
+        ..Asked::default()
+    };
+    let error = asked.request().err().unwrap().to_string();
+    assert!(
+        error.contains("--set run.threads=2 has no effect") && error.contains("--threads says"),
+        "{error}"
+    );
+}
+
+#[test]
 fn every_run_of_the_paper_resolves() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("words.h5");
