@@ -209,14 +209,9 @@ impl SpikeEncoder {
     }
 }
 
-/// The beginning of a bin: the least time that [`TimeGrid::bin`] puts there.
+/// The beginning of a bin.
 fn time_of(bin: u32, dt: f64) -> f64 {
-    let time = f64::from(bin) * dt;
-    if (time / dt).floor() < f64::from(bin) {
-        time.next_up()
-    } else {
-        time
-    }
+    f64::from(bin) * dt
 }
 
 impl Task {

@@ -94,12 +94,21 @@ impl SpikeSet {
                 fault,
             })?;
         // -0.0 becomes 0.0, as it would sort before it under a total order.
-        let times = times.iter().map(|time| time + 0.0);
-        let mut spikes: Vec<(f32, u16)> = times.zip(units.iter().copied()).collect();
-        let order = |a: &(f32, u16), b: &(f32, u16)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        spikes.sort_unstable_by(order);
-        self.times.extend(spikes.iter().map(|spike| spike.0));
-        self.units.extend(spikes.iter().map(|spike| spike.1));
+        let spikes = || {
+            times
+                .iter()
+                .map(|time| time + 0.0)
+                .zip(units.iter().copied())
+        };
+        if spikes().is_sorted() {
+            self.times.extend(spikes().map(|spike| spike.0));
+            self.units.extend_from_slice(units);
+        } else {
+            let mut spikes: Vec<(f32, u16)> = spikes().collect();
+            spikes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            self.times.extend(spikes.iter().map(|spike| spike.0));
+            self.units.extend(spikes.iter().map(|spike| spike.1));
+        }
         self.offsets.push(self.times.len());
         self.samples.push(info);
         self.labels.push(label);

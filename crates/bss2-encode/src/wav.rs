@@ -99,6 +99,9 @@ pub enum AudioFault {
         /// What sets it.
         reason: &'static str,
     },
+    /// The squares of samples have no place among numbers.
+    #[error("its samples are too large: the sum of their squares is infinite")]
+    TooLoud,
     /// A sample that is not a number.
     #[error("sample {index} is not a finite number")]
     NotFinite {
@@ -210,16 +213,18 @@ enum Values {
 
 impl Values {
     fn new(data: Data, format: Format, length: u32) -> Result<Self, AudioFault> {
-        if format.encoding == Encoding::Double {
-            return Ok(Self::Double(data));
-        }
+        let bits = match format.encoding {
+            Encoding::Double => return Ok(Self::Double(data)),
+            Encoding::Integer { bits } => Some(bits),
+            Encoding::Float => None,
+        };
         let source = Cursor::new(format.header(length)).chain(data);
         let reader = WavReader::new(source).map_err(|e| AudioFault::Decoder(e.to_string()))?;
-        Ok(match format.encoding {
-            Encoding::Integer { bits } => {
+        Ok(match bits {
+            Some(bits) => {
                 Self::Integer(reader.into_samples(), 1.0 / f64::from(1_u32 << (bits - 1)))
             }
-            Encoding::Float | Encoding::Double => Self::Float(reader.into_samples()),
+            None => Self::Float(reader.into_samples()),
         })
     }
 
@@ -248,7 +253,7 @@ struct Frames<'a> {
 
 impl Frames<'_> {
     fn value(&mut self) -> Result<f64, EncodeError> {
-        let truncated = AudioFault::Truncated {
+        let truncated = || AudioFault::Truncated {
             what: "frames",
             expected: self.file.frames,
             found: self.index,
@@ -260,7 +265,7 @@ impl Frames<'_> {
             Some(Err(hound::Error::IoError(error))) if error.kind() != ErrorKind::UnexpectedEof => {
                 return Err(EncodeError::io(path, error));
             }
-            Some(Err(hound::Error::IoError(_))) | None => truncated,
+            Some(Err(hound::Error::IoError(_))) | None => truncated(),
             Some(Err(error)) => AudioFault::Decoder(error.to_string()),
         };
         Err(EncodeError::audio(path, fault))

@@ -116,7 +116,8 @@ impl Substrate for Coarse {
         let mut report = self.inner.write_weights(&self.rounded)?;
         // What is zero already, the substrate does not miss.
         for ((layer, from), (_, to)) in weights.layers().zip(self.rounded.layers()) {
-            if from.amax() > 0.0 && to.amax() == 0.0 && !report.silent_layers.contains(&layer) {
+            let vanished = to.iter().all(|w| *w == 0.0) && from.iter().any(|w| *w != 0.0);
+            if vanished && !report.silent_layers.contains(&layer) {
                 report.silent_layers.push(layer);
             }
         }

@@ -59,7 +59,7 @@ pub enum LearnError {
         faults: Vec<Fault>,
     },
     /// A weight is no number, or beyond what the hardware or a training's `weight_limit` allows.
-    #[error("a {layer} weight is {value}, allowed are -{limit} to {limit}")]
+    #[error("a {layer} weight is {value}, allowed are {}", within(*limit))]
     WeightRange {
         /// Projection.
         layer: Layer,
@@ -92,7 +92,7 @@ pub enum LearnError {
     },
     /// A loss is infinite or not a number, or a gradient larger than an optimiser can square.
     #[error(
-        "the loss or gradient of step {step} is not finite, or beyond 1e18: the substrate recorded such traces, or they overflow"
+        "after {step} steps the loss is not finite, or its gradient beyond 1e18: the substrate recorded such traces, or they overflow"
     )]
     NotFinite {
         /// Step of the training.
@@ -104,6 +104,15 @@ pub enum LearnError {
     /// A checkpoint could not be written, or not read as one.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+/// The range of a weight; a limit may be wider than it says by rounding.
+fn within(limit: f32) -> String {
+    if limit < f32::MAX {
+        format!("-{limit:.4} to {limit:.4} (train.weight_limit)")
+    } else {
+        "finite numbers".to_owned()
+    }
 }
 
 fn list(faults: &[Fault]) -> String {

@@ -82,7 +82,7 @@ pub struct SampleLoss<T> {
 impl<T: Real> SampleLoss<T> {
     /// Reads out one sample: `traces` is `[time, neuron]`, outputs begin at
     /// neuron `first`. `ties` addresses the draws among equal maxima. An output that is not
-    /// finite at all times is read out as NaN or infinite.
+    /// finite at all times that are read is read out as NaN or infinite.
     #[inline(always)]
     pub(crate) fn read(
         &mut self,

@@ -173,7 +173,7 @@ impl Trainer {
         weights.check(self.shape)?;
         // A weight at the limit may have been rounded.
         let limit = self.config.weight_limit as f32 * (1.0 + 1e-6);
-        check_range(weights, limit)?;
+        check_range(weights, limit.min(f32::MAX))?;
         self.weights.clone_from(weights);
         self.begin_average();
         Ok(())
@@ -367,10 +367,23 @@ impl Trainer {
     /// [`LearnError::WeightShape`], or [`LearnError::WeightRange`] for a weight that is not
     /// finite; nothing is changed then.
     pub fn take_weights(&mut self, snapshot: &Snapshot) -> Result<(), LearnError> {
-        let weights = snapshot.tested_weights();
+        self.take_changed_weights(snapshot, |_| ())
+    }
+
+    /// The same after a change of the weights.
+    ///
+    /// # Errors
+    /// As [`Trainer::take_weights`].
+    pub fn take_changed_weights(
+        &mut self,
+        snapshot: &Snapshot,
+        change: impl FnOnce(&mut Weights),
+    ) -> Result<(), LearnError> {
+        let mut weights = snapshot.tested_weights().clone();
+        change(&mut weights);
         weights.check(self.shape)?;
-        check_range(weights, f32::MAX)?;
-        self.weights.clone_from(weights);
+        check_range(&weights, f32::MAX)?;
+        self.weights = weights;
         self.begin_average();
         self.epoch = snapshot.epoch;
         Ok(())

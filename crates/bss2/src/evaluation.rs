@@ -32,7 +32,7 @@ pub struct Evaluation {
     pub lost_inputs_per_image: f64,
     /// Mean number of an image's events that a link or a bus of the chip could not carry.
     pub lost_events_per_image: f64,
-    /// Layers whose weights all round to zero on the hardware.
+    /// Layers whose weights all round to zero.
     pub silent_layers: Vec<Layer>,
     /// Images per second, their encoding included.
     pub images_per_s: f64,
@@ -47,7 +47,7 @@ const _: () = assert!(TESTS + 100_000 < RunAddress::CALIBRATIONS);
 
 /// What a user must know of a silent layer.
 pub(crate) fn silence_warning(layer: Layer) -> String {
-    format!("all {layer} weights round to zero on the hardware: nothing gets through")
+    format!("all {layer} weights round to zero: nothing gets through")
 }
 
 /// What a user must know where so many events are lost for each sample.
@@ -132,9 +132,6 @@ pub fn evaluate_changed(
     let shape = network_shape(experiment, data);
     // In another mode a chip records more or less than in training.
     let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;
-    trainer.take_weights(&state.into_snapshot())?;
-    let mut weights = trainer.weights().clone();
-    change(&mut weights);
-    trainer.set_weights(&weights)?;
+    trainer.take_changed_weights(&state.into_snapshot(), change)?;
     test(experiment, data, &mut trainer, substrate)
 }

@@ -29,7 +29,7 @@ pub struct Observation {
     pub spikes: Vec<u8>,
     /// Hardware weight for an output weight of 1; 1 where weights are not rounded.
     pub output_scale: f32,
-    /// Layers whose weights all round to zero on the hardware.
+    /// Layers whose weights all round to zero.
     pub silent_layers: Vec<Layer>,
     /// Mean number of an image's events that a link or a bus of the chip could not carry.
     pub lost_events_per_image: f64,

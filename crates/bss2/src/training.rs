@@ -222,7 +222,8 @@ impl<'a> Training<'a> {
     /// Begins with these weights, unless the run has begun already.
     ///
     /// # Errors
-    /// [`LearnError::WeightShape`] for weights of another network.
+    /// [`LearnError::WeightShape`] for weights of another network,
+    /// [`LearnError::WeightRange`] for some beyond `train.weight_limit`.
     pub fn begin_with(&mut self, weights: &Weights) -> Result<(), Error> {
         if self.trainer.steps() == 0 {
             self.trainer.set_weights(weights)?;

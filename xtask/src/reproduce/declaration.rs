@@ -156,9 +156,6 @@ pub(super) struct Sweep {
     /// the first alone.
     #[serde(default)]
     pub(super) speakers: bool,
-    /// The most seeds of a step.
-    #[serde(default)]
-    pub(super) seeds: Option<u32>,
 }
 
 /// One step of a sweep over cases.
@@ -416,13 +413,6 @@ impl Declaration {
                 faults.push(format!("two series are called {}", series.id));
             }
             faults.extend(series.sweep.iter().flat_map(|sweep| sweep.faults(series)));
-            if series
-                .sweep
-                .as_ref()
-                .is_some_and(|sweep| sweep.seeds == Some(0))
-            {
-                faults.push(format!("{}: a step needs a seed", series.id));
-            }
             let weights = series.tune.is_some()
                 || series.deploy.is_some()
                 || series.record > 0
@@ -559,11 +549,6 @@ mod tests {
             ("of = \"training\"", "of = \"deployment\"", "no deployment"),
             ("train.dropout", "silence", "only deployments"),
             ("key = \"train.dropout\", ", "", "either a key"),
-            (
-                "of = \"training\"",
-                "of = \"training\", seeds = 0",
-                "needs a seed",
-            ),
             (
                 "of = \"training\"",
                 "of = \"tuning\"",

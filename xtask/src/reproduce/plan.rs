@@ -203,8 +203,7 @@ impl Plan {
             Some(sweep) => sweep.steps(request.quick).into_iter().map(Some).collect(),
             None => vec![None],
         };
-        let most = series.sweep.as_ref().and_then(|sweep| sweep.seeds);
-        let seeds = scale.seeds.unwrap_or(1).min(most.unwrap_or(u32::MAX));
+        let seeds = scale.seeds.unwrap_or(1);
         let mut points = Vec::new();
         for step in steps {
             let mut runs = Vec::new();

@@ -310,16 +310,9 @@ impl Section<'_> {
             test_images,
             ..
         } = self.scale;
-        let most = seeds.unwrap_or(1);
-        let seeds = match most {
+        let seeds = match seeds.unwrap_or(1) {
             1 => "one seed".to_owned(),
             n => format!("{n} seeds"),
-        };
-        let series = &self.declaration.series;
-        let fewest = series.iter().filter_map(|s| s.sweep.as_ref()?.seeds).min();
-        let seeds = match fewest {
-            Some(fewest) if fewest < most => format!("{fewest} to {seeds}"),
-            _ => seeds,
         };
         let epochs = match self.epochs {
             None => return seeds,

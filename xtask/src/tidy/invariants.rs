@@ -11,7 +11,11 @@ pub(super) fn check(root: &Path) -> Vec<String> {
     };
     let mut sources = String::new();
     read_sources(&root.join("crates"), &mut sources);
-    let missing = named(&text)
+    let named = named(&text);
+    if named.is_empty() {
+        return vec![format!("{name}: its table of invariants names no test")];
+    }
+    let missing = named
         .into_iter()
         .filter(|test| !sources.contains(&format!("fn {test}(")));
     missing

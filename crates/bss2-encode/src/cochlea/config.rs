@@ -39,8 +39,9 @@ pub struct CochleaConfig {
     pub block: Seconds,
     /// Whether a recording is transformed at exactly its own length and by a finer
     /// table of the membrane, which gives the published encoder's velocities up to
-    /// rounding; one that is longer than `block` then is an error. Otherwise zeros are added up to a length of small prime factors,
-    /// which is up to ten times as fast and shifts spikes by less than a step.
+    /// rounding; one that is longer than `block` then is an error. Otherwise zeros are added
+    /// up to a length of small prime factors, which is up to ten times as fast and shifts
+    /// spikes by less than a step.
     pub exact_length: bool,
 }
 

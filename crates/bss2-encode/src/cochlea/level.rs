@@ -48,6 +48,10 @@ impl Level {
         if samples < least {
             return refuse(AudioFault::TooShort { samples, least });
         }
+        if !energy.is_finite() {
+            // Of doubles: no level brings them down.
+            return refuse(AudioFault::TooLoud);
+        }
         if energy == 0.0 {
             return refuse(AudioFault::Silent);
         }

@@ -106,7 +106,7 @@ impl Nerve {
 
 /// Binomial numbers by inversion: the smallest k whose distribution function
 /// exceeds the uniform number. Where p is above one half those that do not fire are
-/// drawn, from the other end, as (1 - p)^n is no number for many fibres.
+/// drawn, from the other end, as (1 - p)^n is rounded to zero for many fibres.
 #[inline(always)]
 fn binomial(n: &Counts, p: &Lanes, uniform: &[u32; LANES], reciprocals: &[f64]) -> Counts {
     let (mut u, mut mass, mut odds) = ([0.0; LANES], [1.0; LANES], [0.0; LANES]);

@@ -43,7 +43,7 @@ pub(super) fn lengths(path: &Path, base: u64, references: &[u8]) -> Result<Vec<u
         heaps.insert(heap);
         lengths.push(length as usize);
     }
-    let fits = fit(path, base, &heaps).map_err(|error| format!("its heaps: {error}"))?;
+    let fits = heaps_fit(path, base, &heaps).map_err(|error| format!("its heaps: {error}"))?;
     if fits {
         Ok(lengths)
     } else {
@@ -52,7 +52,7 @@ pub(super) fn lengths(path: &Path, base: u64, references: &[u8]) -> Result<Vec<u
 }
 
 /// Whether heaps can be there without overlap.
-fn fit(path: &Path, base: u64, heaps: &BTreeSet<u64>) -> io::Result<bool> {
+fn heaps_fit(path: &Path, base: u64, heaps: &BTreeSet<u64>) -> io::Result<bool> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut total = 0_u64;

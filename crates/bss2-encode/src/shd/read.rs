@@ -234,8 +234,8 @@ impl Source<'_> {
         dataset.read_strings_lossy().map_err(|e| hdf5(name, e))
     }
 
-    /// What is said about speakers, as text: of any type, since no spike depends on
-    /// it. What is no number or of another type is unknown.
+    /// What is said about speakers, as text: of any type that a list has, since no spike
+    /// depends on it. What is no number or of another type is unknown.
     fn said(&self, name: &'static str) -> Result<Vec<String>, SpikeFileFault> {
         let dataset = self.list(name)?;
         let datatype = dataset.datatype().map_err(|e| hdf5(name, e))?;
@@ -265,6 +265,10 @@ impl Source<'_> {
         let dataset = self.list(name)?;
         let bytes = self.base(name)?.element_size() as usize;
         let lengths = self.references(name, &dataset)?;
+        if lengths.iter().all(|&length| length == 0) {
+            // Rows that were never written have no heap to look into.
+            return Ok(vec![Vec::new(); lengths.len()]);
+        }
         let rows = dataset.read_vlen_bytes().map_err(|e| hdf5(name, e))?;
         let found = rows.iter().map(Vec::len);
         if found.eq(lengths.into_iter().map(|length| length * bytes)) {

@@ -265,8 +265,8 @@ fn checksum(path: PathBuf, known: Option<u32>) -> Result<u32, ChipError> {
         Ok(content) => Ok(crc32fast::hash(&content)),
         Err(error) => Err(error.to_string()),
     };
-    let changed = "it holds something else than when the run was begun; restore it, or begin a \
-                   new run";
+    let changed = "it holds something else than when the run was begun; restore it, or for a \
+                   new run or a test name it again by a flag";
     match found {
         Ok(found) if known.is_none_or(|known| known == found) => Ok(found),
         Ok(_) => Err(changed.to_owned()),

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use miette::{IntoDiagnostic, miette};
 
 use crate::characterisation;
-use crate::chip::Chip;
+use crate::chip::{Chip, ChipConfig};
 use crate::chip_report::{self, ChipReport};
 use crate::config::{self, Assignment, Experiment};
 use crate::power_report::{self, ImageLoad};
@@ -128,6 +128,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         Task::Calibrate(arguments) => calibrate(&arguments)?,
         Task::Spread(arguments) => {
             let experiment = arguments.setting.experiment(None)?;
+            refuse_idle(&experiment.chip, "spread")?;
             let tell = |seed| eprintln!("calibrating chip {seed}");
             let spread = chip_report::spread(&experiment, arguments.chips, tell);
             print!("{}", spread.into_diagnostic()?.table());
@@ -169,21 +170,26 @@ fn characterise(arguments: &CharacteriseArguments) -> miette::Result<()> {
     Ok(())
 }
 
+/// Refuses keys without effect on a command that makes a new calibration.
+fn refuse_idle(chip: &ChipConfig, command: &str) -> miette::Result<()> {
+    let idle = [
+        (chip.calibration_file().is_some(), "chip.calibration_file"),
+        (!chip.calibrated, "chip.calibrated = false"),
+    ];
+    match idle.into_iter().find(|&(given, _)| given) {
+        Some((_, key)) => Err(miette!(
+            help = "leave it out; `bss2 chip info` measures a chip as it is",
+            "{key} has no effect on `bss2 chip {command}`, which makes a new calibration"
+        )),
+        None => Ok(()),
+    }
+}
+
 fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
     /// Failures that are named on the terminal.
     const NAMED: usize = 20;
     let experiment = arguments.setting.experiment(None)?;
-    let chip = &experiment.chip;
-    let key = match chip.calibration_file() {
-        Some(_) => Some("chip.calibration_file"),
-        None => (!chip.calibrated).then_some("chip.calibrated = false"),
-    };
-    if let Some(key) = key {
-        return Err(miette!(
-            help = "leave it out; `bss2 chip info` measures a chip as it is",
-            "{key} has no effect on `bss2 chip calibrate`, which makes a new calibration"
-        ));
-    }
+    refuse_idle(&experiment.chip, "calibrate")?;
     let report = chip_report::calibrate(&experiment, |stage| eprintln!("calibrating: {stage}"))
         .into_diagnostic()?;
     introduce(&report);

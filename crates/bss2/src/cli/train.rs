@@ -79,9 +79,9 @@ impl Task {
                 "the run is no {own} run, but one of `bss2 train {fitting}`"
             ),
             (Self::Speech(_), false) => miette!(
-                help = "let the file say `recipe = \"speech\"`, or set data.set to one of speech; \
-                        images are learned by `bss2 train mnist`",
-                "`bss2 train speech` learns no images, but data.set names some"
+                help = "use --recipe speech, or let the file say `recipe = \"speech\"`; images are \
+                        learned by `bss2 train mnist`",
+                "`bss2 train speech` learns no images, but data.set names some (as auto does)"
             ),
             (Self::Mnist(_), false) => miette!(
                 help = "speech is learned by `bss2 train speech`",
@@ -261,7 +261,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         Ending::Stopped => {
             eprintln!(
                 "stopped; go on with: bss2 train {} --resume --out {out}",
-                Task::of(&experiment)
+                task.name()
             );
             Ok(ExitCode::from(progress::INTERRUPTED))
         }

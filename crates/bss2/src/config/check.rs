@@ -2,7 +2,7 @@
 
 use bss2_encode::{EncodeError, Encoder};
 use bss2_event::Fault;
-use bss2_learn::LearnError;
+use bss2_learn::{LearnError, Readout};
 
 use super::{DataConfig, DataSet, Experiment, SubstrateKind};
 use crate::chip::RunMode;
@@ -33,6 +33,15 @@ impl Experiment {
             1.0,
             64.0,
         );
+        let after_first = self.train.loss.readout == Readout::MaxAfterFirst;
+        if after_first && self.time.interpolation > 1 {
+            // The first sample then fills as many steps.
+            check.0.push(Fault::new(
+                "train.loss.readout",
+                "max-after-first",
+                "it with time.interpolation = 1 only",
+            ));
+        }
         check.range("run.threads", self.run.threads as f64, 0.0, 1024.0);
         let every = self.run.checkpoint_every.get();
         check.range("run.checkpoint_every", every, 0.0, 1e6);
@@ -88,7 +97,12 @@ impl Check {
     /// Keys that the set needs, or does not know.
     fn data(&mut self, data: &DataConfig) {
         let recordings = data.set == DataSet::Recordings;
-        match &data.file {
+        // An empty path is none: there is no other word for it on the command line.
+        let file = data
+            .file
+            .as_ref()
+            .filter(|file| !file.as_os_str().is_empty());
+        match file {
             None if recordings => self.0.push(Fault::new(
                 "data.file",
                 "missing",

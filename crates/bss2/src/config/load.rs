@@ -183,7 +183,7 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
     }
     // As a whole, since another kind may need several keys.
     if let Err(error) = Experiment::deserialize(table).map(|whole| experiment = whole) {
-        return Err(origin(&stages, &assignments, error));
+        return Err(origin(&stages, &assignments, &error));
     }
     let faults = experiment.faults();
     if faults.is_empty() {
@@ -203,17 +203,18 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
     })
 }
 
-/// An error of assignments with its origin: the one after which no stage is an experiment.
+/// An error of assignments with its origin: the one after which all stages have it.
 fn origin(
     stages: &[toml::Table],
     assignments: &[&Assignment],
-    mut error: toml::de::Error,
+    error: &toml::de::Error,
 ) -> ConfigError {
     let mut place = stages.len() - 1;
     while let Some(before) = place.checked_sub(1)
         && let Err(earlier) = Experiment::deserialize(stages[before].clone())
+        && earlier.message() == error.message()
     {
-        (place, error) = (before, earlier);
+        place = before;
     }
     ConfigError::Assignment {
         origin: assignments[place].origin.clone(),
@@ -236,10 +237,14 @@ fn assign(table: &mut toml::Table, assignment: &Assignment) -> Result<(), String
             .as_table_mut()
             .ok_or_else(|| format!("{part} is a value and has no keys below it"))?;
     }
-    if last == "kind" && table.get(last) != Some(&assignment.value) {
+    let other = |was: &toml::Value| *was != assignment.value;
+    if last == "kind" && table.get(last).is_some_and(other) {
         table.clear();
     }
-    if let Some(of) = last.strip_suffix("file") {
+    if let Some(of) = last
+        .strip_suffix("file")
+        .filter(|of| of.is_empty() || of.ends_with('_'))
+    {
         table.remove(&format!("{of}checksum"));
     }
     table.insert(last.into(), assignment.value.clone());
@@ -374,6 +379,19 @@ mod tests {
             error.contains(schedule[0]) && error.contains("epochs"),
             "{error}"
         );
+        // What was given before a first kind stays, in either order.
+        let mut decay = [
+            "train.optimiser.weight_decay=0.01",
+            "train.optimiser.kind=adam",
+        ];
+        let decayed = load_text("", &decay).unwrap();
+        assert_ne!(decayed, Experiment::default());
+        decay.reverse();
+        assert_eq!(load_text("", &decay).unwrap(), decayed);
+        // The flag that is wrong is named, not one that it would have completed.
+        let wrong = ["train.schedule.kind=cosine", "train.schedule.epochs=many"];
+        let error = load_text("", &wrong).unwrap_err().to_string();
+        assert!(error.contains(wrong[1]), "{error}");
     }
 
     #[test]

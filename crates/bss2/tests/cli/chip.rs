@@ -189,6 +189,15 @@ fn a_run_keeps_to_the_files_that_set_its_chip() {
     let eval = ["eval", "run"];
     let export = ["export", "run", "--out", "w.npz", "--images", "1"];
     succeed(again(&resume));
+    // A run from before checksums were kept goes on, and keeps them from then on.
+    let config = at.join("run/config.toml");
+    let whole = std::fs::read_to_string(&config).unwrap();
+    let without = |line: &&str| !line.starts_with("targets_checksum");
+    let lines: Vec<&str> = whole.lines().filter(without).collect();
+    assert_eq!(lines.len() + 1, whole.lines().count());
+    std::fs::write(&config, lines.join("\n")).unwrap();
+    succeed(again(&resume));
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), whole);
     targets(150);
     for command in [&resume[..], &eval, &export] {
         fail(
