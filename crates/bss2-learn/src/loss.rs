@@ -100,16 +100,22 @@ impl<T: Real> SampleLoss<T> {
                 let after_first = config.readout == Readout::MaxAfterFirst;
                 // A run of one sample has no other.
                 let first_step = usize::from(after_first && traces.len() > neurons);
-                let steps = || traces.chunks_exact(neurons).enumerate().skip(first_step);
                 let begin = &traces[first_step * neurons..];
-                self.readout.extend_from_slice(&begin[outputs.clone()]);
+                // Comparisons pass over what is no number: a product with zero does not, and
+                // a maximum that is none stays so.
+                let first_values = begin[outputs.clone()].iter();
+                self.readout.extend(first_values.map(|&v| v + v * T::ZERO));
                 self.argmax.resize(outputs.len(), first_step as u32);
-                for (t, row) in steps().skip(1) {
+                let later = traces
+                    .chunks_exact(neurons)
+                    .enumerate()
+                    .skip(first_step + 1);
+                for (t, row) in later {
                     let values = row[outputs.clone()].iter();
                     let best = self.readout.iter_mut().zip(&mut self.argmax);
                     for ((best, at), &value) in best.zip(values) {
                         *at = if value > *best { t as u32 } else { *at };
-                        *best = best.larger(value);
+                        *best = value.larger(*best) + value * T::ZERO;
                     }
                 }
                 if let Some(ties) = ties {
@@ -117,12 +123,6 @@ impl<T: Real> SampleLoss<T> {
                         let draw = ties.element(o as u32);
                         let column = begin[first + o..].iter().step_by(neurons);
                         self.argmax[o] = first_step as u32 + pick(column, self.readout[o], draw);
-                    }
-                }
-                // Comparisons pass over what is no number: a product does not.
-                for (_, row) in steps() {
-                    for (best, &value) in self.readout.iter_mut().zip(&row[outputs.clone()]) {
-                        *best += value * T::ZERO;
                     }
                 }
             }

@@ -170,11 +170,16 @@ impl Trainer {
     /// [`LearnError::WeightShape`], or [`LearnError::WeightRange`] for a weight that is not
     /// finite, or a hidden or recurrent one beyond `weight_limit`; nothing is changed then.
     pub fn set_weights(&mut self, weights: &Weights) -> Result<(), LearnError> {
-        weights.check(self.shape)?;
         // A weight at the limit may have been rounded.
         let limit = self.config.weight_limit as f32 * (1.0 + 1e-6);
-        check_range(weights, limit.min(f32::MAX))?;
-        self.weights.clone_from(weights);
+        self.adopt(weights.clone(), limit.min(f32::MAX))
+    }
+
+    /// Goes on from weights that fit, the hidden and recurrent ones within a limit.
+    fn adopt(&mut self, weights: Weights, limit: f32) -> Result<(), LearnError> {
+        weights.check(self.shape)?;
+        check_range(&weights, limit)?;
+        self.weights = weights;
         self.begin_average();
         Ok(())
     }
@@ -381,10 +386,7 @@ impl Trainer {
     ) -> Result<(), LearnError> {
         let mut weights = snapshot.tested_weights().clone();
         change(&mut weights);
-        weights.check(self.shape)?;
-        check_range(&weights, f32::MAX)?;
-        self.weights = weights;
-        self.begin_average();
+        self.adopt(weights, f32::MAX)?;
         self.epoch = snapshot.epoch;
         Ok(())
     }
