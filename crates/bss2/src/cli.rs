@@ -13,10 +13,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bss2_learn::Layer;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use miette::{IntoDiagnostic, MietteHandlerOpts, miette};
 
 use crate::config::{Assignment, Experiment, SubstrateKind};
+use crate::evaluation;
 
 /// A BrainScaleS-2 chip in software, and training of spiking networks on it.
 #[derive(Debug, Parser)]
@@ -88,6 +90,17 @@ fn refuse_without_chip(experiment: &Experiment, list: &[Assignment]) -> miette::
             flag.origin
         )),
         _ => Ok(()),
+    }
+}
+
+/// Tells what does not get through the network: whole layers, and so many events of each
+/// sample.
+fn warn_of_losses(silent_layers: &[Layer], lost_events: f64, sample: &str) {
+    for &layer in silent_layers {
+        eprintln!("warning: {}", evaluation::silence_warning(layer));
+    }
+    if lost_events > 0.0 {
+        eprintln!("warning: {}", evaluation::loss_warning(lost_events, sample));
     }
 }
 

@@ -52,9 +52,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     };
     let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), &checkpoint)?;
     let sample = experiment.data.sample();
-    for layer in &evaluation.silent_layers {
-        eprintln!("warning: {}", evaluation::silence_warning(*layer));
-    }
+    super::warn_of_losses(
+        &evaluation.silent_layers,
+        evaluation.lost_events_per_image,
+        sample,
+    );
     println!(
         "{}: {} accuracy {:.2} % on {} {sample}s of {}, {:.1} hidden spikes/{sample}, {:.0} {sample}s/s",
         experiment.place(),
@@ -65,10 +67,6 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.hidden_spikes_per_image,
         evaluation.images_per_s,
     );
-    let lost = evaluation.lost_events_per_image;
-    if lost > 0.0 {
-        eprintln!("warning: {}", evaluation::loss_warning(lost, sample));
-    }
     if evaluation.unsent_inputs_per_image > 0.0 {
         println!(
             "{:.1} input spikes/{sample} come after the reset and are not sent",

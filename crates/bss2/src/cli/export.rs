@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use crate::config::{self, SubstrateKind};
 use crate::data::Data;
-use crate::evaluation;
 use crate::exchange;
 use crate::observation::Observation;
 use crate::run_folder::{self, RunFolder};
@@ -47,13 +46,12 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mut substrate = substrates::build(&experiment, &data)?;
     let images = arguments.images as usize;
     let observation = Observation::new(&experiment, &data, substrate.as_mut(), state, images)?;
-    for layer in &observation.silent_layers {
-        eprintln!("warning: {}", evaluation::silence_warning(*layer));
-    }
-    let (lost, sample) = (observation.lost_events_per_image, experiment.data.sample());
-    if lost > 0.0 {
-        eprintln!("warning: {}", evaluation::loss_warning(lost, sample));
-    }
+    let sample = experiment.data.sample();
+    super::warn_of_losses(
+        &observation.silent_layers,
+        observation.lost_events_per_image,
+        sample,
+    );
     let archive = exchange::export(&experiment, &data, &weights, &observation)?;
     exchange::save(&archive, &arguments.out).map_err(crate::Error::from)?;
     let rounded = match experiment.substrate {
