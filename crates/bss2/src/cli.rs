@@ -247,6 +247,7 @@ pub fn run<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) ->
 fn use_threads(threads: usize) -> miette::Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .use_current_thread()
         .build_global()
         .into_diagnostic()
 }
