@@ -127,7 +127,7 @@ impl<const G: usize> Around<'_, G> {
             let (at, lane) = (crossing.at, crossing.lane);
             let (block, l) = place(lane);
             let read = usize::from(lane) >= self.read_from;
-            let read = read && usize::from(blocks[block].half[l]) == half;
+            let read = read && blocks[block].half[l] == half as u32;
             // On the snapped grid neurons jump at the end of a step.
             (read && at < self.h).then_some((block, l, at))
         })
@@ -141,7 +141,7 @@ pub(crate) fn take<const G: usize, const SNAP: bool>(
     trials: &[Trial<G>],
     around: Around<'_, G>,
     sample: Sample,
-    traces: &mut [Lanes],
+    (courses, traces): (&mut Courses, &mut [Lanes]),
 ) {
     let begin = (sample.begin - around.t_start) as f32;
     if sample.conversion > 0.0 {
@@ -152,7 +152,8 @@ pub(crate) fn take<const G: usize, const SNAP: bool>(
         };
         ramp.convert::<G, SNAP>(blocks, trials, around, sample.half, traces);
     } else {
-        read::<G, SNAP>(blocks, trials, around, sample.half, begin, traces);
+        let to = (courses, traces);
+        read::<G, SNAP>(blocks, trials, around, sample.half, begin, to);
     }
 }
 
@@ -162,6 +163,75 @@ pub(crate) fn take<const G: usize, const SNAP: bool>(
 fn cubic(part: f32, slope: f32, curvature: f32, whole: f32) -> f32 {
     let rest = whole - slope - curvature;
     part * part.mul_add(part.mul_add(rest, curvature), slope)
+}
+
+/// What leak and currents have done to membranes at a moment of a step that holds no
+/// events: `v - v_rest` times the first number, and what the currents do in the whole step
+/// times the second.
+type Course<T> = [T; 2];
+
+/// The courses until the moment of a step at which each half reads, kept from sample to
+/// sample: that moment is the same in all steps unless they do not divide the period.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Courses {
+    /// `[half]`: the part of a step that is over then.
+    part: [Option<f32>; 2],
+    /// `[half][block]`.
+    until: [Vec<Course<Lanes>>; 2],
+}
+
+/// Parts of a step that differ by less are the same: rounding alone does not part them.
+const SAME_PART: f32 = 1e-5;
+
+impl Courses {
+    /// Begins a run, whose neurons may be others.
+    pub(crate) fn forget(&mut self) {
+        self.part = [None; 2];
+    }
+
+    /// The courses until a part of a step, on each block.
+    #[inline(always)]
+    fn until<const G: usize>(
+        &mut self,
+        (blocks, trials): (&[LifBlock<G>], &[Trial<G>]),
+        half: usize,
+        part: f32,
+    ) -> &[Course<Lanes>] {
+        let courses = &mut self.until[half];
+        let same = self.part[half].is_some_and(|known| (known - part).abs() < SAME_PART);
+        if !same {
+            self.part[half] = Some(part);
+            courses.resize(blocks.len(), [[0.0; L]; 2]);
+            for ((c, t), course) in blocks.iter().zip(trials).zip(&mut *courses) {
+                for which in 0..L / VECTOR {
+                    let [away, rise] = course_until((c, t), which, part);
+                    *vector_mut(&mut course[0], which) = away;
+                    *vector_mut(&mut course[1], which) = rise;
+                }
+            }
+        }
+        courses
+    }
+}
+
+/// The course of a vector of neurons: as far as slope and curvature of the step's beginning
+/// say, and a third power so that the whole step is met, see [`cubic`].
+#[inline(always)]
+fn course_until<const G: usize>(
+    (c, t): (&LifBlock<G>, &Trial<G>),
+    which: usize,
+    part: f32,
+) -> Course<Vector> {
+    let (first_rise, h_tau_mem) = (vector(&c.first_rise, which), vector(&c.h_tau_mem, which));
+    let (h_tau_syn, v_decay) = (vector(&c.h_tau_syn, which), vector(&t.v_decay, which));
+    let (mut away, mut rise) = ([0.0; VECTOR], [0.0; VECTOR]);
+    for i in 0..VECTOR {
+        let (leak, current) = (h_tau_mem[i], first_rise[i]);
+        away[i] = cubic(part, -leak, 0.5 * leak * leak, v_decay[i] - 1.0);
+        let curvature = -0.5 * current * (leak + h_tau_syn[i]);
+        rise[i] = cubic(part, current, curvature, 1.0);
+    }
+    [away, rise]
 }
 
 /// A vector of neurons that is read.
@@ -181,31 +251,23 @@ impl<const G: usize> Read<'_, G> {
         vector(lanes, self.which)
     }
 
-    /// By how much the membranes move in a part of a step that holds no events, without
-    /// its noise.
+    /// By how much the membranes move on a course, without the noise of the step.
     #[inline(always)]
-    fn leaky(&self, part: f32) -> Vector {
-        let Self { c, t, around, .. } = *self;
-        let (before, rise) = (
-            self.of(&around.before[self.block].v),
-            self.of(&around.rise[self.block]),
+    fn leaky(&self, [away, rise]: Course<Vector>) -> Vector {
+        let before = self.of(&self.around.before[self.block].v);
+        let (v_rest, risen) = (
+            self.of(&self.t.v_rest),
+            self.of(&self.around.rise[self.block]),
         );
-        let (first_rise, h_tau_mem) = (self.of(&c.first_rise), self.of(&c.h_tau_mem));
-        let (h_tau_syn, v_decay) = (self.of(&c.h_tau_syn), self.of(&t.v_decay));
-        let v_rest = self.of(&t.v_rest);
         let mut moved = [0.0; VECTOR];
         for i in 0..VECTOR {
-            let current = rise[i] * first_rise[i];
-            let away = before[i] - v_rest[i];
-            let slope = (-away).mul_add(h_tau_mem[i], current);
-            let curvature = -0.5 * slope.mul_add(h_tau_mem[i], current * h_tau_syn[i]);
-            let whole = away.mul_add(v_decay[i], rise[i] - away);
-            moved[i] = cubic(part, slope, curvature, whole);
+            moved[i] = (before[i] - v_rest[i]).mul_add(away[i], rise[i] * risen[i]);
         }
         moved
     }
 
-    /// The same with further terms: to the end that was found, less what events did to it.
+    /// By how much they move with further terms in a part of a step: to the end that was
+    /// found, less what events did to it.
     #[inline(always)]
     fn further(&self, terms: &AdexBlock<G>, part: f32) -> Vector {
         let Self { c, t, around, .. } = *self;
@@ -299,9 +361,13 @@ impl<const G: usize> Read<'_, G> {
 
     /// The membranes `at` microseconds after the beginning of a step. Events to come have
     /// no part in them. Where events act at once, and at the end of a step but for rounding,
-    /// membranes go straight to the end.
+    /// membranes go straight to the end. `course` is that until this moment.
     #[inline(always)]
-    fn membranes<const SNAP: bool>(&self, at: f32) -> Vector {
+    fn membranes<const SNAP: bool>(
+        &self,
+        at: f32,
+        course: impl FnOnce() -> Course<Vector>,
+    ) -> Vector {
         let around = self.around;
         let part = at / around.h;
         let before = self.of(&around.before[self.block].v);
@@ -314,39 +380,60 @@ impl<const G: usize> Read<'_, G> {
             return v;
         }
         let mut moved = match self.c.terms.as_deref() {
-            None => self.leaky(part),
+            None => self.leaky(course()),
             Some(terms) => self.further(terms, part),
         };
         self.add_events(at, &mut moved);
         let held_until = self.of(&around.held_until[self.block]);
         let t_start = around.t_start as f32;
+        let mut held = false;
+        for i in 0..VECTOR {
+            held |= held_until[i] > t_start;
+        }
+        if held {
+            for i in 0..VECTOR {
+                // Straight on from a release in the step; those that fire in it are read
+                // otherwise.
+                let release = held_until[i] - t_start;
+                let since = (at - release) / (around.h - release);
+                let since = if since > 0.0 { since } else { 0.0 };
+                let risen = if release < around.h {
+                    since * (after[i] - before[i])
+                } else {
+                    0.0
+                };
+                moved[i] = if release <= 0.0 { moved[i] } else { risen };
+            }
+        }
         let (low, high) = around.v_range;
         for i in 0..VECTOR {
-            // Straight on from a release in the step; those that fire in it are read otherwise.
-            let release = held_until[i] - t_start;
-            let since = (at - release) / (around.h - release);
-            let since = if since > 0.0 { since } else { 0.0 };
-            let risen = if release < around.h {
-                since * (after[i] - before[i])
-            } else {
-                0.0
-            };
-            let end = before[i] + if release <= 0.0 { moved[i] } else { risen };
+            let end = before[i] + moved[i];
             let end = if end > low { end } else { low };
             v[i] = if end < high { end } else { high };
         }
         v
     }
 
-    /// Which of its neurons lie on a half.
+    /// The membranes at a moment whose course is not kept.
     #[inline(always)]
-    fn on_half(&self, half: usize) -> [bool; VECTOR] {
-        let halves = vector(&self.c.half, self.which);
-        let mut on = [false; VECTOR];
+    fn anywhere<const SNAP: bool>(&self, at: f32) -> Vector {
+        self.membranes::<SNAP>(
+            at,
+            #[inline(always)]
+            || course_until((self.c, self.t), self.which, at / self.around.h),
+        )
+    }
+
+    /// Replaces what was read of the neurons on a half.
+    #[inline(always)]
+    fn write(&self, half: usize, v: &Vector, trace: &mut Vector) {
+        let (halves, half) = (vector(&self.c.half, self.which), half as u32);
+        // Into a vector of its own: a store under a condition is done number by number.
+        let (old, mut new) = (*trace, [0.0; VECTOR]);
         for i in 0..VECTOR {
-            on[i] = usize::from(halves[i]) == half;
+            new[i] = if halves[i] == half { v[i] } else { old[i] };
         }
-        on
+        *trace = new;
     }
 }
 
@@ -380,15 +467,17 @@ fn read<const G: usize, const SNAP: bool>(
     around: Around<'_, G>,
     half: usize,
     at: f32,
-    traces: &mut [Lanes],
+    (courses, traces): (&mut Courses, &mut [Lanes]),
 ) {
+    let courses = courses.until((blocks, trials), half, at / around.h);
     for read in vectors(blocks, trials, &around, half) {
-        let v = read.membranes::<SNAP>(at);
-        let trace = vector_mut(&mut traces[read.block], read.which);
-        let on_half = read.on_half(half);
-        for i in 0..VECTOR {
-            trace[i] = if on_half[i] { v[i] } else { trace[i] };
-        }
+        let [away, rise] = &courses[read.block];
+        let v = read.membranes::<SNAP>(
+            at,
+            #[inline(always)]
+            || [read.of(away), read.of(rise)],
+        );
+        read.write(half, &v, vector_mut(&mut traces[read.block], read.which));
     }
     // A neuron that fired in between jumps: straight up to the threshold
     // before, as at the end after.
@@ -450,10 +539,7 @@ impl Ramp {
         if first {
             for read in vectors(blocks, trials, &around, half) {
                 let trace = vector_mut(&mut traces[read.block], read.which);
-                let on_half = read.on_half(half);
-                for i in 0..VECTOR {
-                    trace[i] = if on_half[i] { WAITING } else { trace[i] };
-                }
+                read.write(half, &[WAITING; VECTOR], trace);
             }
         }
         // Those that jump within the step go before: what they leave waiting lies
@@ -468,20 +554,19 @@ impl Ramp {
             }
         }
         for read in vectors(blocks, trials, &around, half) {
-            let begin = read.membranes::<SNAP>(from);
-            let end = read.membranes::<SNAP>(to);
+            let (begin, end) = (read.anywhere::<SNAP>(from), read.anywhere::<SNAP>(to));
             let (scale, offset) = (read.of(&read.c.cadc_scale), read.of(&read.c.cadc_offset));
             let trace = vector_mut(&mut traces[read.block], read.which);
-            let on_half = read.on_half(half);
+            let (waiting, mut latched) = (*trace, [0.0; VECTOR]);
             for i in 0..VECTOR {
                 let (v0, v1) = (begin[i], end[i]);
                 let above = |v: f32, counter: f32| scale[i] * v + offset[i] - counter;
                 let v = reached((v0, above(v0, counter0)), (v1, above(v1, counter1)));
                 // Above the whole ramp: the largest code.
                 let v = if last & v.is_nan() { v1 } else { v };
-                let waits = trace[i].is_nan() & on_half[i];
-                trace[i] = if waits { v } else { trace[i] };
+                latched[i] = if waiting[i].is_nan() { v } else { waiting[i] };
             }
+            read.write(half, &latched, trace);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::neuron::pack::Pack;
 use crate::neuron::threshold::Nodes;
 use crate::noise::fill_words;
 use crate::observation::{NeuronSpike, Observation};
-use crate::readout::{self, Around, Sampler};
+use crate::readout::{self, Around, Courses, Sampler};
 use crate::synapse::L;
 use crate::trial::{self, Trial};
 
@@ -71,6 +71,7 @@ pub(crate) struct Buffers<const G: usize> {
     alone: Vec<u16>,
     /// `[sample][block]`, volts.
     traces: Vec<Lanes>,
+    courses: Courses,
 }
 
 /// The events of a sample, and what its draws are addressed by.
@@ -125,6 +126,8 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         let (normals, held) = (&mut b.normals, &mut b.held_until);
         trial::begin(common, blocks, &b.trials, initial, normals, states, held);
     }
+
+    buffers.courses.forget();
 
     let noise = draws(Domain::MembraneNoise);
     let noisy = common.noise.membrane.get() > 0.0;
@@ -219,7 +222,8 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
                     read_from: observation.read_from,
                 };
                 let traces = &mut buffers.traces[sample.index * blocks.len()..][..blocks.len()];
-                readout::take::<G, SNAP>(blocks, &buffers.trials, around, sample, traces);
+                let to = (&mut buffers.courses, traces);
+                readout::take::<G, SNAP>(blocks, &buffers.trials, around, sample, to);
             },
         );
         std::mem::swap(&mut buffers.before, &mut buffers.after);

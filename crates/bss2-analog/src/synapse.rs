@@ -29,9 +29,15 @@ pub(crate) struct SynapseTable {
     heard: Vec<bool>,
     /// Blocks of all rows; volts per microsecond at the peak of one event.
     strengths: Vec<[f32; L]>,
-    /// Where each conducting synapse goes: element of `strengths`, index of
-    /// its weight `[half][row][column]`, strength at weight 63.
+    /// What each conducting synapse moves, in the order of their weights
+    /// `[half][row][column]`.
     cells: Vec<Cell>,
+    /// `[synapse]`: first of its cells; one more at the end.
+    first_cell: Vec<u32>,
+    /// Whether several cells add to one strength.
+    shared: bool,
+    /// The weights that `strengths` stand for.
+    written: Vec<u8>,
     /// Current of each weight relative to weight 63.
     dac: [f32; 64],
 }
@@ -46,10 +52,12 @@ pub(crate) struct Target {
     pub(crate) fires: bool,
 }
 
+/// A synapse of a source.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
+    /// Element of the strengths.
     target: u32,
-    synapse: u32,
+    /// At weight 63.
     full_strength: f32,
 }
 
@@ -63,6 +71,9 @@ pub(crate) struct Row {
     /// the end of a block need, such as a readout, is not done for all.
     pub(crate) from_lane: u8,
 }
+
+/// Weights that are looked at together.
+const PART: usize = 64;
 
 /// Block and lane of a neuron.
 #[inline(always)]
@@ -173,11 +184,15 @@ impl SynapseTable {
                 for &(lane, synapse) in reached {
                     let target = (blocks as usize - first) * L + lane;
                     let gain = f64::from(pattern.synapse_gain[synapse as usize]);
-                    cells.push(Cell {
-                        target: target as u32,
+                    let full_strength = (gain * targets[lane].full_strength[group]) as f32;
+                    let target = target as u32;
+                    cells.push((
                         synapse,
-                        full_strength: (gain * targets[lane].full_strength[group]) as f32,
-                    });
+                        Cell {
+                            target,
+                            full_strength,
+                        },
+                    ));
                 }
                 blocks += (last - first) as u32;
             }
@@ -188,12 +203,28 @@ impl SynapseTable {
             let bow = integral_nonlinearity * libm::sin(std::f64::consts::TAU * w / 63.0);
             ((w + bow).max(0.0) / 63.0) as f32
         });
+        let mut reached = vec![false; L * blocks as usize];
+        let mut shared = false;
+        for (_, cell) in &cells {
+            shared |= std::mem::replace(&mut reached[cell.target as usize], true);
+        }
+        cells.sort_by_key(|&(synapse, _)| synapse);
+        let mut first_cell = vec![0; SYNAPSES + 1];
+        for (synapse, _) in &cells {
+            first_cell[*synapse as usize + 1] += 1;
+        }
+        for synapse in 0..SYNAPSES {
+            first_cell[synapse + 1] += first_cell[synapse];
+        }
         Self {
             groups,
             rows,
             heard,
             strengths: vec![[0.0; L]; blocks as usize],
-            cells,
+            first_cell,
+            cells: cells.into_iter().map(|(_, cell)| cell).collect(),
+            shared,
+            written: vec![0; SYNAPSES],
             dac,
         }
     }
@@ -206,12 +237,27 @@ impl SynapseTable {
                 expected: SYNAPSES,
             });
         }
-        self.strengths.fill([0.0; L]);
-        let flat = self.strengths.as_flattened_mut();
-        for cell in &self.cells {
-            let weight = usize::from(weights[cell.synapse as usize] & 63);
-            // Two rows may reach a lane by the same group: their currents add.
-            flat[cell.target as usize] += self.dac[weight] * cell.full_strength;
+        if self.shared {
+            // Sums begin anew: they must not depend on the weights of before.
+            self.strengths.fill([0.0; L]);
+            self.written.fill(0);
+        }
+        let strengths = self.strengths.as_flattened_mut();
+        // From step to step of a training few weights change.
+        let parts = weights.chunks(PART).zip(self.written.chunks_mut(PART));
+        for (part, (new, old)) in parts.enumerate().filter(|(_, (new, old))| new != old) {
+            for (i, (new, old)) in new.iter().zip(old).enumerate().filter(|(_, (a, b))| a != b) {
+                *old = *new;
+                let synapse = part * PART + i;
+                let share = self.dac[usize::from(new & 63)];
+                let cells =
+                    self.first_cell[synapse] as usize..self.first_cell[synapse + 1] as usize;
+                for cell in &self.cells[cells] {
+                    let strength = &mut strengths[cell.target as usize];
+                    let others = if self.shared { *strength } else { 0.0 };
+                    *strength = others + share * cell.full_strength;
+                }
+            }
         }
         Ok(())
     }

@@ -109,7 +109,8 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) inverse_tau_syn: [Lanes; G],
     pub(crate) cadc_scale: Lanes,
     pub(crate) cadc_offset: Lanes,
-    pub(crate) half: [u8; L],
+    /// As wide as what is selected by it: then selections are vector instructions.
+    pub(crate) half: [u32; L],
     /// `[half]`: whether some neuron lies there.
     pub(crate) has_half: [bool; 2],
     /// Where some neuron of the block has further terms: those replace the
@@ -234,7 +235,7 @@ impl<const G: usize> LifBlock<G> {
         self.first_rise[l] = mean(&|tau| h / response(h, tau, p.tau_mem));
         self.cadc_scale[l] = p.cadc.0 as f32;
         self.cadc_offset[l] = p.cadc.1 as f32;
-        self.half[l] = p.half;
+        self.half[l] = p.half.into();
         self.has_half[usize::from(p.half)] = true;
         for g in 0..G {
             let tau = p.tau_syn[g];
