@@ -69,6 +69,8 @@ pub(crate) struct Events<const G: usize> {
     pub(crate) opened: Vec<Opened>,
     /// `[group]`: the same events, where they open a row.
     pub(crate) touches: [Vec<Touch>; G],
+    /// Blocks that they reach, and perhaps some in between that they do not.
+    reached: Range<usize>,
     /// Recurrent events that have not arrived: (microseconds, source).
     pending: Vec<(f64, u16)>,
     next_input: usize,
@@ -80,6 +82,7 @@ impl<const G: usize> Default for Events<G> {
             step: Vec::new(),
             opened: Vec::new(),
             touches: std::array::from_fn(|_| Vec::new()),
+            reached: 0..0,
             pending: Vec::new(),
             next_input: 0,
         }
@@ -154,6 +157,13 @@ impl<const G: usize> Events<G> {
         for touches in &mut self.touches {
             touches.clear();
         }
+        self.reached = 0..0;
+    }
+
+    /// The blocks that the sums may reach.
+    #[inline(always)]
+    pub(crate) fn reached(&self) -> Range<usize> {
+        self.reached.clone()
     }
 
     /// The first vector of lanes of a block that the sums reach.
@@ -186,6 +196,12 @@ impl<const G: usize> Events<G> {
         for (group, &row) in common.table.rows(source).iter().enumerate() {
             if row.first < row.last {
                 self.touches[group].push(Touch { row, e });
+                let (first, last) = (usize::from(row.first), usize::from(row.last));
+                self.reached = if self.reached.is_empty() {
+                    first..last
+                } else {
+                    self.reached.start.min(first)..self.reached.end.max(last)
+                };
                 let group = group as u8;
                 self.opened.push(Opened { group, row });
             }

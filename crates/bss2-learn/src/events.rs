@@ -75,6 +75,9 @@ fn index(spikes: SampleSpikes<'_>, grid: TimeGrid, offsets: &mut [u32]) {
     offsets[step..].fill(spikes.len() as u32);
 }
 
+/// Neurons that are looked at together.
+const STRETCH: usize = 64;
+
 /// Spikes of neurons, found step by step.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SpikeList {
@@ -92,21 +95,38 @@ impl SpikeList {
     /// Adds a step: neurons whose entry is not zero.
     #[inline(always)]
     pub(crate) fn push_step(&mut self, spikes: &[u8]) {
+        // Most neurons are silent: stretches of them are passed over at once.
+        let (stretches, rest) = spikes.as_chunks::<STRETCH>();
+        for (place, stretch) in stretches.iter().enumerate() {
+            let mut any = 0;
+            for i in 0..STRETCH {
+                any |= stretch[i];
+            }
+            if any != 0 {
+                self.push_stretch(place * STRETCH, stretch);
+            }
+        }
+        self.push_stretch(stretches.len() * STRETCH, rest);
+        self.offsets.push(self.sources.len() as u32);
+    }
+
+    /// Adds neurons from `first` on to a step that is not over.
+    #[inline(always)]
+    fn push_stretch(&mut self, first: usize, spikes: &[u8]) {
         let (words, rest) = spikes.as_chunks::<8>();
         for (i, word) in words.iter().enumerate() {
             let mut word = u64::from_le_bytes(*word);
             while word != 0 {
                 let byte = word.trailing_zeros() / 8;
-                self.sources.push((8 * i) as u16 + byte as u16);
+                self.sources.push((first + 8 * i) as u16 + byte as u16);
                 word &= !(0xff << (8 * byte));
             }
         }
         for (i, &spike) in rest.iter().enumerate() {
             if spike != 0 {
-                self.sources.push((8 * words.len() + i) as u16);
+                self.sources.push((first + 8 * words.len() + i) as u16);
             }
         }
-        self.offsets.push(self.sources.len() as u32);
     }
 
     /// Adds a step: sources for which the flag is set.
@@ -200,13 +220,13 @@ mod tests {
     fn spikes_are_found_in_rows_of_any_length() {
         let mut list = SpikeList::default();
         list.clear();
-        let mut row = [0; 21];
-        for n in [0, 7, 8, 20] {
+        let mut row = [0; 213];
+        for n in [0, 7, 8, 20, 63, 192, 212] {
             row[n] = 1;
         }
         list.push_step(&row);
         list.push_step(&row[..7]);
-        assert_eq!(list.events().at(0), &[0, 7, 8, 20]);
+        assert_eq!(list.events().at(0), &[0, 7, 8, 20, 63, 192, 212]);
         assert_eq!(list.events().at(1), &[0]);
     }
 }

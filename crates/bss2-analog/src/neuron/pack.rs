@@ -322,40 +322,46 @@ impl<const G: usize> Sixteen<G> {
         if span <= 0.0 {
             return;
         }
-        let (half, third) = (0.5 * span, span * (1.0 / 3.0));
         let (mut watch, mut flags) = (0, [0_u32; VECTOR]);
-        let mut next = [0.0; VECTOR];
+        let (mut begin, mut next) = ([0.0; VECTOR], [0.0; VECTOR]);
         for i in 0..VECTOR {
-            let (v, rate, series) = (self.v[i], self.inverse_tau_mem[i], at(&self.series, i));
+            // A neuron that is held begins at its release, with the currents of that moment.
+            let wait = self.held_until[i] - now;
+            let wait = if wait > 0.0 { wait } else { 0.0 };
+            let wait = if wait < span { wait } else { span };
+            let (span, waits) = (span - wait, wait > 0.0);
+            let (half, third) = (0.5 * span, span * (1.0 / 3.0));
+            let v = if waits { self.v_reset[i] } else { self.v[i] };
+            let (rate, series) = (self.inverse_tau_mem[i], at(&self.series, i).after(wait));
             let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + series.0[0]);
             let derivatives = series.derivatives(v1, rate);
             let [_, v2, v3, v4] = derivatives;
             let v_end = span.mul_add(mean_slope(derivatives, span), v);
             let slope_end = span.mul_add(half.mul_add(third.mul_add(v4, v3), v2), v1);
-            let held = self.held_until[i] >= end;
-            let released = (self.held_until[i] > now) & !held;
             // It may peak in between: the tangent at the beginning lies above.
             let threshold = self.v_threshold[i];
             let peaks = (v1.mul_add(span, v) > threshold) & (slope_end < 0.0);
             let crosses = (v_end > threshold) | (v > threshold) | peaks;
-            let flag = u32::from(released | (crosses & !held));
+            let flag = u32::from(crosses & (span > 0.0));
             flags[i] = flag;
             watch |= flag;
-            next[i] = if held { self.v_reset[i] } else { v_end };
+            begin[i] = v;
+            next[i] = v_end;
         }
         if watch != 0 {
             for (i, member) in members.iter().enumerate() {
                 if flags[i] == 0 {
                     continue;
                 }
+                let until = self.held_until[i] - now;
+                let from = until.max(0.0);
                 let moment = Moment {
-                    v: self.v[i],
-                    current: at(&self.series, i),
-                    held_until: self.held_until[i] - now,
+                    v: begin[i],
+                    current: at(&self.series, i).after(from),
+                    held_until: until,
                 };
-                let until = moment.held_until;
                 let crossing = |at| on_spike(member.lane, now + at);
-                let (neuron, span) = (&member.neuron, 0.0..span);
+                let (neuron, span) = (&member.neuron, from..span);
                 let moment = neuron.resolve(&mut Leaky, moment, &[], span, crossing);
                 next[i] = moment.v;
                 if moment.held_until != until {

@@ -154,7 +154,7 @@ pub(super) fn sum_events<const G: usize, const SNAP: bool>(
     drive: &mut Drive<G>,
 ) {
     drive.touched = [false; G];
-    if events.step.is_empty() {
+    if !events.reached().contains(&block) {
         return;
     }
     for g in 0..G {

@@ -137,7 +137,7 @@ impl<const G: usize> Buffers<G> {
             self.events.insert(frame.common, source, time, frame.step);
         }
         self.arrivals = arrivals;
-        for block in 0..frame.blocks.len() {
+        for block in self.events.reached() {
             let neurons = (&frame.blocks[block], &self.trials[block]);
             let (strengths, more) = (frame.common.table.strengths(), &mut self.more);
             sum_events::<G, false>(&self.events, strengths, neurons, block, more);
