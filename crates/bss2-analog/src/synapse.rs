@@ -72,9 +72,6 @@ pub(crate) struct Row {
     pub(crate) from_lane: u8,
 }
 
-/// Weights that are looked at together.
-const PART: usize = 64;
-
 /// Block and lane of a neuron.
 #[inline(always)]
 pub(crate) fn place(neuron: u16) -> (usize, usize) {
@@ -243,16 +240,19 @@ impl SynapseTable {
             self.written.fill(0);
         }
         let strengths = self.strengths.as_flattened_mut();
-        // From step to step of a training few weights change.
-        let parts = weights.chunks(PART).zip(self.written.chunks_mut(PART));
-        for (part, (new, old)) in parts.enumerate().filter(|(_, (new, old))| new != old) {
-            for (i, (new, old)) in new.iter().zip(old).enumerate().filter(|(_, (a, b))| a != b) {
-                *old = *new;
-                let synapse = part * PART + i;
-                let share = self.dac[usize::from(new & 63)];
-                let cells =
-                    self.first_cell[synapse] as usize..self.first_cell[synapse + 1] as usize;
-                for cell in &self.cells[cells] {
+        // From step to step of a training few weights change: words of eight that are the
+        // same are passed over.
+        let (new, old) = (weights.as_chunks().0, self.written.as_chunks_mut().0);
+        for (word, (new, old)) in new.iter().zip(old).enumerate() {
+            let mut differ = u64::from_le_bytes(*new) ^ u64::from_le_bytes(*old);
+            *old = *new;
+            while differ != 0 {
+                let byte = (differ.trailing_zeros() / 8) as usize;
+                differ &= !(0xff << (8 * byte));
+                let synapse = 8 * word + byte;
+                let share = self.dac[usize::from(new[byte] & 63)];
+                let cells = self.first_cell[synapse]..self.first_cell[synapse + 1];
+                for cell in &self.cells[cells.start as usize..cells.end as usize] {
                     let strength = &mut strengths[cell.target as usize];
                     let others = if self.shared { *strength } else { 0.0 };
                     *strength = others + share * cell.full_strength;
