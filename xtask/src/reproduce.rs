@@ -6,6 +6,7 @@
 mod claims;
 mod declaration;
 mod engine;
+mod lanes;
 mod library;
 mod look;
 mod measure;

@@ -1,12 +1,14 @@
 //! Runs the jobs of a plan.
 //!
-//! One job at a time, since each takes all threads. A training is a run folder
-//! `runs/NAME`, from which it goes on; what is complete has an outcome beside it
-//! that was written last and is only read from then on.
+//! Trainings come first, side by side, each on its share of the threads; then all else, one
+//! job at a time on all of them, so that the rates that tests tell have no neighbours. A
+//! training is a run folder `runs/NAME`, from which it goes on; what is complete has an
+//! outcome beside it that was written last and is only read from then on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bss2::analog::AnalogCore;
 use bss2::chip::{Chip, RunMode};
@@ -23,21 +25,22 @@ use miette::{IntoDiagnostic, WrapErr, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::lanes::{Task, side_by_side};
 use super::library::{Library, Loaded};
 use super::outcome::{Answer, Answers, Found, Outcome, Parameters, Scene, Silicon, TestOutcome};
 use super::plan::{Job, Plan, Point, Run, Work};
 use super::{look, reference};
 
-/// Who watches the jobs.
-pub(super) trait Watcher {
+/// Who watches the jobs, of which several may be at work.
+pub(super) trait Watcher: Send {
     /// A job begins; it may turn out to be done already.
     fn begin(&mut self, place: usize, job: &Job);
     /// So much of it is over, 0 to 1.
-    fn at(&mut self, share: f64);
+    fn at(&mut self, place: usize, share: f64);
     /// It is over; whether it had been before.
-    fn end(&mut self, known: bool);
+    fn end(&mut self, place: usize, known: bool);
     /// Something a user should know.
-    fn warning(&mut self, text: &str);
+    fn warning(&mut self, place: usize, text: &str);
     /// Whether to stop as soon as possible.
     fn stop_requested(&self) -> bool {
         false
@@ -85,56 +88,123 @@ impl Results {
     }
 }
 
-/// Runs what is not done yet.
-pub(super) fn run(
-    plan: &Plan,
-    library: &mut Library,
-    out: &Path,
-    watcher: &mut dyn Watcher,
-) -> miette::Result<Results> {
-    let mut done = Vec::with_capacity(plan.jobs.len());
-    for (place, job) in plan.jobs.iter().enumerate() {
-        watcher.begin(place, job);
-        let folder = out.join("runs").join(&job.name);
-        let run = |training: usize| out.join("runs").join(&plan.jobs[training].name);
+/// What the jobs share.
+pub(super) struct Shared<'a> {
+    plan: &'a Plan,
+    out: &'a Path,
+    library: Mutex<&'a mut Library>,
+    watcher: Mutex<&'a mut dyn Watcher>,
+    /// A job has failed: the others need not go on.
+    failed: AtomicBool,
+}
+
+impl<'a> Shared<'a> {
+    fn watcher(&self) -> MutexGuard<'_, &'a mut dyn Watcher> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.watcher().stop_requested()
+    }
+
+    /// The settings of a job with what its data say of them, and those data.
+    pub(super) fn load(&self, job: &Job) -> miette::Result<(Experiment, Arc<Loaded>)> {
+        let mut experiment = job.experiment.clone();
+        let library = self.library.lock();
+        let mut library = library.unwrap_or_else(PoisonError::into_inner);
+        let images = library.load(&mut experiment)?;
+        Ok((experiment, images))
+    }
+
+    /// The run folder of a training.
+    fn run(&self, place: usize) -> PathBuf {
+        self.out.join("runs").join(&self.plan.jobs[place].name)
+    }
+
+    /// Does a job that is not done yet.
+    fn done(&self, place: usize) -> miette::Result<Done> {
+        let job = &self.plan.jobs[place];
+        self.watcher().begin(place, job);
+        let result = self.result(place, job);
+        if result.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        let (result, known) = result?;
+        self.watcher().end(place, known);
+        Ok(result)
+    }
+
+    /// The result of a job, and whether it was known before.
+    fn result(&self, place: usize, job: &Job) -> miette::Result<(Done, bool)> {
+        let folder = self.run(place);
         let trained = folder.join("outcome.json");
-        let tested = out.join("tests").join(format!("{}.json", job.name));
-        let (result, known) = match job.work {
+        let tested = self.out.join("tests").join(format!("{}.json", job.name));
+        let steps = Steps {
+            shared: self,
+            place,
+            epochs: f64::from(job.experiment.epochs),
+        };
+        Ok(match job.work {
             Work::Training { from, shuffled } => {
-                let from = from.map(run);
+                let from = from.map(|training| self.run(training));
                 let from = from.as_deref().map(|run| Origin { run, shuffled });
-                let make = || train(job, library, &folder, from, watcher);
-                let (epochs, known) = once(&trained, make)?;
+                let (epochs, known) = once(&trained, || train(job, &folder, from, steps))?;
                 (Done::Trained(epochs), known)
             }
             Work::Reference => {
-                let make = || train_reference(job, library, &folder, watcher);
-                let (epochs, known) = once(&trained, make)?;
+                let (epochs, known) = once(&trained, || train_reference(job, &folder, steps))?;
                 (Done::Reference(epochs), known)
             }
             Work::Test { training, silence } => {
-                let make = || test(job, library, &run(training), silence);
+                let make = || test(job, self, &self.run(training), silence);
                 let (outcome, known) = once(&tested, make)?;
                 (Done::Tested(outcome), known)
             }
             Work::Record { training, images } => {
-                let make = || look::record(job, library, &run(training), images);
+                let make = || look::record(job, self, &self.run(training), images);
                 let (scenes, known) = once(&tested, make)?;
                 (Done::Recorded(scenes), known)
             }
             Work::Answers { training } => {
-                let (given, known) = once(&tested, || answers(job, library, &run(training)))?;
+                let make = || answers(job, self, &self.run(training));
+                let (given, known) = once(&tested, make)?;
                 (Done::Answered(given), known)
             }
             Work::Calibration => {
                 let (parameters, known) = once(&tested, || look::measure(job))?;
                 (Done::Measured(parameters), known)
             }
-        };
-        watcher.end(known);
-        done.push(result);
+        })
     }
-    Ok(Results(done))
+}
+
+/// Runs what is not done yet, on the threads of the pool that it is called in.
+pub(super) fn run(
+    plan: &Plan,
+    library: &mut Library,
+    out: &Path,
+    watcher: &mut dyn Watcher,
+) -> miette::Result<Results> {
+    let shared = Shared {
+        plan,
+        out,
+        library: Mutex::new(library),
+        watcher: Mutex::new(watcher),
+        failed: AtomicBool::new(false),
+    };
+    let trains = |job: &Job| matches!(job.work, Work::Training { .. } | Work::Reference);
+    let trainings = (0..plan.jobs.len()).filter(|&place| trains(&plan.jobs[place]));
+    let trainings = trainings.map(|place| Task {
+        place,
+        needs: plan.jobs[place].work.needs(),
+    });
+    let threads = rayon::current_num_threads();
+    let mut done = side_by_side(trainings.collect(), threads, |place| shared.done(place))?;
+    let results = (0..plan.jobs.len()).map(|place| match done.remove(&place) {
+        Some(trained) => Ok(trained),
+        None => shared.done(place),
+    });
+    Ok(Results(results.collect::<miette::Result<_>>()?))
 }
 
 /// What a file holds, or what is made and written to it. It is read in either
@@ -158,12 +228,6 @@ fn once<T: Serialize + DeserializeOwned>(
     Ok((value, known))
 }
 
-pub(super) fn load(job: &Job, library: &mut Library) -> miette::Result<(Experiment, Rc<Loaded>)> {
-    let mut experiment = job.experiment.clone();
-    let images = library.load(&mut experiment)?;
-    Ok((experiment, images))
-}
-
 /// Where a training takes weights from.
 #[derive(Debug, Clone, Copy)]
 struct Origin<'a> {
@@ -175,12 +239,11 @@ struct Origin<'a> {
 /// Trains in a run folder, or goes on there.
 fn train(
     job: &Job,
-    library: &mut Library,
     path: &Path,
     from: Option<Origin>,
-    watcher: &mut dyn Watcher,
+    mut steps: Steps<'_, '_>,
 ) -> miette::Result<Vec<EpochMetrics>> {
-    let (experiment, images) = load(job, library)?;
+    let (experiment, images) = steps.shared.load(job)?;
     let data = &images.data;
     let folder = if RunFolder::config_path(path).is_ok() {
         RunFolder::resume(path, &experiment)?
@@ -200,11 +263,7 @@ fn train(
             training.begin_with(state.weights())?;
         }
     }
-    let mut observer = Steps {
-        epochs: f64::from(experiment.epochs),
-        watcher,
-    };
-    match training.run(&mut observer)? {
+    match training.run(&mut steps)? {
         Ending::Complete => Ok(metrics::read(&folder.metrics()).into_diagnostic()?),
         Ending::Stopped => bail!("stopped; the same command goes on"),
     }
@@ -213,22 +272,22 @@ fn train(
 /// Trains a network without spikes, or goes on with it.
 fn train_reference(
     job: &Job,
-    library: &mut Library,
     folder: &Path,
-    watcher: &mut dyn Watcher,
+    steps: Steps<'_, '_>,
 ) -> miette::Result<Vec<EpochMetrics>> {
-    let (experiment, images) = load(job, library)?;
+    let Steps { shared, place, .. } = steps;
+    let (experiment, images) = shared.load(job)?;
     fs::create_dir_all(folder).into_diagnostic()?;
     let checkpoint = run_folder::last_checkpoint_path(folder);
     reference::train(&experiment, &images.data, &checkpoint, |share| {
-        watcher.at(share);
-        watcher.stop_requested()
+        shared.watcher().at(place, share);
+        shared.stop_requested()
     })
 }
 
 /// The weights of a run on the substrate of another experiment.
-fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Result<TestOutcome> {
-    let (experiment, images) = load(job, library)?;
+fn test(job: &Job, shared: &Shared<'_>, run: &Path, share: f64) -> miette::Result<TestOutcome> {
+    let (experiment, images) = shared.load(job)?;
     let data = &images.data;
     let checkpoint: PathBuf = run_folder::last_checkpoint_path(run);
     let evaluate = |substrate: &mut dyn Substrate| {
@@ -261,8 +320,8 @@ fn test(job: &Job, library: &mut Library, run: &Path, share: f64) -> miette::Res
 }
 
 /// The answers to all test samples where the network was trained.
-fn answers(job: &Job, library: &mut Library, run: &Path) -> miette::Result<Answers> {
-    let (experiment, loaded) = load(job, library)?;
+fn answers(job: &Job, shared: &Shared<'_>, run: &Path) -> miette::Result<Answers> {
+    let (experiment, loaded) = shared.load(job)?;
     let data = &loaded.data;
     let mut substrate = substrates::build(&experiment, data)?;
     let checkpoint = run_folder::last_checkpoint_path(run);
@@ -305,23 +364,26 @@ fn silicon(
 }
 
 /// Passes the steps of a training on as shares of the whole.
-struct Steps<'a> {
+#[derive(Clone, Copy)]
+struct Steps<'a, 'b> {
+    shared: &'a Shared<'b>,
+    place: usize,
     epochs: f64,
-    watcher: &'a mut dyn Watcher,
 }
 
-impl Observer for Steps<'_> {
+impl Observer for Steps<'_, '_> {
     fn step(&mut self, report: &StepReport) {
         let epochs = f64::from(report.epoch) + f64::from(report.step) / f64::from(report.steps);
-        self.watcher.at(epochs / self.epochs);
+        self.shared.watcher().at(self.place, epochs / self.epochs);
     }
     fn epoch(&mut self, metrics: &EpochMetrics, _: f64) {
-        self.watcher.at(f64::from(metrics.epoch) / self.epochs);
+        let share = f64::from(metrics.epoch) / self.epochs;
+        self.shared.watcher().at(self.place, share);
     }
     fn warning(&mut self, text: &str) {
-        self.watcher.warning(text);
+        self.shared.watcher().warning(self.place, text);
     }
     fn stop_requested(&self) -> bool {
-        self.watcher.stop_requested()
+        self.shared.stop_requested()
     }
 }

@@ -1,6 +1,6 @@
 //! Data of all runs, each set loaded once.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bss2::Error;
@@ -51,12 +51,12 @@ struct Entry {
     asked: Key,
     /// What [`Data::load`] made of it.
     resolved: Key,
-    loaded: Rc<Loaded>,
+    loaded: Arc<Loaded>,
 }
 
 impl Library {
     /// The data of an experiment, as [`Data::load`].
-    pub(super) fn load(&mut self, experiment: &mut Experiment) -> Result<Rc<Loaded>, Error> {
+    pub(super) fn load(&mut self, experiment: &mut Experiment) -> Result<Arc<Loaded>, Error> {
         let asked = Key::of(experiment);
         let known = self
             .sets
@@ -65,16 +65,16 @@ impl Library {
         if let Some(entry) = known {
             experiment.data.clone_from(&entry.resolved.data);
             experiment.encoder.reduction = entry.resolved.reduction;
-            return Ok(Rc::clone(&entry.loaded));
+            return Ok(Arc::clone(&entry.loaded));
         }
         let told = AtomicUsize::new(0);
         let data = Data::load_watched(experiment, &|state| tell(state, &told))?;
         let digest = digest(&data);
-        let loaded = Rc::new(Loaded { data, digest });
+        let loaded = Arc::new(Loaded { data, digest });
         self.sets.push(Entry {
             asked,
             resolved: Key::of(experiment),
-            loaded: Rc::clone(&loaded),
+            loaded: Arc::clone(&loaded),
         });
         Ok(loaded)
     }

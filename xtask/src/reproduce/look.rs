@@ -15,8 +15,7 @@ use bss2::substrates;
 use bss2::training::State;
 use miette::{IntoDiagnostic, bail, miette};
 
-use super::engine;
-use super::library::Library;
+use super::engine::Shared;
 use super::outcome::{Parameters, Scene};
 use super::plan::Job;
 
@@ -26,11 +25,11 @@ const BINS: usize = 17;
 /// Shows the first test images to the network of a run on a chip.
 pub(super) fn record(
     job: &Job,
-    library: &mut Library,
+    shared: &Shared<'_>,
     run: &Path,
     images: u32,
 ) -> miette::Result<Vec<Scene>> {
-    let (mut experiment, loaded) = engine::load(job, library)?;
+    let (mut experiment, loaded) = shared.load(job)?;
     if experiment.substrate != SubstrateKind::Chip {
         bail!(
             "{}: only a chip's spikes have times to be recorded",

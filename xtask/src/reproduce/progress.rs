@@ -1,6 +1,6 @@
 //! Progress over all jobs, with the time that is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,37 @@ pub(super) struct Progress {
     /// Expected cost of the whole, and of the jobs that are over.
     total: f64,
     over: f64,
-    /// Cost of the job at hand, and the share of it that earlier sessions did.
-    cost: f64,
-    share: f64,
-    earlier: Option<f64>,
-    /// Cost of all that this session did.
+    /// How many are over.
+    ended: usize,
+    /// Those at work, by place.
+    running: BTreeMap<usize, Running>,
+    /// Cost of all that this session did in jobs that are over.
     worked: f64,
-    place: usize,
-    label: String,
     /// Warnings that were given, without their numbers.
     warned: BTreeSet<String>,
     begin: Instant,
     shown: Instant,
+}
+
+/// A job at work.
+struct Running {
+    label: String,
+    cost: f64,
+    /// The share of it that is over, and the one that earlier sessions did.
+    share: f64,
+    earlier: Option<f64>,
+}
+
+impl Running {
+    /// Cost of what is over.
+    fn over(&self) -> f64 {
+        self.cost * self.share
+    }
+
+    /// Cost of what this session has done.
+    fn worked(&self) -> f64 {
+        self.cost * (self.share - self.earlier.unwrap_or(self.share)).max(0.0)
+    }
 }
 
 impl Progress {
@@ -34,26 +53,19 @@ impl Progress {
             jobs: plan.jobs.len(),
             total: plan.jobs.iter().map(|job| job.cost).sum(),
             over: 0.0,
-            cost: 0.0,
-            share: 0.0,
-            earlier: None,
+            ended: 0,
+            running: BTreeMap::new(),
             worked: 0.0,
-            place: 0,
-            label: String::new(),
             warned: BTreeSet::new(),
             begin: now,
             shown: now,
         }
     }
 
-    /// Cost that this session has done of the job at hand.
-    fn of_this_job(&self) -> f64 {
-        self.cost * (self.share - self.earlier.unwrap_or(self.share)).max(0.0)
-    }
-
-    fn line(&self) -> String {
-        let done = self.over + self.cost * self.share;
-        let worked = self.worked + self.of_this_job();
+    fn line(&self, label: &str) -> String {
+        let running = || self.running.values();
+        let done = self.over + running().map(Running::over).sum::<f64>();
+        let worked = self.worked + running().map(Running::worked).sum::<f64>();
         let left = if worked > 0.0 {
             let seconds = self.begin.elapsed().as_secs_f64() * (self.total - done) / worked;
             duration(seconds) + " left"
@@ -61,11 +73,10 @@ impl Progress {
             "time left unknown yet".into()
         };
         format!(
-            "[{}/{}] {:3.0} %, {left}: {}",
-            self.place + 1,
+            "[{}/{}] {:3.0} %, {left}: {label}",
+            self.ended,
             self.jobs,
             100.0 * done / self.total.max(1.0),
-            self.label
         )
     }
 }
@@ -81,46 +92,58 @@ pub(super) fn duration(seconds: f64) -> String {
 
 impl Watcher for Progress {
     fn begin(&mut self, place: usize, job: &Job) {
-        self.place = place;
-        self.label.clone_from(&job.label);
-        self.cost = job.cost;
-        self.share = 0.0;
-        self.earlier = None;
+        let running = Running {
+            label: job.label.clone(),
+            cost: job.cost,
+            share: 0.0,
+            earlier: None,
+        };
+        self.running.insert(place, running);
     }
 
-    fn at(&mut self, share: f64) {
+    fn at(&mut self, place: usize, share: f64) {
+        let Some(job) = self.running.get_mut(&place) else {
+            return;
+        };
         // The first step that is seen stands for those before it.
-        self.earlier.get_or_insert(share);
-        self.share = share;
+        job.earlier.get_or_insert(share);
+        job.share = share;
         if stderr().is_terminal() && self.shown.elapsed() > Duration::from_millis(200) {
-            eprint!("\r\x1b[K{}", self.line());
+            let label = self.running[&place].label.as_str();
+            let others = match self.running.len() - 1 {
+                0 => String::new(),
+                others => format!(", and {others} beside it"),
+            };
+            eprint!("\r\x1b[K{}", self.line(&(label.to_owned() + &others)));
             self.shown = Instant::now();
         }
     }
 
-    fn end(&mut self, known: bool) {
+    fn end(&mut self, place: usize, known: bool) {
+        let Some(mut job) = self.running.remove(&place) else {
+            return;
+        };
+        self.over += job.cost;
+        self.ended += 1;
         if !known {
-            self.earlier.get_or_insert(0.0);
-            self.share = 1.0;
-            self.worked += self.of_this_job();
-        }
-        self.over += self.cost;
-        (self.cost, self.share) = (0.0, 0.0);
-        if !known {
+            job.earlier.get_or_insert(0.0);
+            job.share = 1.0;
+            self.worked += job.worked();
             let clear = if stderr().is_terminal() {
                 "\r\x1b[K"
             } else {
                 ""
             };
-            eprintln!("{clear}{}", self.line());
+            eprintln!("{clear}{}", self.line(&job.label));
         }
     }
 
-    fn warning(&mut self, text: &str) {
+    fn warning(&mut self, place: usize, text: &str) {
         // Once, whatever its numbers: most runs have something in common.
         let words: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
         if self.warned.insert(words) {
-            eprintln!("warning: {}: {text}", self.label);
+            let label = self.running.get(&place).map_or("", |job| &job.label);
+            eprintln!("warning: {label}: {text}");
         }
     }
 }

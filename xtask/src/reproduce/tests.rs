@@ -152,13 +152,13 @@ struct Steps {
 
 impl Watcher for Steps {
     fn begin(&mut self, _: usize, _: &Job) {}
-    fn at(&mut self, _: f64) {
+    fn at(&mut self, _: usize, _: f64) {
         self.left = self.left.saturating_sub(1);
     }
-    fn end(&mut self, known: bool) {
+    fn end(&mut self, _: usize, known: bool) {
         self.known.push(known);
     }
-    fn warning(&mut self, _: &str) {}
+    fn warning(&mut self, _: usize, _: &str) {}
     fn stop_requested(&self) -> bool {
         self.left == 0
     }

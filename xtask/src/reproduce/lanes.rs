@@ -1,0 +1,186 @@
+//! Work side by side, each piece on its share of the threads.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+use miette::{IntoDiagnostic, Report};
+use rayon::ThreadPoolBuilder;
+
+/// A piece of work, and the one whose result must be there before it begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task {
+    pub(super) place: usize,
+    pub(super) needs: Option<usize>,
+}
+
+/// What has become of the tasks.
+struct Board<T> {
+    /// In the order in which they are to begin.
+    waiting: Vec<Task>,
+    done: BTreeMap<usize, T>,
+    failed: Option<Report>,
+    /// No other task begins.
+    over: bool,
+}
+
+struct Lanes<T> {
+    board: Mutex<Board<T>>,
+    changed: Condvar,
+}
+
+impl<T> Lanes<T> {
+    /// Changes the board and wakes those that wait for it.
+    fn change(&self, change: impl FnOnce(&mut Board<T>)) {
+        change(&mut self.board.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// The next task that may begin, once there is one.
+    fn next(&self) -> Option<Task> {
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if board.over || board.waiting.is_empty() {
+                return None;
+            }
+            let ready = |task: &Task| {
+                task.needs
+                    .is_none_or(|other| board.done.contains_key(&other))
+            };
+            if let Some(first) = board.waiting.iter().position(ready) {
+                return Some(board.waiting.remove(first));
+            }
+            let woken = self.changed.wait(board);
+            board = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Lets nobody wait for what will not come: a task that panicked is never done.
+struct Guard<'a, T>(&'a Lanes<T>);
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.change(|board| board.over = true);
+        }
+    }
+}
+
+/// Does all tasks, as many at once as there are threads, and gives their results by place.
+/// Each lane is a pool of its own: `threads` are at work together, whatever a task asks for.
+/// What a task needs must be a task before it.
+///
+/// # Errors
+/// The first that a task ends with; no other one begins after it.
+pub(super) fn side_by_side<T: Send>(
+    tasks: Vec<Task>,
+    threads: usize,
+    work: impl Fn(usize) -> miette::Result<T> + Sync,
+) -> miette::Result<BTreeMap<usize, T>> {
+    let count = threads.min(tasks.len());
+    let lanes = Lanes {
+        board: Mutex::new(Board {
+            waiting: tasks,
+            done: BTreeMap::new(),
+            failed: None,
+            over: false,
+        }),
+        changed: Condvar::new(),
+    };
+    let lane = |threads: usize| {
+        let _guard = Guard(&lanes);
+        let pool = ThreadPoolBuilder::new().num_threads(threads);
+        // Held as long as the lane works; its thread is one of the pool's.
+        let pool = pool.use_current_thread().build().into_diagnostic();
+        while let Some(task) = lanes.next() {
+            let result = pool.as_ref().map_err(|error| miette::miette!("{error}"));
+            let result = result.and_then(|_| work(task.place));
+            lanes.change(|board| match result {
+                Ok(result) => {
+                    board.done.insert(task.place, result);
+                }
+                Err(error) => {
+                    board.failed.get_or_insert(error);
+                    board.over = true;
+                }
+            });
+        }
+    };
+    thread::scope(|scope| {
+        for place in 0..count {
+            let share = threads / count + usize::from(place < threads % count);
+            let lane = &lane;
+            scope.spawn(move || lane(share));
+        }
+    });
+    let board = lanes.board.into_inner();
+    let board = board.unwrap_or_else(PoisonError::into_inner);
+    board.failed.map_or(Ok(board.done), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use miette::bail;
+
+    use super::*;
+
+    fn tasks(needs: &[Option<usize>]) -> Vec<Task> {
+        let places = needs.iter().enumerate();
+        places
+            .map(|(place, &needs)| Task { place, needs })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_needed_comes_before_and_no_more_threads_work_than_there_are() {
+        let needs = [None, Some(0), None, Some(1), None, Some(3), Some(2)];
+        for threads in [1, 2, 3, 9, 20] {
+            let (order, busy) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+            let results = side_by_side(tasks(&needs), threads, |place| {
+                let mine = rayon::current_num_threads();
+                let all = mine + busy.fetch_add(mine, Ordering::SeqCst);
+                thread::sleep(std::time::Duration::from_millis(2));
+                busy.fetch_sub(mine, Ordering::SeqCst);
+                order.lock().unwrap().push(place);
+                Ok((10 * place, all))
+            });
+            let results = results.unwrap();
+            let order = order.into_inner().unwrap();
+            let at = |place: usize| order.iter().position(|&p| p == place).unwrap();
+            for (place, needs) in needs.iter().enumerate() {
+                assert_eq!(results[&place].0, 10 * place);
+                assert!(
+                    results[&place].1 <= threads,
+                    "{} of {threads}",
+                    results[&place].1
+                );
+                assert!(needs.is_none_or(|needs| at(needs) < at(place)), "{order:?}");
+            }
+        }
+        assert!(side_by_side(Vec::new(), 2, |_| Ok(())).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_error_ends_all_and_so_does_a_panic() {
+        let needs = [None, Some(0), Some(0), Some(1)];
+        for threads in [1, 2, 4] {
+            let begun = AtomicUsize::new(0);
+            let result = side_by_side(tasks(&needs), threads, |place| {
+                begun.fetch_add(1, Ordering::SeqCst);
+                if place == 0 {
+                    bail!("no such thing");
+                }
+                Ok(())
+            });
+            assert_eq!(result.unwrap_err().to_string(), "no such thing");
+            assert_eq!(begun.into_inner(), 1);
+            let panics = std::panic::catch_unwind(|| {
+                side_by_side::<()>(tasks(&needs), threads, |_| panic!("a fault"))
+            });
+            assert!(panics.is_err());
+        }
+    }
+}
