@@ -166,8 +166,16 @@ fn step(criterion: &mut Criterion) {
         spikes[1] / 2000,
         spikes[0] / 2000,
     );
+    // As a step of a training does it: one weight in 64 has changed.
+    let mut turn = 0;
     group.bench_function("write_weights", |bencher| {
-        bencher.iter(|| core.write_weights(&weights).unwrap());
+        bencher.iter(|| {
+            for weight in weights.iter_mut().skip(turn % 64).step_by(64) {
+                *weight ^= 1;
+            }
+            turn += 1;
+            core.write_weights(&weights).unwrap();
+        });
     });
     group.finish();
 }

@@ -189,11 +189,12 @@ impl Courses {
         self.part = [None; 2];
     }
 
-    /// The courses until a part of a step, on each block.
+    /// The courses until a part of a step, on each block, where they are read.
     #[inline(always)]
     fn until<const G: usize>(
         &mut self,
         (blocks, trials): (&[LifBlock<G>], &[Trial<G>]),
+        around: &Around<'_, G>,
         half: usize,
         part: f32,
     ) -> &[Course<Lanes>] {
@@ -202,12 +203,11 @@ impl Courses {
         if !same {
             self.part[half] = Some(part);
             courses.resize(blocks.len(), [[0.0; L]; 2]);
-            for ((c, t), course) in blocks.iter().zip(trials).zip(&mut *courses) {
-                for which in 0..L / VECTOR {
-                    let [away, rise] = course_until((c, t), which, part);
-                    *vector_mut(&mut course[0], which) = away;
-                    *vector_mut(&mut course[1], which) = rise;
-                }
+            for read in vectors(blocks, trials, around, half) {
+                let [away, rise] = course_until((read.c, read.t), read.which, part);
+                let course = &mut courses[read.block];
+                *vector_mut(&mut course[0], read.which) = away;
+                *vector_mut(&mut course[1], read.which) = rise;
             }
         }
         courses
@@ -469,7 +469,7 @@ fn read<const G: usize, const SNAP: bool>(
     at: f32,
     (courses, traces): (&mut Courses, &mut [Lanes]),
 ) {
-    let courses = courses.until((blocks, trials), half, at / around.h);
+    let courses = courses.until((blocks, trials), &around, half, at / around.h);
     for read in vectors(blocks, trials, &around, half) {
         let [away, rise] = &courses[read.block];
         let v = read.membranes::<SNAP>(

@@ -36,7 +36,7 @@ pub(crate) struct SynapseTable {
     first_cell: Vec<u32>,
     /// Whether several cells add to one strength.
     shared: bool,
-    /// The weights that `strengths` stand for.
+    /// The weights that `strengths` stand for: zeros at first, as they are zero then.
     written: Vec<u8>,
     /// Current of each weight relative to weight 63.
     dac: [f32; 64],
@@ -283,5 +283,80 @@ impl SynapseTable {
     #[inline(always)]
     pub(crate) fn strengths(&self) -> &[[f32; L]] {
         &self.strengths
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bss2_event::Seed;
+    use bss2_event::random::{Address, Domain};
+
+    use super::*;
+    use crate::profile::MismatchProfile;
+
+    /// Four neurons and six sources, each on a row of its own, the first on one that adds to
+    /// both inputs; on two further rows if `shared`.
+    fn table(shared: bool) -> SynapseTable {
+        let targets: Vec<Target> = (0..4)
+            .map(|circuit| Target {
+                circuits: NeuronCircuits {
+                    membrane: circuit,
+                    partner: None,
+                },
+                full_strength: [0.1; 4],
+                fires: true,
+            })
+            .collect();
+        let rows = if shared { [0, 1, 2] } else { [2; 3] };
+        let sites = |source: u16| {
+            let all = (0..4).flat_map(|circuit| {
+                rows.map(|row| Site {
+                    circuit,
+                    row: 3 * source + row,
+                })
+            });
+            let mut sites: Vec<Site> = all.collect();
+            sites.sort_by_key(|site| (site.circuit, site.row));
+            sites.dedup();
+            sites
+        };
+        let sites = SiteTable::new(2, (0..6).map(sites).collect()).unwrap();
+        let mut modes = [RowMode::Excitatory; 512];
+        modes[2] = RowMode::Both;
+        let pattern = FixedPattern::draw(&MismatchProfile::cube66(), Seed(3)).unwrap();
+        SynapseTable::new(&targets, 2, &sites, &modes, &pattern, 0.3)
+    }
+
+    #[test]
+    fn strengths_are_those_of_the_weights_whatever_was_written_before() {
+        let draw = |seed: u64| -> Vec<u8> {
+            let address = Address::new(Seed(seed), Domain::Test);
+            let weight = |synapse: u32| (127.9 * address.element(synapse).uniform(0)) as u8;
+            (0..SYNAPSES as u32).map(weight).collect()
+        };
+        for shared in [false, true] {
+            let mut table_of_all = table(shared);
+            assert_eq!(table_of_all.shared, shared);
+            for weights in [draw(1), draw(2), vec![0; SYNAPSES], draw(1)] {
+                table_of_all.write(&weights).unwrap();
+                let mut fresh = table(shared);
+                fresh.write(&weights).unwrap();
+                assert_eq!(table_of_all.strengths, fresh.strengths);
+                // Six bits of a weight count.
+                let low: Vec<u8> = weights.iter().map(|w| w & 63).collect();
+                table_of_all.write(&low).unwrap();
+                assert_eq!(table_of_all.strengths, fresh.strengths);
+            }
+            assert!(
+                table_of_all
+                    .strengths
+                    .as_flattened()
+                    .iter()
+                    .any(|s| *s > 0.0)
+            );
+            let before = table_of_all.strengths.clone();
+            assert!(table_of_all.write(&[1; SYNAPSES - 1]).is_err());
+            assert_eq!(table_of_all.strengths, before);
+        }
     }
 }

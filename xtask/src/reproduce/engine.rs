@@ -94,7 +94,7 @@ pub(super) struct Shared<'a> {
     out: &'a Path,
     library: Mutex<&'a mut Library>,
     watcher: Mutex<&'a mut dyn Watcher>,
-    /// A job has failed: the others need not go on.
+    /// Another training has failed: those at work need not go on.
     failed: AtomicBool,
 }
 
@@ -121,15 +121,16 @@ impl<'a> Shared<'a> {
         self.out.join("runs").join(&self.plan.jobs[place].name)
     }
 
+    /// The outcome of a training.
+    fn trained(&self, place: usize) -> PathBuf {
+        self.run(place).join("outcome.json")
+    }
+
     /// Does a job that is not done yet.
     fn done(&self, place: usize) -> miette::Result<Done> {
         let job = &self.plan.jobs[place];
         self.watcher().begin(place, job);
-        let result = self.result(place, job);
-        if result.is_err() {
-            self.failed.store(true, Ordering::Relaxed);
-        }
-        let (result, known) = result?;
+        let (result, known) = self.result(place, job)?;
         self.watcher().end(place, known);
         Ok(result)
     }
@@ -137,7 +138,7 @@ impl<'a> Shared<'a> {
     /// The result of a job, and whether it was known before.
     fn result(&self, place: usize, job: &Job) -> miette::Result<(Done, bool)> {
         let folder = self.run(place);
-        let trained = folder.join("outcome.json");
+        let trained = self.trained(place);
         let tested = self.out.join("tests").join(format!("{}.json", job.name));
         let steps = Steps {
             shared: self,
@@ -192,14 +193,25 @@ pub(super) fn run(
         watcher: Mutex::new(watcher),
         failed: AtomicBool::new(false),
     };
-    let trains = |job: &Job| matches!(job.work, Work::Training { .. } | Work::Reference);
-    let trainings = (0..plan.jobs.len()).filter(|&place| trains(&plan.jobs[place]));
-    let trainings = trainings.map(|place| Task {
-        place,
-        needs: plan.jobs[place].work.needs(),
-    });
+    // What was done before takes no lane.
+    let to_train = |place: &usize| {
+        let work = plan.jobs[*place].work;
+        matches!(work, Work::Training { .. } | Work::Reference) && !shared.trained(*place).is_file()
+    };
+    let places: Vec<usize> = (0..plan.jobs.len()).filter(to_train).collect();
+    let task = |place: &usize| Task {
+        place: *place,
+        needs: plan.jobs[*place]
+            .work
+            .needs()
+            .filter(|other| places.contains(other)),
+    };
+    let mut tasks: Vec<Task> = places.iter().map(task).collect();
+    // The longest first: little is left for one thread while the others have nothing to do.
+    tasks.sort_by(|a, b| plan.jobs[b.place].cost.total_cmp(&plan.jobs[a.place].cost));
     let threads = rayon::current_num_threads();
-    let mut done = side_by_side(trainings.collect(), threads, |place| shared.done(place))?;
+    let work = |place| shared.done(place);
+    let mut done = side_by_side(tasks, threads, &shared.failed, work)?;
     let results = (0..plan.jobs.len()).map(|place| match done.remove(&place) {
         Some(trained) => Ok(trained),
         None => shared.done(place),

@@ -1,6 +1,7 @@
 //! Work side by side, each piece on its share of the threads.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -24,16 +25,30 @@ struct Board<T> {
     over: bool,
 }
 
-struct Lanes<T> {
+struct Lanes<'a, T> {
     board: Mutex<Board<T>>,
     changed: Condvar,
+    /// For the tasks at work: they need not go on.
+    stop: &'a AtomicBool,
 }
 
-impl<T> Lanes<T> {
+impl<T> Lanes<'_, T> {
     /// Changes the board and wakes those that wait for it.
     fn change(&self, change: impl FnOnce(&mut Board<T>)) {
         change(&mut self.board.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.notify_all();
+    }
+
+    /// Lets no other task begin.
+    fn end(&self, error: Option<Report>) {
+        self.change(|board| {
+            // Under the lock: what others end with comes after their reason to do so.
+            self.stop.store(true, Ordering::Relaxed);
+            board.over = true;
+            if board.failed.is_none() {
+                board.failed = error;
+            }
+        });
     }
 
     /// The next task that may begin, once there is one.
@@ -57,25 +72,27 @@ impl<T> Lanes<T> {
 }
 
 /// Lets nobody wait for what will not come: a task that panicked is never done.
-struct Guard<'a, T>(&'a Lanes<T>);
+struct Guard<'a, T>(&'a Lanes<'a, T>);
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.change(|board| board.over = true);
+            self.0.end(None);
         }
     }
 }
 
 /// Does all tasks, as many at once as there are threads, and gives their results by place.
 /// Each lane is a pool of its own: `threads` are at work together, whatever a task asks for.
-/// What a task needs must be a task before it.
+/// Of those that may begin the first does. What a task needs must be a task before it.
 ///
 /// # Errors
-/// The first that a task ends with; no other one begins after it.
+/// The first that a task ends with; no other one begins after it, and `stop` tells those at
+/// work.
 pub(super) fn side_by_side<T: Send>(
     tasks: Vec<Task>,
     threads: usize,
+    stop: &AtomicBool,
     work: impl Fn(usize) -> miette::Result<T> + Sync,
 ) -> miette::Result<BTreeMap<usize, T>> {
     let count = threads.min(tasks.len());
@@ -87,6 +104,7 @@ pub(super) fn side_by_side<T: Send>(
             over: false,
         }),
         changed: Condvar::new(),
+        stop,
     };
     let lane = |threads: usize| {
         let _guard = Guard(&lanes);
@@ -96,15 +114,12 @@ pub(super) fn side_by_side<T: Send>(
         while let Some(task) = lanes.next() {
             let result = pool.as_ref().map_err(|error| miette::miette!("{error}"));
             let result = result.and_then(|_| work(task.place));
-            lanes.change(|board| match result {
-                Ok(result) => {
+            match result {
+                Ok(result) => lanes.change(|board| {
                     board.done.insert(task.place, result);
-                }
-                Err(error) => {
-                    board.failed.get_or_insert(error);
-                    board.over = true;
-                }
-            });
+                }),
+                Err(error) => lanes.end(Some(error)),
+            }
         }
     };
     thread::scope(|scope| {
@@ -139,7 +154,7 @@ mod tests {
         let needs = [None, Some(0), None, Some(1), None, Some(3), Some(2)];
         for threads in [1, 2, 3, 9, 20] {
             let (order, busy) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-            let results = side_by_side(tasks(&needs), threads, |place| {
+            let results = side_by_side(tasks(&needs), threads, &AtomicBool::new(false), |place| {
                 let mine = rayon::current_num_threads();
                 let all = mine + busy.fetch_add(mine, Ordering::SeqCst);
                 thread::sleep(std::time::Duration::from_millis(2));
@@ -160,27 +175,41 @@ mod tests {
                 assert!(needs.is_none_or(|needs| at(needs) < at(place)), "{order:?}");
             }
         }
-        assert!(side_by_side(Vec::new(), 2, |_| Ok(())).unwrap().is_empty());
+        assert!(
+            side_by_side(Vec::new(), 2, &AtomicBool::new(false), |_| Ok(()))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
     fn an_error_ends_all_and_so_does_a_panic() {
-        let needs = [None, Some(0), Some(0), Some(1)];
-        for threads in [1, 2, 4] {
-            let begun = AtomicUsize::new(0);
-            let result = side_by_side(tasks(&needs), threads, |place| {
-                begun.fetch_add(1, Ordering::SeqCst);
-                if place == 0 {
-                    bail!("no such thing");
+        let needs = [None, None, Some(0), Some(0), Some(1)];
+        for threads in [1, 2, 5] {
+            for panics in [false, true] {
+                let (begun, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+                let work = |place| {
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    match place {
+                        0 if panics => panic!("a fault"),
+                        0 => bail!("no such thing"),
+                        // At work beside it for as long as nobody says to stop.
+                        _ => {
+                            while !stop.load(Ordering::Relaxed) {
+                                thread::yield_now();
+                            }
+                        }
+                    }
+                    bail!("stopped")
+                };
+                let all = || side_by_side::<()>(tasks(&needs), threads, &stop, work);
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(all));
+                assert_eq!(result.is_err(), panics);
+                if let Ok(result) = result {
+                    assert_eq!(result.unwrap_err().to_string(), "no such thing");
                 }
-                Ok(())
-            });
-            assert_eq!(result.unwrap_err().to_string(), "no such thing");
-            assert_eq!(begun.into_inner(), 1);
-            let panics = std::panic::catch_unwind(|| {
-                side_by_side::<()>(tasks(&needs), threads, |_| panic!("a fault"))
-            });
-            assert!(panics.is_err());
+                assert!(begun.into_inner() <= 2);
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Neurons that need a closer look in a step, followed together.
 //!
 //! All of them meet the same events at the same times: one pass over the events
-//! advances a vector of neurons from event to event. What one neuron does alone, a
-//! crossing or a release, lies between two events and is followed there by
-//! [`LocalNeuron::resolve`].
+//! advances a vector of neurons from event to event. A neuron that is released between two
+//! events begins its own part of that time there; one that may cross its threshold is followed
+//! by [`LocalNeuron::resolve`] until the next event.
 
 use std::ops::Range;
 
