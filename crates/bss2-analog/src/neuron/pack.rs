@@ -476,6 +476,38 @@ mod tests {
         ends.into_iter().map(|end| end.1).collect()
     }
 
+    #[test]
+    fn a_neuron_that_fires_after_its_release_does_as_it_does_alone() {
+        let firing = LocalNeuron {
+            v_threshold: 0.1,
+            hold: 0.3,
+            ..neuron(0.9, 2.0, [5.0, 6.0])
+        };
+        // Free, released at once, within the step, at its end, and later.
+        let untils = [-1.0, 0.0, 0.2, 0.7, 1.3, H, 2.0];
+        let mut pack = Pack::default();
+        let (mut spikes, mut lone_spikes, mut lone) = (Vec::new(), Vec::new(), Vec::new());
+        for (lane, until) in untils.into_iter().enumerate() {
+            let moment = firing.begin((-0.05, [0.02, 0.01]), until);
+            pack.push(firing, lane as u16, moment);
+            let on_spike = |at| lone_spikes.push((lane as u16, at));
+            lone.push(firing.resolve(&mut Leaky, moment, &[], 0.0..H, on_spike));
+        }
+        let on_spike = |lane, at| spikes.push((lane, at));
+        pack.resolve(&Events::default(), &[], 0.0..H, on_spike);
+        let of = |lane: u16| spikes.iter().filter(|spike| spike.0 == lane).count();
+        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(of), [2, 2, 2, 1, 0, 0, 0]);
+        assert_eq!(spikes.len(), lone_spikes.len());
+        for (a, b) in spikes.iter().zip(&lone_spikes) {
+            assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-5, "{a:?} {b:?}");
+        }
+        while let Some(end) = pack.pop() {
+            let lone = &lone[usize::from(end.lane)];
+            assert!((end.v - lone.v).abs() < 1e-5, "{end:?}");
+            assert!((end.held_until - lone.held_until).abs() < 1e-5, "{end:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn time_may_be_skipped_until_a_moment_before_which_nothing_happens(
