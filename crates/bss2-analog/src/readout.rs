@@ -204,7 +204,7 @@ impl Courses {
             self.part[half] = Some(part);
             courses.resize(blocks.len(), [[0.0; L]; 2]);
             for read in vectors(blocks, trials, around, half) {
-                let [away, rise] = course_until((read.c, read.t), read.which, part);
+                let [away, rise] = read.course(part);
                 let course = &mut courses[read.block];
                 *vector_mut(&mut course[0], read.which) = away;
                 *vector_mut(&mut course[1], read.which) = rise;
@@ -212,26 +212,6 @@ impl Courses {
         }
         courses
     }
-}
-
-/// The course of a vector of neurons: as far as slope and curvature of the step's beginning
-/// say, and a third power so that the whole step is met, see [`cubic`].
-#[inline(always)]
-fn course_until<const G: usize>(
-    (c, t): (&LifBlock<G>, &Trial<G>),
-    which: usize,
-    part: f32,
-) -> Course<Vector> {
-    let (first_rise, h_tau_mem) = (vector(&c.first_rise, which), vector(&c.h_tau_mem, which));
-    let (h_tau_syn, v_decay) = (vector(&c.h_tau_syn, which), vector(&t.v_decay, which));
-    let (mut away, mut rise) = ([0.0; VECTOR], [0.0; VECTOR]);
-    for i in 0..VECTOR {
-        let (leak, current) = (h_tau_mem[i], first_rise[i]);
-        away[i] = cubic(part, -leak, 0.5 * leak * leak, v_decay[i] - 1.0);
-        let curvature = -0.5 * current * (leak + h_tau_syn[i]);
-        rise[i] = cubic(part, current, curvature, 1.0);
-    }
-    [away, rise]
 }
 
 /// A vector of neurons that is read.
@@ -414,13 +394,30 @@ impl<const G: usize> Read<'_, G> {
         v
     }
 
+    /// The course until a part of the step: as far as slope and curvature of its beginning
+    /// say, and a third power so that the whole step is met, see [`cubic`].
+    #[inline(always)]
+    fn course(&self, part: f32) -> Course<Vector> {
+        let (c, t, which) = (self.c, self.t, self.which);
+        let (first_rise, h_tau_mem) = (vector(&c.first_rise, which), vector(&c.h_tau_mem, which));
+        let (h_tau_syn, v_decay) = (vector(&c.h_tau_syn, which), vector(&t.v_decay, which));
+        let (mut away, mut rise) = ([0.0; VECTOR], [0.0; VECTOR]);
+        for i in 0..VECTOR {
+            let (leak, current) = (h_tau_mem[i], first_rise[i]);
+            away[i] = cubic(part, -leak, 0.5 * leak * leak, v_decay[i] - 1.0);
+            let curvature = -0.5 * current * (leak + h_tau_syn[i]);
+            rise[i] = cubic(part, current, curvature, 1.0);
+        }
+        [away, rise]
+    }
+
     /// The membranes at a moment whose course is not kept.
     #[inline(always)]
     fn anywhere<const SNAP: bool>(&self, at: f32) -> Vector {
         self.membranes::<SNAP>(
             at,
             #[inline(always)]
-            || course_until((self.c, self.t), self.which, at / self.around.h),
+            || self.course(at / self.around.h),
         )
     }
 

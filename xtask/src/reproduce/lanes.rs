@@ -21,14 +21,12 @@ struct Board<T> {
     waiting: Vec<Task>,
     done: BTreeMap<usize, T>,
     failed: Option<Report>,
-    /// No other task begins.
-    over: bool,
 }
 
 struct Lanes<'a, T> {
     board: Mutex<Board<T>>,
     changed: Condvar,
-    /// For the tasks at work: they need not go on.
+    /// No other task begins, and those at work need not go on. Changed with the board.
     stop: &'a AtomicBool,
 }
 
@@ -44,7 +42,6 @@ impl<T> Lanes<'_, T> {
         self.change(|board| {
             // Under the lock: what others end with comes after their reason to do so.
             self.stop.store(true, Ordering::Relaxed);
-            board.over = true;
             if board.failed.is_none() {
                 board.failed = error;
             }
@@ -55,7 +52,7 @@ impl<T> Lanes<'_, T> {
     fn next(&self) -> Option<Task> {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if board.over || board.waiting.is_empty() {
+            if self.stop.load(Ordering::Relaxed) || board.waiting.is_empty() {
                 return None;
             }
             let ready = |task: &Task| {
@@ -84,7 +81,8 @@ impl<T> Drop for Guard<'_, T> {
 
 /// Does all tasks, as many at once as there are threads, and gives their results by place.
 /// Each lane is a pool of its own: `threads` are at work together, whatever a task asks for.
-/// Of those that may begin the first does. What a task needs must be a task before it.
+/// Of those that may begin the first does. What a task needs must be another of the tasks, and
+/// no two may need each other.
 ///
 /// # Errors
 /// The first that a task ends with; no other one begins after it, and `stop` tells those at
@@ -101,7 +99,6 @@ pub(super) fn side_by_side<T: Send>(
             waiting: tasks,
             done: BTreeMap::new(),
             failed: None,
-            over: false,
         }),
         changed: Condvar::new(),
         stop,
@@ -110,11 +107,12 @@ pub(super) fn side_by_side<T: Send>(
         let _guard = Guard(&lanes);
         let pool = ThreadPoolBuilder::new().num_threads(threads);
         // Held as long as the lane works; its thread is one of the pool's.
-        let pool = pool.use_current_thread().build().into_diagnostic();
+        let _pool = match pool.use_current_thread().build().into_diagnostic() {
+            Ok(pool) => pool,
+            Err(error) => return lanes.end(Some(error)),
+        };
         while let Some(task) = lanes.next() {
-            let result = pool.as_ref().map_err(|error| miette::miette!("{error}"));
-            let result = result.and_then(|_| work(task.place));
-            match result {
+            match work(task.place) {
                 Ok(result) => lanes.change(|board| {
                     board.done.insert(task.place, result);
                 }),
