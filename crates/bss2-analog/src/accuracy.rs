@@ -14,12 +14,13 @@ use crate::cadc::CadcSchedule;
 use crate::core::{AnalogCore, Network};
 use crate::error::AnalogError;
 use crate::integration::Integration;
+use crate::lanes::L;
 use crate::lowered::{LoweredCore, RunAddress, Start};
 use crate::neuron::lif::LaneParameters;
 use crate::observation::Observation;
 use crate::reference::{self, Event, Span};
 use crate::step::Workspace;
-use crate::synapse::{L, SYNAPSES};
+use crate::synapse::SYNAPSES;
 
 /// Spike times of all neurons at one grid.
 #[derive(Debug, Clone, PartialEq)]

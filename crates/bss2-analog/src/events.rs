@@ -5,8 +5,9 @@ use std::ops::Range;
 use bss2_event::TimeGrid;
 
 use crate::integration::Grid;
+use crate::lanes::{L, VECTOR};
 use crate::lowered::Common;
-use crate::synapse::{L, Row, VECTOR};
+use crate::synapse::Row;
 
 /// A step: its place, and its length in microseconds.
 #[derive(Debug, Clone, Copy)]

@@ -45,6 +45,7 @@ mod dynamics;
 mod error;
 mod events;
 mod integration;
+mod lanes;
 mod lowered;
 mod madc;
 mod measured;

@@ -4,13 +4,14 @@ use bss2_event::{Seconds, Seed, SimdPath};
 
 use crate::error::AnalogError;
 use crate::integration::{Grid, Integration};
+use crate::lanes::L;
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{LaneParameters, LifBlock};
 use crate::observation::Observation;
 use crate::profile::{CadcSpread, CapMemSpread, MismatchProfile, NoiseProfile};
 use crate::reset::ArtificialReset;
 use crate::step::{self, Workspace};
-use crate::synapse::{L, SynapseTable};
+use crate::synapse::SynapseTable;
 
 /// What the random draws of a run are addressed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,10 +5,10 @@ use bss2_event::{Hertz, NeuronCircuits, RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::error::AnalogError;
+use crate::lanes::place;
 use crate::lowered::Common;
 use crate::neuron::threshold::{Leaky, Membrane, gather_nodes};
 use crate::step::{Buffers, Frame};
-use crate::synapse::place;
 
 /// Volts of one code.
 ///

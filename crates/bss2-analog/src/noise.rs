@@ -4,40 +4,38 @@
 //! `e + n/2` and `e + 3n/4` of `n` padded lanes. That order keeps every store
 //! contiguous.
 
-use bss2_event::random::{Address, LANES, normal_pair};
+use bss2_event::random::{Address, normal_pair};
 
-use crate::synapse::L;
+use crate::lanes::{L, Lanes, VECTOR, vector_of};
 
 /// One random word per lane, from lane `from` on; those before are left or drawn
 /// as it comes.
 #[inline(always)]
-pub(crate) fn fill_words(address: Address, step: u32, from: usize, out: &mut [[u32; L]]) {
-    let out = out.as_flattened_mut();
-    let quarter = out.len() / 4;
+pub(crate) fn fill_words(address: Address, step: u32, from: usize, out: &mut [Lanes<u32>]) {
+    let quarter = out.len() * L / 4 / VECTOR;
     // The last of the four lanes that an element serves.
-    let first = from.saturating_sub(3 * quarter) / LANES * LANES;
-    for e in (first..quarter).step_by(LANES) {
-        let words = address.element(e as u32).lanes(step);
+    let first = from.saturating_sub(3 * quarter * VECTOR) / VECTOR;
+    for e in first..quarter {
+        let words = address.element((e * VECTOR) as u32).lanes(step);
         for (w, word) in words.iter().enumerate() {
-            out[w * quarter + e..][..LANES].copy_from_slice(word);
+            *vector_of(out, w * quarter + e) = *word;
         }
     }
 }
 
 /// One standard normal number per lane.
 #[inline(always)]
-pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [[f32; L]]) {
-    let out = out.as_flattened_mut();
-    let quarter = out.len() / 4;
-    for e in (0..quarter).step_by(LANES) {
-        let words = address.element(e as u32).lanes(step);
+pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [Lanes]) {
+    let quarter = out.len() * L / 4 / VECTOR;
+    for e in 0..quarter {
+        let words = address.element((e * VECTOR) as u32).lanes(step);
         for pair in 0..2 {
-            let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
-            for l in 0..LANES {
-                (x[l], y[l]) = normal_pair(words[2 * pair][l], words[2 * pair + 1][l]);
+            let (mut x, mut y) = ([0.0; VECTOR], [0.0; VECTOR]);
+            for i in 0..VECTOR {
+                (x[i], y[i]) = normal_pair(words[2 * pair][i], words[2 * pair + 1][i]);
             }
-            out[2 * pair * quarter + e..][..LANES].copy_from_slice(&x);
-            out[(2 * pair + 1) * quarter + e..][..LANES].copy_from_slice(&y);
+            *vector_of(out, 2 * pair * quarter + e) = x;
+            *vector_of(out, (2 * pair + 1) * quarter + e) = y;
         }
     }
 }
@@ -89,12 +87,18 @@ mod tests {
     fn words_of_some_lanes_are_those_of_all() {
         let address = Address::new(bss2_event::Seed(4), bss2_event::random::Domain::Test);
         for blocks in 1..6 {
-            let mut all = vec![[0; L]; blocks];
+            let mut all = vec![Lanes::all(0); blocks];
             fill_words(address, 9, 0, &mut all);
             for from in [0, 15, 16, 60, 64 * blocks - 10] {
-                let mut some = vec![[0; L]; blocks];
+                let mut some = vec![Lanes::all(0); blocks];
                 fill_words(address, 9, from, &mut some);
-                assert_eq!(some.as_flattened()[from..], all.as_flattened()[from..]);
+                let words = |of: &[Lanes<u32>]| {
+                    of.iter()
+                        .flat_map(|block| **block)
+                        .skip(from)
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(words(&some), words(&all));
             }
         }
     }

@@ -4,13 +4,13 @@ use bss2_event::random::Address;
 
 use crate::cadc::{MAX_CODE, bend, bend_strength};
 use crate::events::Events;
+use crate::lanes::{L, Lanes, VECTOR, Vector, place, vector, vector_mut};
 use crate::lowered::Common;
 use crate::neuron::adex::AdexBlock;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock, lost_gain, saturate};
+use crate::neuron::lif::{BlockState, LifBlock, lost_gain, saturate};
 use crate::noise::{fill_words, nearly_normal};
 use crate::observation::Observation;
 use crate::step::{Crossing, Drive};
-use crate::synapse::{L, VECTOR, Vector, place, vector, vector_mut};
 use crate::trial::Trial;
 
 /// When each half samples next.
@@ -202,7 +202,7 @@ impl Courses {
         let same = self.part[half].is_some_and(|known| (known - part).abs() < SAME_PART);
         if !same {
             self.part[half] = Some(part);
-            courses.resize(blocks.len(), [[0.0; L]; 2]);
+            courses.resize(blocks.len(), [Lanes::ZERO; 2]);
             for read in vectors(blocks, trials, around, half) {
                 let [away, rise] = read.course(part);
                 let course = &mut courses[read.block];
@@ -621,7 +621,7 @@ pub(crate) fn convert<const G: usize>(
     common: &Common,
     blocks: &[LifBlock<G>],
     address: Address,
-    words: &mut [[u32; L]],
+    words: &mut [Lanes<u32>],
     traces: &[Lanes],
     observation: &mut Observation,
 ) {

@@ -3,9 +3,9 @@
 use bss2_event::{RangeError, Seconds};
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::L;
 use crate::neuron::lif::LifBlock;
 use crate::step::Buffers;
-use crate::synapse::L;
 
 /// Membranes are pulled to their reset potentials while the synaptic lines are
 /// clamped through the debug line.

@@ -9,15 +9,15 @@ use bss2_event::SimdPath;
 use bss2_event::random::{Address, Domain};
 
 use crate::events::{Events, Step};
+use crate::lanes::{L, Lanes};
 use crate::lowered::{Common, RunAddress};
 use crate::madc::Recorder;
-use crate::neuron::lif::{BlockState, Lanes, LifBlock};
+use crate::neuron::lif::{BlockState, LifBlock};
 use crate::neuron::pack::Pack;
 use crate::neuron::threshold::Nodes;
 use crate::noise::fill_words;
 use crate::observation::{NeuronSpike, Observation};
 use crate::readout::{self, Around, Courses, Sampler};
-use crate::synapse::L;
 use crate::trial::{self, Trial};
 
 mod advance;
@@ -57,7 +57,7 @@ pub(crate) struct Buffers<const G: usize> {
     drives: Vec<Drive<G>>,
     /// What on-chip events add to a block that is at its end.
     more: Drive<G>,
-    pub(crate) words: Vec<[u32; L]>,
+    pub(crate) words: Vec<Lanes<u32>>,
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
     pack: Pack<G>,
@@ -256,23 +256,25 @@ pub(crate) struct Frame<'a, const G: usize> {
 
 impl<const G: usize> Buffers<G> {
     fn prepare(&mut self, blocks: usize, samples: usize) {
-        self.rise.resize(blocks, [0.0; L]);
+        self.rise.resize(blocks, Lanes::ZERO);
         self.before.resize(blocks, BlockState::ZERO);
         self.after.resize(blocks, BlockState::ZERO);
-        self.held_until.resize(blocks, [0.0; L]);
-        self.adaptation.resize(blocks, [0.0; L]);
+        self.held_until.resize(blocks, Lanes::ZERO);
+        self.adaptation.resize(blocks, Lanes::ZERO);
         self.drives.resize_with(blocks, Drive::default);
-        self.overwritten.adaptation.resize(blocks, [0.0; L]);
-        self.words.resize(blocks, [0; L]);
-        self.normals.resize(blocks, [0.0; L]);
-        self.traces.resize(blocks * samples, [0.0; L]);
+        self.overwritten.adaptation.resize(blocks, Lanes::ZERO);
+        self.words.resize(blocks, Lanes::all(0));
+        self.normals.resize(blocks, Lanes::ZERO);
+        self.traces.resize(blocks * samples, Lanes::ZERO);
     }
 
     /// Counts time from the state that is held now.
     fn carry_over(&mut self) {
         let elapsed = self.elapsed as f32;
-        for until in self.held_until.as_flattened_mut() {
-            *until -= elapsed;
+        for until in &mut self.held_until {
+            for l in 0..L {
+                until[l] -= elapsed;
+            }
         }
         self.events.carry_over(self.elapsed);
         self.elapsed = 0.0;

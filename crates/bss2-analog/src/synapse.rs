@@ -3,14 +3,8 @@
 use bss2_event::{NeuronCircuits, RowMode, Site, SiteTable};
 
 use crate::error::AnalogError;
+use crate::lanes::{L, Lanes, VECTOR};
 use crate::mismatch::FixedPattern;
-
-/// Lanes that a kernel advances together; neurons are padded to whole blocks.
-///
-/// Long enough that a compiler keeps a loop over lanes as a loop and vectorises
-/// it (of 16 lanes it makes 16 scalars), short enough that a block's state and
-/// coefficients stay in the first-level cache.
-pub(crate) const L: usize = 64;
 
 /// Synapses of both halves.
 pub const SYNAPSES: usize = Site::CIRCUITS * Site::ROWS;
@@ -28,7 +22,7 @@ pub(crate) struct SynapseTable {
     /// `[source]`: whether it reaches a neuron that may fire.
     heard: Vec<bool>,
     /// Blocks of all rows; volts per microsecond at the peak of one event.
-    strengths: Vec<[f32; L]>,
+    strengths: Vec<Lanes>,
     /// What each conducting synapse moves, in the order of their weights
     /// `[half][row][column]`.
     cells: Vec<Cell>,
@@ -72,37 +66,6 @@ pub(crate) struct Row {
     pub(crate) from_lane: u8,
 }
 
-/// Block and lane of a neuron.
-#[inline(always)]
-pub(crate) fn place(neuron: u16) -> (usize, usize) {
-    (usize::from(neuron) / L, usize::from(neuron) % L)
-}
-
-/// The neuron in a lane of a block.
-#[inline(always)]
-pub(crate) fn neuron_at((block, l): (usize, usize)) -> u16 {
-    (block * L + l) as u16
-}
-
-/// Lanes that are done together where only some of a block are.
-pub(crate) const VECTOR: usize = 16;
-
-/// A number for each of them.
-pub(crate) type Vector = [f32; VECTOR];
-
-/// Some of the lanes of a block, by value: loops over such arrays become vector
-/// instructions where those over parts of a slice would not.
-#[inline(always)]
-pub(crate) fn vector<T: Copy>(lanes: &[T; L], which: usize) -> [T; VECTOR] {
-    lanes.as_chunks::<VECTOR>().0[which]
-}
-
-/// The same to be written.
-#[inline(always)]
-pub(crate) fn vector_mut<T>(lanes: &mut [T; L], which: usize) -> &mut [T; VECTOR] {
-    &mut lanes.as_chunks_mut::<VECTOR>().0[which]
-}
-
 impl Row {
     /// The vectors of lanes that the row reaches in a block.
     #[inline(always)]
@@ -118,7 +81,7 @@ impl Row {
 
     /// The strengths of the row on a block, if it reaches the block.
     #[inline(always)]
-    pub(crate) fn on(self, strengths: &[[f32; L]], block: usize) -> Option<&[f32; L]> {
+    pub(crate) fn on(self, strengths: &[Lanes], block: usize) -> Option<&Lanes> {
         let offset = block.wrapping_sub(self.first.into());
         (offset < usize::from(self.last - self.first))
             .then(|| &strengths[self.base as usize + offset])
@@ -217,7 +180,7 @@ impl SynapseTable {
             groups,
             rows,
             heard,
-            strengths: vec![[0.0; L]; blocks as usize],
+            strengths: vec![Lanes::ZERO; blocks as usize],
             first_cell,
             cells: cells.into_iter().map(|(_, cell)| cell).collect(),
             shared,
@@ -236,10 +199,9 @@ impl SynapseTable {
         }
         if self.shared {
             // Sums begin anew: they must not depend on the weights of before.
-            self.strengths.fill([0.0; L]);
+            self.strengths.fill(Lanes::ZERO);
             self.written.fill(0);
         }
-        let strengths = self.strengths.as_flattened_mut();
         // From step to step of a training few weights change: words of eight that are the
         // same are passed over.
         let (new, old) = (weights.as_chunks().0, self.written.as_chunks_mut().0);
@@ -253,7 +215,8 @@ impl SynapseTable {
                 let share = self.dac[usize::from(new[byte] & 63)];
                 let cells = self.first_cell[synapse]..self.first_cell[synapse + 1];
                 for cell in &self.cells[cells.start as usize..cells.end as usize] {
-                    let strength = &mut strengths[cell.target as usize];
+                    let target = cell.target as usize;
+                    let strength = &mut self.strengths[target / L][target % L];
                     let others = if self.shared { *strength } else { 0.0 };
                     *strength = others + share * cell.full_strength;
                 }
@@ -281,7 +244,7 @@ impl SynapseTable {
 
     /// Strengths of all rows, in blocks.
     #[inline(always)]
-    pub(crate) fn strengths(&self) -> &[[f32; L]] {
+    pub(crate) fn strengths(&self) -> &[Lanes] {
         &self.strengths
     }
 }
@@ -350,9 +313,8 @@ mod tests {
             assert!(
                 table_of_all
                     .strengths
-                    .as_flattened()
                     .iter()
-                    .any(|s| *s > 0.0)
+                    .any(|block| block.iter().any(|s| *s > 0.0))
             );
             let before = table_of_all.strengths.clone();
             assert!(table_of_all.write(&[1; SYNAPSES - 1]).is_err());

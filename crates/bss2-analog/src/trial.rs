@@ -4,11 +4,11 @@ use bss2_event::random::{Address, LANES};
 
 use crate::cadc::VOLTS_PER_LSB;
 use crate::capmem::{CELL_VOLTS_PER_CODE, VOLTS_PER_CODE};
+use crate::lanes::{L, Lanes, neuron_at};
 use crate::lowered::{Common, Start};
-use crate::neuron::lif::{BlockState, Lanes, LifBlock};
+use crate::neuron::lif::{BlockState, LifBlock};
 use crate::noise::{BYTE_MEAN, BYTE_SD, fill_normals};
 use crate::profile::CapMemSpread;
-use crate::synapse::{L, neuron_at};
 
 /// Coefficients of one sample: those of the chip with trial-to-trial variation.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ pub(crate) fn draw<const G: usize>(
         n.trial_threshold * VOLTS_PER_LSB,
         refresh_volts(&common.capmem),
     );
-    let rests = blocks.iter().any(|c| c.rest_sd != [0.0; L]);
+    let rests = blocks.iter().any(|c| c.rest_sd != Lanes::ZERO);
     let spreads = [
         f64::from(u8::from(rests)),
         threshold,
@@ -158,22 +158,22 @@ pub(crate) fn begin<const G: usize>(
     refractory_until: &mut [Lanes],
 ) {
     states.fill(BlockState::ZERO);
-    refractory_until.fill([f32::NEG_INFINITY; L]);
+    refractory_until.fill(Lanes::all(f32::NEG_INFINITY));
     for (w, c) in adaptation.iter_mut().zip(blocks) {
-        *w = c.terms.as_ref().map_or([0.0; L], |terms| terms.w_start);
+        *w = c.terms.as_ref().map_or(Lanes::ZERO, |terms| terms.w_start);
     }
     if let Start::Held { until } = common.start {
         for (state, t) in states.iter_mut().zip(trials) {
             state.v = t.v_reset;
         }
-        refractory_until.fill([until.as_micro() as f32; L]);
+        refractory_until.fill(Lanes::all(until.as_micro() as f32));
         return;
     }
     // Normals give the noise at rest, words the phase of those that fire.
     if common.noise.membrane.get() > 0.0 {
         fill_normals(address, 0, normals);
     } else {
-        normals.fill([0.0; L]);
+        normals.fill(Lanes::ZERO);
     }
     for (block, (c, t)) in blocks.iter().zip(trials).enumerate() {
         let v = &mut states[block].v;

@@ -29,11 +29,11 @@
 //!
 //! [`Upswing`]: crate::neuron::upswing::Upswing
 
+use crate::lanes::{L, Lanes, VECTOR, Vector, vector};
 use crate::neuron::elementary::{exp, mean_growth};
-use crate::neuron::lif::{BlockState, LaneParameters, Lanes, lost_gain, saturate};
+use crate::neuron::lif::{BlockState, LaneParameters, lost_gain, saturate};
 use crate::neuron::terms::{CEILING, Terms};
 use crate::step::Inputs;
-use crate::synapse::{L, VECTOR, Vector, vector};
 use crate::trial::Trial;
 
 /// From this reduction of `u` in one step a neuron is followed on its own.
@@ -115,7 +115,7 @@ impl<const G: usize> AdexBlock<G> {
     }
 
     fn idle(h: f64) -> Self {
-        let (zero, one) = ([0.0; L], [1.0; L]);
+        let (zero, one) = (Lanes::ZERO, Lanes::all(1.0));
         Self {
             exponential: false,
             adaptation: false,
@@ -125,8 +125,8 @@ impl<const G: usize> AdexBlock<G> {
             slope: zero,
             inverse_slope: zero,
             exp_rate: zero,
-            v_far: [f32::INFINITY; L],
-            v_straight: [f32::INFINITY; L],
+            v_far: Lanes::all(f32::INFINITY),
+            v_straight: Lanes::all(f32::INFINITY),
             inverse_tau_w: zero,
             a: zero,
             w_jump: zero,
@@ -202,7 +202,7 @@ impl<const G: usize> AdexBlock<G> {
     /// a membrane until the step's end.
     pub(crate) fn bends_from(&self) -> Lanes {
         if self.conductance || self.saturating_leak {
-            [f32::NEG_INFINITY; L]
+            Lanes::all(f32::NEG_INFINITY)
         } else {
             self.v_straight
         }
@@ -308,7 +308,7 @@ impl<const G: usize> AdexBlock<G> {
         new: &mut BlockState<G>,
         (dv, keep, shift): (&mut Lanes, &mut Lanes, &mut Lanes),
     ) {
-        let (mut open, mut pull) = ([0.0_f32; L], [0.0_f32; L]);
+        let (mut open, mut pull) = (Lanes::ZERO, Lanes::ZERO);
         for g in 0..G {
             for l in 0..L {
                 let change = charge::<G, DRIVEN>(inputs, old, new, g, l);
@@ -350,7 +350,7 @@ impl<const G: usize> AdexBlock<G> {
     /// leaky ones may: by adaptation, and by inputs that pull down at the threshold.
     #[inline(always)]
     pub(crate) fn lift(&self, t: &Trial<G>, driven: Option<&[Lanes; G]>, w: &Lanes) -> Lanes {
-        let mut lift = [0.0; L];
+        let mut lift = Lanes::ZERO;
         if self.adaptation {
             for l in 0..L {
                 let w = if w[l] > 0.0 { w[l] } else { 0.0 };
@@ -399,7 +399,7 @@ impl<const G: usize> AdexBlock<G> {
         // What is left at the end of what was added, on average, in the middle.
         let mut relax = self.half_decay;
         if self.conductance {
-            let (mut keep, mut shift) = ([0.0; L], [0.0; L]);
+            let (mut keep, mut shift) = (Lanes::ZERO, Lanes::ZERO);
             self.conduct::<DRIVEN>(inputs, old, new, (&mut dv, &mut keep, &mut shift));
             for l in 0..L {
                 relax[l] *= keep[l];

@@ -22,15 +22,12 @@
 //! `sat(x) = x - x^3/4 + x^4/16` up to `x = 2`, where it reaches 1 with zero
 //! slope, in units of the largest current. DEFAULT; within 0.07 of `tanh`.
 
+use crate::lanes::Lanes;
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::terms::Terms;
-use crate::synapse::L;
 
 /// By which powers of their distance to the middle of a step events are summed.
 pub(crate) const MOMENTS: usize = 3;
-
-/// A number per lane of a block.
-pub(crate) type Lanes = [f32; L];
 
 /// Physical parameters of a logical neuron, microseconds and volts.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +107,7 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) cadc_scale: Lanes,
     pub(crate) cadc_offset: Lanes,
     /// As wide as what is selected by it: then selections are vector instructions.
-    pub(crate) half: [u32; L],
+    pub(crate) half: Lanes<u32>,
     /// `[half]`: whether some neuron lies there.
     pub(crate) has_half: [bool; 2],
     /// Where some neuron of the block has further terms: those replace the
@@ -128,8 +125,8 @@ pub(crate) struct BlockState<const G: usize> {
 
 impl<const G: usize> BlockState<G> {
     pub(crate) const ZERO: Self = Self {
-        v: [0.0; L],
-        current: [[0.0; L]; G],
+        v: Lanes::ZERO,
+        current: [Lanes::ZERO; G],
     };
 }
 
@@ -173,7 +170,7 @@ fn parabola(derivatives: [f64; 5], h: f64) -> [f64; MOMENTS] {
 impl<const G: usize> LifBlock<G> {
     /// A block of lanes that never do anything.
     pub(crate) fn idle() -> Self {
-        let zero = [0.0; L];
+        let zero = Lanes::ZERO;
         let zeros = [zero; G];
         Self {
             decay: zeros,
@@ -188,8 +185,8 @@ impl<const G: usize> LifBlock<G> {
             v_decay_slope: zero,
             v_rest: zero,
             v_reset: zero,
-            v_threshold: [f32::INFINITY; L],
-            v_attention: [f32::INFINITY; L],
+            v_threshold: Lanes::all(f32::INFINITY),
+            v_attention: Lanes::all(f32::INFINITY),
             h_tau_mem: zero,
             h_tau_syn: zero,
             first_rise: zero,
@@ -201,7 +198,7 @@ impl<const G: usize> LifBlock<G> {
             inverse_tau_syn: zeros,
             cadc_scale: zero,
             cadc_offset: zero,
-            half: [0; L],
+            half: Lanes::all(0),
             has_half: [false; 2],
             terms: None,
         }

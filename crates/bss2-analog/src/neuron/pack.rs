@@ -8,9 +8,8 @@
 use std::ops::Range;
 
 use crate::events::{Events, StepEvent};
-use crate::neuron::lif::Lanes;
+use crate::lanes::{Lanes, VECTOR, Vector, place};
 use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER};
-use crate::synapse::{L, VECTOR, Vector};
 
 /// Any number of neurons of any blocks.
 #[derive(Debug, Clone)]
@@ -19,7 +18,7 @@ pub(crate) struct Pack<const G: usize> {
     /// The same neurons, and memory for more.
     vectors: Vec<Sixteen<G>>,
     /// Strengths of a vector in each row that the events of the step open.
-    strengths: Vec<Vector>,
+    strengths: Vec<Lanes<f32, VECTOR>>,
 }
 
 /// A neuron of a pack.
@@ -41,6 +40,7 @@ pub(crate) struct Ending {
 
 /// Neurons side by side, at some moment of the step.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Sixteen<const G: usize> {
     v: Vector,
     /// Taylor series of the synaptic current, see [`Series`].
@@ -129,19 +129,16 @@ fn look_up<const G: usize>(
     members: &[Member<G>],
     events: &Events<G>,
     strengths: &[Lanes],
-    found: &mut Vec<Vector>,
+    found: &mut Vec<Lanes<f32, VECTOR>>,
 ) {
     found.clear();
-    found.resize(events.opened.len(), [0.0; VECTOR]);
-    let strengths = strengths.as_flattened();
+    found.resize(events.opened.len(), Lanes::all(0.0));
     for (found, opened) in found.iter_mut().zip(&events.opened) {
         let row = opened.row;
-        let reached = L * usize::from(row.first)..L * usize::from(row.last);
-        let from = L * row.base as usize;
         for (strength, member) in found.iter_mut().zip(members) {
-            let offset = usize::from(member.lane).wrapping_sub(reached.start);
-            if offset < reached.len() {
-                *strength = strengths[from + offset];
+            let (block, l) = place(member.lane);
+            if let Some(row) = row.on(strengths, block) {
+                *strength = row[l];
             }
         }
     }
@@ -152,13 +149,13 @@ fn look_up<const G: usize>(
 struct Met<'a, const G: usize> {
     events: &'a Events<G>,
     /// `[opened row]`.
-    strengths: &'a [Vector],
+    strengths: &'a [Lanes<f32, VECTOR>],
 }
 
 impl<'a, const G: usize> Met<'a, G> {
     /// Groups and strengths of an event.
     #[inline(always)]
-    fn of(self, event: &StepEvent) -> impl Iterator<Item = (usize, &'a Vector)> {
+    fn of(self, event: &StepEvent) -> impl Iterator<Item = (usize, &'a Lanes<f32, VECTOR>)> {
         let groups = self.events.opened(event).iter();
         let strengths = &self.strengths[event.opened()];
         groups
@@ -435,7 +432,9 @@ mod tests {
         for &(at, excitation, inhibition) in events {
             let row = |strength: f32, rows: &mut Vec<Lanes>| {
                 // No two neurons alike.
-                rows.push(std::array::from_fn(|l| strength * (1.0 + 0.01 * l as f32)));
+                rows.push(Lanes(std::array::from_fn(|l| {
+                    strength * (1.0 + 0.01 * l as f32)
+                })));
                 Row {
                     base: rows.len() as u32 - 1,
                     first: 0,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::events::Events;
-use crate::neuron::lif::Lanes;
+use crate::lanes::Lanes;
 
 /// Part of a step within which events are taken together when crossings are
 /// sought. What is lost is of second order in the distance. Measured: an eighth

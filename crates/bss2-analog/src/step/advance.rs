@@ -2,9 +2,9 @@
 
 use super::{Buffers, Frame};
 use crate::events::{Events, Step, Touch};
-use crate::neuron::lif::{BlockState, Lanes, LifBlock, MOMENTS, saturate};
+use crate::lanes::{L, Lanes};
+use crate::neuron::lif::{BlockState, LifBlock, MOMENTS, saturate};
 use crate::noise::BYTE_MEAN;
-use crate::synapse::L;
 use crate::trial::Trial;
 
 /// What the events of a step add at its end: to the normalised mean current of
@@ -23,8 +23,8 @@ impl<const G: usize> Default for Drive<G> {
     fn default() -> Self {
         Self {
             touched: [false; G],
-            x: [[0.0; L]; G],
-            current: [[0.0; L]; G],
+            x: [Lanes::ZERO; G],
+            current: [Lanes::ZERO; G],
         }
     }
 }
@@ -39,8 +39,8 @@ impl<const G: usize> Drive<G> {
     #[inline(always)]
     pub(super) fn complete(&mut self) {
         for g in (0..G).filter(|&g| !self.touched[g]) {
-            self.x[g] = [0.0; L];
-            self.current[g] = [0.0; L];
+            self.x[g] = Lanes::ZERO;
+            self.current[g] = Lanes::ZERO;
         }
     }
 }
@@ -212,7 +212,7 @@ impl<const G: usize> Buffers<G> {
         if driven {
             drive.complete();
         }
-        let mut kick = [0.0; L];
+        let mut kick = Lanes::ZERO;
         if frame.noisy {
             for l in 0..L {
                 kick[l] = self.kick(frame, (block, l));

@@ -3,12 +3,12 @@
 use super::recurrence::Crossing;
 use super::{Buffers, Frame};
 use crate::events::Step;
+use crate::lanes::{L, Lanes, neuron_at, place};
 use crate::neuron::adex::AdexBlock;
-use crate::neuron::lif::{Lanes, LifBlock, saturate_share};
+use crate::neuron::lif::{LifBlock, saturate_share};
 use crate::neuron::pack::Ending;
 use crate::neuron::threshold::{Current, LocalNeuron, Membrane, Moment, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
-use crate::synapse::{L, neuron_at, place};
 
 /// What a neuron had when the step at hand began, of what the step overwrites.
 #[derive(Debug, Clone, Default)]
@@ -91,7 +91,7 @@ impl<const G: usize> Buffers<G> {
             let x = drive.any().then_some(&drive.x);
             return terms.lift(t, x, &self.adaptation[block]);
         }
-        let mut lift = [0.0; L];
+        let mut lift = Lanes::ZERO;
         if drive.any() {
             for g in (1..G).step_by(2) {
                 for l in 0..L {

@@ -11,11 +11,11 @@
 use super::advance::sum_events;
 use super::follow::{hold, lanes_with};
 use super::{Buffers, Frame};
+use crate::lanes::{L, Lanes, VECTOR, neuron_at, place, vector, vector_mut};
 use crate::lowered::Start;
 use crate::neuron::adex::AdexBlock;
-use crate::neuron::lif::{Lanes, saturate};
+use crate::neuron::lif::saturate;
 use crate::neuron::threshold::Leaky;
-use crate::synapse::{L, VECTOR, neuron_at, place, vector, vector_mut};
 
 /// A neuron crosses its threshold in the step at hand.
 #[derive(Debug, Clone, Copy)]
@@ -224,7 +224,7 @@ impl<const G: usize> Buffers<G> {
         let held_until = &self.held_until[block];
         // Where further terms bend the membrane the estimate of its end is not enough.
         let terms = frame.blocks[block].terms.as_deref();
-        let bends_from = terms.map_or([f32::INFINITY; L], AdexBlock::bends_from);
+        let bends_from = terms.map_or(Lanes::all(f32::INFINITY), AdexBlock::bends_from);
         // The shorter what is left of the step, the less a membrane can peak in it.
         let (begin, v) = (&self.before[block].v, &self.after[block].v);
         let lift = self.lift(terms, block);
