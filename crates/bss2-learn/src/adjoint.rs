@@ -37,15 +37,16 @@ pub(crate) struct SampleAdjoint<T> {
     pub(crate) loss: SampleLoss<T>,
     pub(crate) spikes: SpikeList,
     /// `[block][time]`: `gI` of hidden neurons; step 0 is unused.
-    pub(crate) hidden: Vec<Lanes<T>>,
+    hidden: Vec<Lanes<T>>,
     /// `[block][time]`: `gIo`.
-    pub(crate) output: Vec<Lanes<T>>,
+    output: Vec<Lanes<T>>,
     /// `[block]`: spikes of each hidden neuron.
-    pub(crate) counts: Vec<Lanes<T>>,
+    counts: Vec<Lanes<T>>,
     /// Sum of their squares.
     pub(crate) squared_counts: f64,
     /// Outputs whose readout is the trace at this step; none for sums.
     maxima: SpikeList,
+    /// Of blocks that meet by recurrence.
     states: Vec<BlockAdjoint<T>>,
 }
 
@@ -94,8 +95,20 @@ impl<T: Real> SampleAdjoint<T> {
         }
     }
 
-    /// Runs backwards. `traces` is `[time, neuron]`; `spike_slope` is the
-    /// derivative of the loss by any spike of the sample.
+    /// `[time]`: `gI` of a block of hidden neurons; step 0 is unused.
+    #[inline(always)]
+    pub(crate) fn hidden(&self, block: usize, steps: usize) -> &[Lanes<T>] {
+        &self.hidden[block * steps..][..steps]
+    }
+
+    /// `[time]`: `gIo` of a block of outputs.
+    #[inline(always)]
+    pub(crate) fn output(&self, block: usize, steps: usize) -> &[Lanes<T>] {
+        &self.output[block * steps..][..steps]
+    }
+
+    /// Runs backwards. `traces` is `[time, neuron]`; `spike_slope` is the derivative of the
+    /// loss by any spike of the sample.
     #[inline(always)]
     pub(crate) fn run<D: Derivative<T>>(
         &mut self,
@@ -106,28 +119,28 @@ impl<T: Real> SampleAdjoint<T> {
         self.run_output(&pass);
         let hidden_blocks = blocks(pass.hidden);
         self.hidden.resize(hidden_blocks * pass.steps, Lanes::ZERO);
-        self.states.clear();
-        for block in 0..hidden_blocks {
-            let state = self.begin(&pass, block);
-            self.states.push(state);
-        }
-        if let Some(recurrent) = &pass.weights.recurrent {
-            // Blocks meet at every step.
-            for t in (1..pass.steps).rev() {
-                for block in 0..hidden_blocks {
-                    let mut error = self.error(&pass, block, spike_slope);
-                    self.add_recurrent(&pass, recurrent, block, t, &mut error);
-                    self.step_back(&pass, block, t, traces, &error);
-                }
-            }
-        } else {
+        let Some(recurrent) = &pass.weights.recurrent else {
             for block in 0..hidden_blocks {
+                let mut state = self.begin(&pass, block);
                 for t in (1..pass.steps).rev() {
-                    let error = self.error(&pass, block, spike_slope);
-                    self.step_back(&pass, block, t, traces, &error);
+                    let error = self.error(&pass, block, &state, spike_slope);
+                    self.step_back(&pass, block, t, traces, &error, &mut state);
                 }
             }
+            return;
+        };
+        let mut states = std::mem::take(&mut self.states);
+        states.clear();
+        states.extend((0..hidden_blocks).map(|block| self.begin(&pass, block)));
+        // Blocks meet at every step.
+        for t in (1..pass.steps).rev() {
+            for (block, state) in states.iter_mut().enumerate() {
+                let mut error = self.error(&pass, block, state, spike_slope);
+                self.add_recurrent(&pass, recurrent, block, t, &mut error);
+                self.step_back(&pass, block, t, traces, &error, state);
+            }
         }
+        self.states = states;
     }
 
     /// Adjoint currents of the output layer, and the maxima of each step.
@@ -182,9 +195,14 @@ impl<T: Real> SampleAdjoint<T> {
 
     /// `gS` without recurrence.
     #[inline(always)]
-    fn error<D>(&self, pass: &Pass<'_, T, D>, block: usize, spike_slope: T) -> Lanes<T> {
+    fn error<D>(
+        &self,
+        pass: &Pass<'_, T, D>,
+        block: usize,
+        state: &BlockAdjoint<T>,
+        spike_slope: T,
+    ) -> Lanes<T> {
         let direct = |error, count| error + (pass.burst_slope * count + spike_slope);
-        let state = &self.states[block];
         state.readout_current.zip(&self.counts[block], direct)
     }
 
@@ -211,6 +229,7 @@ impl<T: Real> SampleAdjoint<T> {
         *error = sum;
     }
 
+    /// Moves a block to step `t`.
     #[inline(always)]
     fn step_back<D: Derivative<T>>(
         &mut self,
@@ -219,6 +238,7 @@ impl<T: Real> SampleAdjoint<T> {
         t: usize,
         traces: &[T],
         error: &Lanes<T>,
+        state: &mut BlockAdjoint<T>,
     ) {
         let row = t * (pass.hidden + pass.outputs);
         let recorded = &traces[row + block * LANES..row + pass.hidden];
@@ -227,7 +247,6 @@ impl<T: Real> SampleAdjoint<T> {
             membrane: b,
             current: a,
         } = pass.decay;
-        let mut state = self.states[block];
         let here = v.zip(error, |v, error| pass.surrogate.at(v) * error);
         state.membrane = here.zip(&state.membrane, |here, later| here + b * later);
         state.current = (state.membrane).zip(&state.current, |m, later| m + a * later);
@@ -240,7 +259,6 @@ impl<T: Real> SampleAdjoint<T> {
         }
         state.readout_membrane = readout;
         state.readout_current = readout.zip(&state.readout_current, |m, later| m + a * later);
-        self.states[block] = state;
     }
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
 use crate::error::LearnError;
 use crate::events::InputSteps;
-use crate::gradient::{Sources, Targets, finish, sum};
+use crate::gradient::{add_sample, finish, sum};
 use crate::ideal::grid_faults;
 use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
@@ -56,6 +56,13 @@ pub struct RecordedBatch<'a, T = f32> {
     pub recording: &'a Recording<T>,
     /// Time between two steps of the recording.
     pub grid: TimeGrid,
+}
+
+impl<T> RecordedBatch<'_, T> {
+    /// Of a sample in what is averaged over the batch.
+    fn share(&self) -> f64 {
+        1.0 / self.labels.len().max(1) as f64
+    }
 }
 
 /// Backpropagation through time; owns its buffers.
@@ -129,37 +136,9 @@ impl<T: Real> Bptt<T> {
         ties: Option<Address>,
     ) -> Result<LossTerms, LearnError> {
         self.check(objective, pass, batch)?;
-        let (shape, recording) = (self.shape, batch.recording);
-        let share = 1.0 / batch.labels.len().max(1) as f64;
-        let score_slope =
-            2.0 * objective.regularisers.readout * share / shape.outputs.max(1) as f64;
-        self.samples
-            .resize_with(batch.labels.len(), SampleAdjoint::default);
-        self.samples
-            .par_iter_mut()
-            .with_min_len(4)
-            .enumerate()
-            .for_each(|(i, sample)| {
-                let id = batch.inputs.sample(i).id();
-                let presentation = batch.inputs.presentation();
-                let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
-                let (neurons, label) = (shape.neurons(), usize::from(batch.labels[i]));
-                self.path.dispatch(
-                    #[inline(always)]
-                    || {
-                        let traces = recording.sample_traces(i);
-                        sample.collect(recording.sample_spikes(i), shape.hidden, neurons);
-                        let config = &objective.loss;
-                        sample
-                            .loss
-                            .read(config, traces, neurons, shape.hidden, ties);
-                    },
-                );
-                sample
-                    .loss
-                    .weigh(&objective.loss, label, share, score_slope);
-            });
-        Ok(self.terms(objective, pass.weights, share))
+        let with = (self.shape, self.path);
+        read_out(&mut self.samples, with, objective, batch, ties, |_, _| ());
+        Ok(self.terms(objective, pass.weights, batch))
     }
 
     /// The loss of a recorded batch and its gradient by the weights as they are
@@ -176,23 +155,23 @@ impl<T: Real> Bptt<T> {
         ties: Option<Address>,
         gradient: &mut Weights<T>,
     ) -> Result<LossTerms, LearnError> {
+        self.check(objective, pass, batch)?;
         gradient.check(self.shape)?;
-        let terms = self.loss(objective, pass, batch, ties)?;
-        self.load(pass);
-        self.inputs.fill(batch.inputs, batch.grid);
         match objective.surrogate {
             Surrogate::SuperSpike { beta } => {
-                self.run_back(objective, SuperSpike(T::from_f64(beta)), batch);
+                let surrogate = SuperSpike(T::from_f64(beta));
+                self.run_back(objective, surrogate, pass, batch, ties);
             }
             Surrogate::Triangle { gamma } => {
-                self.run_back(objective, Triangle(T::from_f64(gamma)), batch);
+                let surrogate = Triangle(T::from_f64(gamma));
+                self.run_back(objective, surrogate, pass, batch, ties);
             }
             Surrogate::ArcTangent { alpha } => {
-                self.run_back(objective, arc_tangent(alpha), batch);
+                self.run_back(objective, arc_tangent(alpha), pass, batch, ties);
             }
         }
-        self.sum_gradients(&objective.regularisers, pass, batch, gradient);
-        Ok(terms)
+        self.finish(&objective.regularisers, pass, gradient);
+        Ok(self.terms(objective, pass.weights, batch))
     }
 
     fn check(
@@ -239,8 +218,13 @@ impl<T: Real> Bptt<T> {
         Ok(())
     }
 
-    fn terms(&self, objective: &Objective, weights: &Weights<T>, share: f64) -> LossTerms {
-        let terms = &objective.regularisers;
+    fn terms(
+        &self,
+        objective: &Objective,
+        weights: &Weights<T>,
+        batch: RecordedBatch<'_, T>,
+    ) -> LossTerms {
+        let (terms, share) = (&objective.regularisers, batch.share());
         let mut loss = LossTerms::default();
         // In the order of samples, whoever computed them.
         for sample in &self.samples {
@@ -272,71 +256,90 @@ impl<T: Real> Bptt<T> {
         }
     }
 
+    /// Reads out and goes back, sample by sample, then sums the gradients of the weights, block
+    /// by block.
     fn run_back<D: Derivative<T> + Sync>(
         &mut self,
         objective: &Objective,
         surrogate: D,
+        pass: PassWeights<'_, T>,
         batch: RecordedBatch<'_, T>,
+        ties: Option<Address>,
     ) {
-        let (shape, terms) = (self.shape, &objective.regularisers);
-        let share = 1.0 / batch.labels.len().max(1) as f64;
-        let pass = Pass {
+        self.load(pass);
+        self.inputs.fill(batch.inputs, batch.grid);
+        let (shape, path, terms) = (self.shape, self.path, &objective.regularisers);
+        let (share, steps, recording) = (batch.share(), batch.grid.steps, batch.recording);
+        let back = Pass {
             weights: &self.weights,
             decay: Decay::new(&objective.model, batch.grid.dt),
             surrogate,
             hidden: shape.hidden,
             outputs: shape.outputs,
-            steps: batch.grid.steps,
+            steps,
             burst_slope: T::from_f64(2.0 * terms.bursts * share / shape.hidden.max(1) as f64),
         };
-        let path = self.path;
-        self.samples
-            .par_iter_mut()
-            .with_min_len(4)
-            .enumerate()
-            .for_each(|(i, sample)| {
+        let with = (shape, path);
+        read_out(
+            &mut self.samples,
+            with,
+            objective,
+            batch,
+            ties,
+            |i, sample| {
                 let excess = terms.excess(sample.spikes.sources().len() as u64);
-                let spike_slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
+                let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
                 path.dispatch(
                     #[inline(always)]
-                    || sample.run(pass, batch.recording.sample_traces(i), spike_slope),
+                    || sample.run(back, recording.sample_traces(i), slope),
                 );
-            });
-    }
-
-    fn sum_gradients(
-        &mut self,
-        terms: &Regularisers,
-        pass: PassWeights<'_, T>,
-        batch: RecordedBatch<'_, T>,
-        gradient: &mut Weights<T>,
-    ) {
-        let (samples, steps, path) = (&self.samples, batch.grid.steps, self.path);
-        let inputs = Sources::Inputs(&self.inputs, batch.inputs);
-        let (hidden, output, recurrent) = (&mut self.hidden, &mut self.output, &mut self.recurrent);
-        rayon::join(
-            || sum(hidden, samples, inputs, Targets::Hidden, steps, path),
-            || {
-                sum(
-                    output,
-                    samples,
-                    Sources::Hidden,
-                    Targets::Output,
-                    steps,
-                    path,
-                );
-                if let Some(recurrent) = recurrent {
-                    sum(
-                        recurrent,
-                        samples,
-                        Sources::Hidden,
-                        Targets::Hidden,
-                        steps,
-                        path,
-                    );
-                }
             },
         );
+
+        let (samples, inputs) = (&self.samples, &self.inputs);
+        let (hidden, output, recurrent) = (&mut self.hidden, &mut self.output, &mut self.recurrent);
+        let to_hidden = || {
+            sum(
+                hidden,
+                path,
+                #[inline(always)]
+                |block, rows| {
+                    for (i, sample) in samples.iter().enumerate() {
+                        let events = inputs.sample(i, batch.inputs.sample(i));
+                        add_sample(rows, sample.hidden(block, steps), events);
+                    }
+                },
+            );
+        };
+        let from_hidden = || {
+            sum(
+                output,
+                path,
+                #[inline(always)]
+                |block, rows| {
+                    for sample in samples {
+                        add_sample(rows, sample.output(block, steps), sample.spikes.events());
+                    }
+                },
+            );
+            if let Some(recurrent) = recurrent {
+                sum(
+                    recurrent,
+                    path,
+                    #[inline(always)]
+                    |block, rows| {
+                        for sample in samples {
+                            add_sample(rows, sample.hidden(block, steps), sample.spikes.events());
+                        }
+                    },
+                );
+            }
+        };
+        rayon::join(to_hidden, from_hidden);
+    }
+
+    /// Writes the sums as matrices, with what the weights' regularisers add.
+    fn finish(&self, terms: &Regularisers, pass: PassWeights<'_, T>, gradient: &mut Weights<T>) {
         for (layer, to) in gradient.layers_mut() {
             let (blocked, weights, keep) = match layer {
                 Layer::Hidden => (&self.hidden, &pass.weights.hidden, pass.keep),
@@ -350,7 +353,46 @@ impl<T: Real> Bptt<T> {
                 }
             };
             let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
-            finish(blocked, keep, weights, T::from_f64(decay), path, to);
+            finish(blocked, keep, weights, T::from_f64(decay), self.path, to);
         }
     }
+}
+
+/// Finds spikes, readout and loss of each sample; `then` goes on with it while it is in
+/// a near cache.
+fn read_out<T: Real>(
+    samples: &mut Vec<SampleAdjoint<T>>,
+    (shape, path): (NetworkShape, SimdPath),
+    objective: &Objective,
+    batch: RecordedBatch<'_, T>,
+    ties: Option<Address>,
+    then: impl Fn(usize, &mut SampleAdjoint<T>) + Sync,
+) {
+    let recording = batch.recording;
+    let share = batch.share();
+    let score_slope = 2.0 * objective.regularisers.readout * share / shape.outputs.max(1) as f64;
+    samples.resize_with(batch.labels.len(), SampleAdjoint::default);
+    samples
+        .par_iter_mut()
+        .with_min_len(4)
+        .enumerate()
+        .for_each(|(i, sample)| {
+            let id = batch.inputs.sample(i).id();
+            let presentation = batch.inputs.presentation();
+            let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
+            let (neurons, label) = (shape.neurons(), usize::from(batch.labels[i]));
+            let config = &objective.loss;
+            path.dispatch(
+                #[inline(always)]
+                || {
+                    let traces = recording.sample_traces(i);
+                    sample.collect(recording.sample_spikes(i), shape.hidden, neurons);
+                    sample
+                        .loss
+                        .read(config, traces, neurons, shape.hidden, ties);
+                },
+            );
+            sample.loss.weigh(config, label, share, score_slope);
+            then(i, sample);
+        });
 }

@@ -5,39 +5,20 @@
 //! each goes through the samples in their order: there are no partial sums to
 //! join, and the result cannot depend on the number of threads.
 
-use bss2_event::{SimdPath, SpikeBatch};
+use bss2_event::SimdPath;
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
-use crate::adjoint::SampleAdjoint;
-use crate::events::{InputSteps, StepEvents};
+use crate::events::StepEvents;
 use crate::lanes::{BlockedMatrix, LANES, Lanes, up_to_block_mut};
 use crate::real::Real;
 
-/// Where the events of a projection come from.
-#[derive(Clone, Copy)]
-pub(crate) enum Sources<'a> {
-    /// External inputs.
-    Inputs(&'a InputSteps, &'a SpikeBatch),
-    /// Recorded spikes of hidden neurons.
-    Hidden,
-}
-
-/// Whose adjoint currents they meet.
-#[derive(Clone, Copy)]
-pub(crate) enum Targets {
-    Hidden,
-    Output,
-}
-
-/// Sums a projection's gradient over all samples into `gradient`.
+/// Sums a projection's gradient over all samples into `gradient`: `add` adds those of a block
+/// of targets to its rows.
 pub(crate) fn sum<T: Real>(
     gradient: &mut BlockedMatrix<T>,
-    samples: &[SampleAdjoint<T>],
-    sources: Sources<'_>,
-    targets: Targets,
-    steps: usize,
     path: SimdPath,
+    add: impl Fn(usize, &mut [Lanes<T>]) + Sync,
 ) {
     if gradient.sources() == 0 {
         return;
@@ -47,24 +28,19 @@ pub(crate) fn sum<T: Real>(
             #[inline(always)]
             || {
                 rows.fill(Lanes::ZERO);
-                for (i, sample) in samples.iter().enumerate() {
-                    let events = match sources {
-                        Sources::Inputs(steps, batch) => steps.sample(i, batch.sample(i)),
-                        Sources::Hidden => sample.spikes.events(),
-                    };
-                    let currents = match targets {
-                        Targets::Hidden => &sample.hidden,
-                        Targets::Output => &sample.output,
-                    };
-                    add_sample(rows, &currents[block * steps..][..steps], events);
-                }
+                add(block, rows);
             },
         );
     });
 }
 
+/// Adds what the events of a sample find: `currents` of a block of targets are `[time]`.
 #[inline(always)]
-fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: StepEvents<'_>) {
+pub(crate) fn add_sample<T: Real>(
+    rows: &mut [Lanes<T>],
+    currents: &[Lanes<T>],
+    events: StepEvents<'_>,
+) {
     for (t, current) in currents.iter().enumerate().skip(1) {
         let current = *current;
         for &source in events.at(t - 1) {
