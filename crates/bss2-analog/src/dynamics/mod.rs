@@ -68,6 +68,8 @@ struct Setting {
     first_sample: f64,
     /// Length of the CADC's ramp, microseconds; codes are then whole numbers.
     conversion: f64,
+    /// By how much the second half samples later at most, microseconds.
+    skew: f64,
     start: Start,
 }
 
@@ -85,6 +87,7 @@ impl Setting {
             steps_per_sample: 2,
             first_sample: 0.0,
             conversion: 0.0,
+            skew: 0.0,
             start: Start::Held {
                 until: Seconds::new(0.0),
             },
@@ -147,6 +150,7 @@ impl Setting {
             noise: NoiseProfile {
                 membrane: bss2_event::Volts::new(0.0),
                 spike_jitter: Seconds::micro(self.jitter),
+                cadc_skew: Seconds::micro(self.skew),
                 ..MismatchProfile::ideal().noise
             },
             ..MismatchProfile::ideal()

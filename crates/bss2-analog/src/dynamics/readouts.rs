@@ -97,6 +97,42 @@ fn what_is_read_does_not_depend_on_where_reading_begins() {
     }
 }
 
+#[test]
+fn neurons_of_both_halves_are_read_each_when_its_half_samples() {
+    for (terms, conversion) in [(Terms::NONE, 0.0), (VAIN, 0.0), (Terms::NONE, 1.5)] {
+        // On halves as `half` says, two blocks of them.
+        let run = |half: &dyn Fn(usize) -> u8| {
+            let neurons = firing(60).chain([READOUT; 20]).enumerate();
+            let neurons = neurons.map(|(i, neuron)| LaneParameters {
+                terms,
+                half: half(i),
+                ..neuron
+            });
+            Setting {
+                conversion,
+                skew: 0.9,
+                ..lively(neurons.collect())
+            }
+            .run()
+        };
+        let (spikes, mixed) = run(&|i| (i % 3 == 1).into());
+        let (first, second) = (run(&|_| 0), run(&|_| 1));
+        assert_eq!((&spikes, &spikes), (&first.0, &second.0));
+        let mut differ = 0;
+        for ((mixed, first), second) in mixed.iter().zip(&first.1).zip(&second.1) {
+            for (i, v) in mixed.iter().enumerate() {
+                let own = if i % 3 == 1 { second } else { first };
+                assert_eq!(*v, own[i], "neuron {i}, conversion {conversion}");
+                differ += usize::from(first[i] != second[i]);
+            }
+        }
+        assert!(
+            differ > 1000,
+            "{differ}: the halves sample at the same times"
+        );
+    }
+}
+
 /// What is sent later than it was fired acts later, whichever spikes come in between.
 #[test]
 fn events_that_jitter_past_each_other_act_when_they_arrive() {
