@@ -11,14 +11,15 @@ use bss2_event::random::LANES;
 /// coefficients stay in the first-level cache.
 pub(crate) const L: usize = 64;
 
-/// A number per lane of a block, or of a part of it, on cache lines of its own: a vector that lies across two
-/// lines takes twice as long to be read.
+/// A number per lane of a block, or of a part of it, on cache lines of its own: a vector that
+/// lies across two lines takes twice as long to be read.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(align(64))]
 pub(crate) struct Lanes<T = f32, const N: usize = L>(pub(crate) [T; N]);
 
 impl<T: Copy, const N: usize> Lanes<T, N> {
     /// The same number in every lane.
+    #[inline(always)]
     pub(crate) const fn all(number: T) -> Self {
         Self([number; N])
     }
@@ -63,10 +64,10 @@ pub(crate) fn vector_mut<T>(lanes: &mut Lanes<T>, which: usize) -> &mut [T; VECT
     &mut lanes.as_chunks_mut::<VECTOR>().0[which]
 }
 
-/// The vector at a place, counted over all blocks, to be written.
+/// Block of a vector that is counted over all blocks, and which of the block's it is.
 #[inline(always)]
-pub(crate) fn vector_of<T>(blocks: &mut [Lanes<T>], place: usize) -> &mut [T; VECTOR] {
-    vector_mut(&mut blocks[place / (L / VECTOR)], place % (L / VECTOR))
+pub(crate) fn vector_at(number: usize) -> (usize, usize) {
+    (number / (L / VECTOR), number % (L / VECTOR))
 }
 
 /// Block and lane of a neuron.

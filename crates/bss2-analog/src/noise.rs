@@ -6,7 +6,7 @@
 
 use bss2_event::random::{Address, normal_pair};
 
-use crate::lanes::{L, Lanes, VECTOR, vector_of};
+use crate::lanes::{L, Lanes, VECTOR, vector_at, vector_mut};
 
 /// One random word per lane, from lane `from` on; those before are left or drawn
 /// as it comes.
@@ -15,10 +15,11 @@ pub(crate) fn fill_words(address: Address, step: u32, from: usize, out: &mut [La
     let quarter = out.len() * L / 4 / VECTOR;
     // The last of the four lanes that an element serves.
     let first = from.saturating_sub(3 * quarter * VECTOR) / VECTOR;
-    for e in first..quarter {
-        let words = address.element((e * VECTOR) as u32).lanes(step);
+    for number in first..quarter {
+        let words = address.element((number * VECTOR) as u32).lanes(step);
         for (w, word) in words.iter().enumerate() {
-            *vector_of(out, w * quarter + e) = *word;
+            let (block, which) = vector_at(w * quarter + number);
+            *vector_mut(&mut out[block], which) = *word;
         }
     }
 }
@@ -27,15 +28,17 @@ pub(crate) fn fill_words(address: Address, step: u32, from: usize, out: &mut [La
 #[inline(always)]
 pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [Lanes]) {
     let quarter = out.len() * L / 4 / VECTOR;
-    for e in 0..quarter {
-        let words = address.element((e * VECTOR) as u32).lanes(step);
+    for number in 0..quarter {
+        let words = address.element((number * VECTOR) as u32).lanes(step);
         for pair in 0..2 {
             let (mut x, mut y) = ([0.0; VECTOR], [0.0; VECTOR]);
             for i in 0..VECTOR {
                 (x[i], y[i]) = normal_pair(words[2 * pair][i], words[2 * pair + 1][i]);
             }
-            *vector_of(out, 2 * pair * quarter + e) = x;
-            *vector_of(out, (2 * pair + 1) * quarter + e) = y;
+            for (z, of_pair) in [x, y].into_iter().zip(0..) {
+                let (block, which) = vector_at((2 * pair + of_pair) * quarter + number);
+                *vector_mut(&mut out[block], which) = z;
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use bss2_event::random::Address;
 
 use crate::cadc::{MAX_CODE, bend, bend_strength};
 use crate::events::Events;
-use crate::lanes::{L, Lanes, VECTOR, Vector, place, vector, vector_mut};
+use crate::lanes::{L, Lanes, VECTOR, Vector, place, vector, vector_at, vector_mut};
 use crate::lowered::Common;
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{BlockState, LifBlock, lost_gain, saturate};
@@ -398,9 +398,9 @@ impl<const G: usize> Read<'_, G> {
     /// say, and a third power so that the whole step is met, see [`cubic`].
     #[inline(always)]
     fn course(&self, part: f32) -> Course<Vector> {
-        let (c, t, which) = (self.c, self.t, self.which);
-        let (first_rise, h_tau_mem) = (vector(&c.first_rise, which), vector(&c.h_tau_mem, which));
-        let (h_tau_syn, v_decay) = (vector(&c.h_tau_syn, which), vector(&t.v_decay, which));
+        let (c, t) = (self.c, self.t);
+        let (first_rise, h_tau_mem) = (self.of(&c.first_rise), self.of(&c.h_tau_mem));
+        let (h_tau_syn, v_decay) = (self.of(&c.h_tau_syn), self.of(&t.v_decay));
         let (mut away, mut rise) = ([0.0; VECTOR], [0.0; VECTOR]);
         for i in 0..VECTOR {
             let (leak, current) = (h_tau_mem[i], first_rise[i]);
@@ -444,7 +444,7 @@ fn vectors<'a, const G: usize>(
 ) -> impl Iterator<Item = Read<'a, G>> {
     let places = around.read_from / VECTOR..blocks.len() * (L / VECTOR);
     let reads = places.map(move |place| {
-        let (block, which) = (place / (L / VECTOR), place % (L / VECTOR));
+        let (block, which) = vector_at(place);
         Read {
             c: &blocks[block],
             t: &trials[block],
@@ -641,7 +641,7 @@ pub(crate) fn convert<const G: usize>(
         let shift = 16 * (sample % 2) as u32;
         let codes = &mut observation.codes[sample * neurons..][..neurons];
         for place in from / VECTOR..neurons.div_ceil(VECTOR) {
-            let (block, which) = (place / (L / VECTOR), place % (L / VECTOR));
+            let (block, which) = vector_at(place);
             let c = &blocks[block];
             let (scale, offset) = (vector(&c.cadc_scale, which), vector(&c.cadc_offset, which));
             let (v, words) = (vector(&traces[block], which), vector(&words[block], which));

@@ -49,7 +49,7 @@ pub(crate) struct Target {
 /// A synapse of a source.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
-    /// Element of the strengths.
+    /// Lane of the strengths, counted over all blocks.
     target: u32,
     /// At weight 63.
     full_strength: f32,

@@ -131,7 +131,9 @@ impl<T: Real> SampleAdjoint<T> {
         };
         let mut states = std::mem::take(&mut self.states);
         states.clear();
-        states.extend((0..hidden_blocks).map(|block| self.begin(&pass, block)));
+        for block in 0..hidden_blocks {
+            states.push(self.begin(&pass, block));
+        }
         // Blocks meet at every step.
         for t in (1..pass.steps).rev() {
             for (block, state) in states.iter_mut().enumerate() {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
 use crate::error::LearnError;
 use crate::events::InputSteps;
-use crate::gradient::{add_sample, finish, sum};
+use crate::gradient::{finish, sum};
 use crate::ideal::grid_faults;
 use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
@@ -136,8 +136,15 @@ impl<T: Real> Bptt<T> {
         ties: Option<Address>,
     ) -> Result<LossTerms, LearnError> {
         self.check(objective, pass, batch)?;
-        let with = (self.shape, self.path);
-        read_out(&mut self.samples, with, objective, batch, ties, |_, _| ());
+        let samples = &mut self.samples;
+        read_out(
+            samples,
+            (self.shape, self.path),
+            objective,
+            batch,
+            ties,
+            |_, _| (),
+        );
         Ok(self.terms(objective, pass.weights, batch))
     }
 
@@ -157,19 +164,22 @@ impl<T: Real> Bptt<T> {
     ) -> Result<LossTerms, LearnError> {
         self.check(objective, pass, batch)?;
         gradient.check(self.shape)?;
+        self.load(pass);
+        self.inputs.fill(batch.inputs, batch.grid);
         match objective.surrogate {
             Surrogate::SuperSpike { beta } => {
                 let surrogate = SuperSpike(T::from_f64(beta));
-                self.run_back(objective, surrogate, pass, batch, ties);
+                self.run_back(objective, surrogate, batch, ties);
             }
             Surrogate::Triangle { gamma } => {
                 let surrogate = Triangle(T::from_f64(gamma));
-                self.run_back(objective, surrogate, pass, batch, ties);
+                self.run_back(objective, surrogate, batch, ties);
             }
             Surrogate::ArcTangent { alpha } => {
-                self.run_back(objective, arc_tangent(alpha), pass, batch, ties);
+                self.run_back(objective, arc_tangent(alpha), batch, ties);
             }
         }
+        self.sum_gradients(batch);
         self.finish(&objective.regularisers, pass, gradient);
         Ok(self.terms(objective, pass.weights, batch))
     }
@@ -256,18 +266,14 @@ impl<T: Real> Bptt<T> {
         }
     }
 
-    /// Reads out and goes back, sample by sample, then sums the gradients of the weights, block
-    /// by block.
+    /// Reads out each sample and goes back in it.
     fn run_back<D: Derivative<T> + Sync>(
         &mut self,
         objective: &Objective,
         surrogate: D,
-        pass: PassWeights<'_, T>,
         batch: RecordedBatch<'_, T>,
         ties: Option<Address>,
     ) {
-        self.load(pass);
-        self.inputs.fill(batch.inputs, batch.grid);
         let (shape, path, terms) = (self.shape, self.path, &objective.regularisers);
         let (share, steps, recording) = (batch.share(), batch.grid.steps, batch.recording);
         let back = Pass {
@@ -279,10 +285,9 @@ impl<T: Real> Bptt<T> {
             steps,
             burst_slope: T::from_f64(2.0 * terms.bursts * share / shape.hidden.max(1) as f64),
         };
-        let with = (shape, path);
         read_out(
             &mut self.samples,
-            with,
+            (shape, path),
             objective,
             batch,
             ties,
@@ -295,43 +300,40 @@ impl<T: Real> Bptt<T> {
                 );
             },
         );
+    }
 
-        let (samples, inputs) = (&self.samples, &self.inputs);
+    /// Sums the gradients of the weights over all samples.
+    fn sum_gradients(&mut self, batch: RecordedBatch<'_, T>) {
+        let (samples, steps, path) = (&self.samples[..], batch.grid.steps, self.path);
+        let inputs = &self.inputs;
         let (hidden, output, recurrent) = (&mut self.hidden, &mut self.output, &mut self.recurrent);
         let to_hidden = || {
             sum(
                 hidden,
+                samples,
                 path,
                 #[inline(always)]
-                |block, rows| {
-                    for (i, sample) in samples.iter().enumerate() {
-                        let events = inputs.sample(i, batch.inputs.sample(i));
-                        add_sample(rows, sample.hidden(block, steps), events);
-                    }
+                |i, sample, block| {
+                    let events = inputs.sample(i, batch.inputs.sample(i));
+                    (sample.hidden(block, steps), events)
                 },
             );
         };
         let from_hidden = || {
             sum(
                 output,
+                samples,
                 path,
                 #[inline(always)]
-                |block, rows| {
-                    for sample in samples {
-                        add_sample(rows, sample.output(block, steps), sample.spikes.events());
-                    }
-                },
+                |_, sample, block| (sample.output(block, steps), sample.spikes.events()),
             );
             if let Some(recurrent) = recurrent {
                 sum(
                     recurrent,
+                    samples,
                     path,
                     #[inline(always)]
-                    |block, rows| {
-                        for sample in samples {
-                            add_sample(rows, sample.hidden(block, steps), sample.spikes.events());
-                        }
-                    },
+                    |_, sample, block| (sample.hidden(block, steps), sample.spikes.events()),
                 );
             }
         };

@@ -9,16 +9,18 @@ use bss2_event::SimdPath;
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
+use crate::adjoint::SampleAdjoint;
 use crate::events::StepEvents;
 use crate::lanes::{BlockedMatrix, LANES, Lanes, up_to_block_mut};
 use crate::real::Real;
 
-/// Sums a projection's gradient over all samples into `gradient`: `add` adds those of a block
-/// of targets to its rows.
-pub(crate) fn sum<T: Real>(
+/// Sums a projection's gradient over all samples into `gradient`. `of` gives, for a sample
+/// and a block of targets, their adjoint currents `[time]` and the events that meet them.
+pub(crate) fn sum<'a, T: Real>(
     gradient: &mut BlockedMatrix<T>,
+    samples: &'a [SampleAdjoint<T>],
     path: SimdPath,
-    add: impl Fn(usize, &mut [Lanes<T>]) + Sync,
+    of: impl Fn(usize, &'a SampleAdjoint<T>, usize) -> (&'a [Lanes<T>], StepEvents<'a>) + Sync,
 ) {
     if gradient.sources() == 0 {
         return;
@@ -28,19 +30,17 @@ pub(crate) fn sum<T: Real>(
             #[inline(always)]
             || {
                 rows.fill(Lanes::ZERO);
-                add(block, rows);
+                for (i, sample) in samples.iter().enumerate() {
+                    let (currents, events) = of(i, sample, block);
+                    add_sample(rows, currents, events);
+                }
             },
         );
     });
 }
 
-/// Adds what the events of a sample find: `currents` of a block of targets are `[time]`.
 #[inline(always)]
-pub(crate) fn add_sample<T: Real>(
-    rows: &mut [Lanes<T>],
-    currents: &[Lanes<T>],
-    events: StepEvents<'_>,
-) {
+fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: StepEvents<'_>) {
     for (t, current) in currents.iter().enumerate().skip(1) {
         let current = *current;
         for &source in events.at(t - 1) {

@@ -82,7 +82,7 @@ impl<T> Drop for Guard<'_, T> {
 /// Does all tasks, as many at once as there are threads, and gives their results by place.
 /// Each lane is a pool of its own: `threads` are at work together, whatever a task asks for.
 /// Of those that may begin the first does. What a task needs must be another of the tasks, and
-/// no two may need each other.
+/// needs must not run in a circle; `stop` is not set at first, and here alone.
 ///
 /// # Errors
 /// The first that a task ends with; no other one begins after it, and `stop` tells those at

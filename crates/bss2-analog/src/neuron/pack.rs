@@ -38,7 +38,7 @@ pub(crate) struct Ending {
     pub(crate) held_until: f32,
 }
 
-/// Neurons side by side, at some moment of the step.
+/// Neurons side by side, at some moment of the step; on cache lines of their own, as [`Lanes`].
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 struct Sixteen<const G: usize> {
