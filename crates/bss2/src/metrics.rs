@@ -20,8 +20,9 @@ pub struct EpochMetrics {
     /// Share of training images that were classified rightly when they were
     /// shown, 0 to 1.
     pub train_accuracy: f64,
-    /// Share of test images that are classified rightly after the epoch, 0 to 1.
-    pub test_accuracy: f64,
+    /// Share of test images that are classified rightly after the epoch, 0 to 1; none
+    /// after an epoch without a test.
+    pub test_accuracy: Option<f64>,
     /// Mean number of hidden spikes per training image.
     pub hidden_spikes_per_image: f64,
     /// Mean number of events per training image that a link or a bus of the chip
@@ -127,7 +128,7 @@ mod tests {
             epoch,
             loss: 0.1 + 0.2,
             train_accuracy: 0.9,
-            test_accuracy: 1.0 / 3.0,
+            test_accuracy: (epoch > 1).then_some(1.0 / 3.0),
             hidden_spikes_per_image: 12.5,
             lost_events_per_image: 0.0,
             lost_inputs_per_image: 0.0,

@@ -28,8 +28,8 @@ use crate::substrates::{self, network_shape};
 pub trait Observer {
     /// A step is over.
     fn step(&mut self, report: &StepReport);
-    /// An epoch is over; its test ran at so many images per second.
-    fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: f64);
+    /// An epoch is over; its test, if there was one, ran at so many images per second.
+    fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: Option<f64>);
     /// Something a user should know.
     fn warning(&mut self, text: &str);
     /// Whether the training should stop after this step.
@@ -310,18 +310,21 @@ impl<'a> Training<'a> {
 
     fn end_epoch(&mut self, images_per_s: f64, observer: &mut dyn Observer) -> Result<(), Error> {
         self.trainer.end_epoch();
-        let test = evaluation::test(
-            self.experiment,
-            self.data,
-            &mut self.trainer,
-            self.substrate,
-        )?;
+        let test = match self.experiment.tests_after(self.trainer.epoch()) {
+            false => None,
+            true => Some(evaluation::test(
+                self.experiment,
+                self.data,
+                &mut self.trainer,
+                self.substrate,
+            )?),
+        };
         let totals = std::mem::take(&mut self.totals);
         let metrics = EpochMetrics {
             epoch: self.trainer.epoch(),
             loss: totals.per_image(totals.loss),
             train_accuracy: totals.per_image(totals.correct as f64),
-            test_accuracy: test.accuracy,
+            test_accuracy: test.as_ref().map(|test| test.accuracy),
             hidden_spikes_per_image: totals.per_image(totals.hidden_spikes as f64),
             lost_events_per_image: totals.per_image(totals.lost_events as f64),
             lost_inputs_per_image: totals.per_image(totals.lost_inputs as f64),
@@ -329,11 +332,12 @@ impl<'a> Training<'a> {
             wall_s: self.earlier + self.begin.elapsed().as_secs_f64(),
             data: self.data.name().to_owned(),
         };
-        let best = self
-            .epochs
-            .iter()
-            .all(|e| e.test_accuracy < metrics.test_accuracy);
-        observer.epoch(&metrics, test.images_per_s);
+        let best = test.is_some()
+            && self
+                .epochs
+                .iter()
+                .all(|e| e.test_accuracy < metrics.test_accuracy);
+        observer.epoch(&metrics, test.map(|test| test.images_per_s));
         let sample = self.experiment.data.sample();
         let lost = metrics.lost_events_per_image;
         if lost > 0.0 && self.epochs.iter().all(|e| e.lost_events_per_image == 0.0) {

@@ -388,7 +388,7 @@ impl Observer for Steps<'_, '_> {
         let epochs = f64::from(report.epoch) + f64::from(report.step) / f64::from(report.steps);
         self.shared.watcher().at(self.place, epochs / self.epochs);
     }
-    fn epoch(&mut self, metrics: &EpochMetrics, _: f64) {
+    fn epoch(&mut self, metrics: &EpochMetrics, _: Option<f64>) {
         let share = f64::from(metrics.epoch) / self.epochs;
         self.shared.watcher().at(self.place, share);
     }

@@ -137,21 +137,19 @@ impl Measure {
             Self::Loss => Some(epoch.loss),
             Self::TrainAccuracy => Some(100.0 * epoch.train_accuracy),
             Self::TrainError => Some(100.0 * (1.0 - epoch.train_accuracy)),
-            Self::TestAccuracy => Some(100.0 * epoch.test_accuracy),
-            Self::TestError => Some(100.0 * (1.0 - epoch.test_accuracy)),
+            Self::TestAccuracy => Some(100.0 * epoch.test_accuracy?),
+            Self::TestError => Some(100.0 * (1.0 - epoch.test_accuracy?)),
             Self::HiddenSpikes => Some(epoch.hidden_spikes_per_image),
             Self::Throughput => Some(epoch.images_per_s),
             _ => None,
         }
     }
 
-    /// The quantity epoch by epoch.
-    pub(super) fn of_epochs(self, outcome: &Outcome) -> Option<Vec<f64>> {
-        if outcome.reference && self == Self::HiddenSpikes {
-            return None;
-        }
+    /// The quantity epoch by epoch, where it was measured.
+    pub(super) fn of_epochs(self, outcome: &Outcome) -> impl Iterator<Item = Option<f64>> {
+        let spikes_of_none = outcome.reference && self == Self::HiddenSpikes;
         let epochs = outcome.training.iter();
-        epochs.map(|epoch| self.of_epoch(epoch)).collect()
+        epochs.map(move |epoch| self.of_epoch(epoch).filter(|_| !spikes_of_none))
     }
 
     fn of_test(self, test: &TestOutcome) -> Option<f64> {
@@ -190,7 +188,7 @@ impl Measure {
         match (&outcome.parameters, &outcome.test) {
             (Some(parameters), _) => self.of_parameters(parameters),
             (None, Some(test)) => self.of_test(test),
-            (None, None) => self.of_epochs(outcome)?.last().copied(),
+            (None, None) => self.of_epochs(outcome).last()?,
         }
     }
 }
@@ -236,6 +234,36 @@ mod tests {
         assert_eq!(spread.to_string(), "91.00 ± 1.41");
         assert_eq!(Spread::of(&[]), None);
         assert_eq!(Spread::of(&[1.0, f64::NAN]), None);
+    }
+
+    #[test]
+    fn an_epoch_without_a_test_leaves_a_gap_and_the_last_one_counts() {
+        let epoch = |epoch, test_accuracy| EpochMetrics {
+            epoch,
+            loss: 0.5,
+            train_accuracy: 0.75,
+            test_accuracy,
+            hidden_spikes_per_image: 20.0,
+            lost_events_per_image: 0.0,
+            lost_inputs_per_image: 0.0,
+            images_per_s: 1.0,
+            wall_s: 1.0,
+            data: "made up".to_owned(),
+        };
+        let mut outcome = Outcome {
+            training: vec![epoch(1, Some(0.25)), epoch(2, None), epoch(3, Some(0.5))],
+            ..Outcome::default()
+        };
+        let of_epochs =
+            |measure: Measure, outcome| measure.of_epochs(outcome).collect::<Vec<Option<f64>>>();
+        let errors = [Some(75.0), None, Some(50.0)];
+        assert_eq!(of_epochs(Measure::TestError, &outcome), errors);
+        assert_eq!(of_epochs(Measure::Loss, &outcome), [Some(0.5); 3]);
+        assert_eq!(Measure::TestAccuracy.of(&outcome), Some(50.0));
+        assert_eq!(Measure::HiddenSpikes.of(&outcome), Some(20.0));
+        outcome.reference = true;
+        assert_eq!(Measure::HiddenSpikes.of(&outcome), None);
+        assert_eq!(Measure::TestAccuracy.of(&Outcome::default()), None);
     }
 
     #[test]

@@ -519,7 +519,9 @@ fn cost(experiment: &Experiment, work: Work) -> f64 {
     );
     let images = match work {
         Work::Training { .. } | Work::Reference => {
-            f64::from(experiment.epochs) * (train + 0.5 * test)
+            let epochs = experiment.epochs;
+            let tests = (1..=epochs).filter(|&epoch| experiment.tests_after(epoch));
+            f64::from(epochs) * train + 0.5 * tests.count() as f64 * test
         }
         Work::Test { .. } | Work::Answers { .. } => 0.5 * test,
         Work::Record { images, .. } => images.into(),

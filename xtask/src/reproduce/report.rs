@@ -494,7 +494,7 @@ mod tests {
             epoch: 1,
             loss: 0.1,
             train_accuracy: 1.0,
-            test_accuracy: accuracy,
+            test_accuracy: Some(accuracy),
             hidden_spikes_per_image: 20.0,
             lost_events_per_image: 0.0,
             lost_inputs_per_image: 0.0,

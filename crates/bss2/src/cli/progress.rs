@@ -104,18 +104,22 @@ impl Observer for Terminal {
         ));
     }
 
-    fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: f64) {
+    fn epoch(&mut self, metrics: &EpochMetrics, test_images_per_s: Option<f64>) {
         let Self { sample, tested, .. } = *self;
+        let accuracy = metrics
+            .test_accuracy
+            .map(|share| format!("  {tested} {:.2} %", 100.0 * share));
+        let speed = test_images_per_s.map(|images| format!("  ({tested} {images:.0} {sample}s/s)"));
         self.line(format!(
-            "epoch {}/{}  loss {:.4}  train {:.2} %  {tested} {:.2} %  {:.1} hidden spikes/{sample}  \
-             {:.0} {sample}s/s  ({tested} {test_images_per_s:.0} {sample}s/s)",
+            "epoch {}/{}  loss {:.4}  train {:.2} %{}  {:.1} hidden spikes/{sample}  {:.0} {sample}s/s{}",
             metrics.epoch,
             self.epochs,
             metrics.loss,
             100.0 * metrics.train_accuracy,
-            100.0 * metrics.test_accuracy,
+            accuracy.unwrap_or_default(),
             metrics.hidden_spikes_per_image,
             metrics.images_per_s,
+            speed.unwrap_or_default(),
         ));
     }
 

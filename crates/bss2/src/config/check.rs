@@ -14,6 +14,7 @@ impl Experiment {
     pub fn faults(&self) -> Vec<Fault> {
         let mut check = Check(Vec::new());
         check.range("epochs", self.epochs, 1.0, 100_000.0);
+        check.range("test_every", self.test_every, 0.0, 100_000.0);
         let software = self.software_epochs;
         check.range("software_epochs", software, 0.0, 100_000.0);
         check.range("batch", self.batch as f64, 1.0, 65_536.0);

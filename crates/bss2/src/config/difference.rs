@@ -13,10 +13,11 @@ pub struct Difference {
     pub asked: String,
 }
 
-/// Keys that may change when a run is resumed: they bear on how long, how fast
-/// and from which folder, not on what is computed.
-const FREE: [&str; 4] = [
+/// Keys that may change when a run is resumed: they bear on how long, how fast,
+/// from which folder and with how many tests, not on what is learned.
+const FREE: [&str; 5] = [
     "epochs",
+    "test_every",
     "run.threads",
     "run.checkpoint_every",
     "data.folder",

@@ -14,18 +14,18 @@ pub fn learning_curve(
     tested: &str,
     epochs: &[EpochMetrics],
 ) -> Result<String, PlotError> {
-    let line = |name: &str, color, value: fn(&EpochMetrics) -> f64| Series {
+    let line = |name: &str, color, value: fn(&EpochMetrics) -> Option<f64>| Series {
         name: name.into(),
         points: epochs
             .iter()
-            .map(|epoch| (f64::from(epoch.epoch), value(epoch)))
+            .filter_map(|epoch| Some((f64::from(epoch.epoch), value(epoch)?)))
             .collect(),
         color,
         reference: false,
     };
-    let loss = line("loss", 0, |epoch| epoch.loss);
-    let train = line("training", 0, |epoch| 100.0 * epoch.train_accuracy);
-    let test = line(tested, 1, |epoch| 100.0 * epoch.test_accuracy);
+    let loss = line("loss", 0, |epoch| Some(epoch.loss));
+    let train = line("training", 0, |epoch| Some(100.0 * epoch.train_accuracy));
+    let test = line(tested, 1, |epoch| Some(100.0 * epoch.test_accuracy?));
     let last = epochs.last().map_or(1, |epoch| epoch.epoch);
     let x_range = (0.0, f64::from(last).max(1.0) * 1.03);
     let highest = loss.points.iter().map(|p| p.1).fold(0.0, f64::max);
@@ -67,7 +67,7 @@ mod tests {
             epoch: 1,
             loss: 0.4,
             train_accuracy: 0.8,
-            test_accuracy: 0.9,
+            test_accuracy: Some(0.9),
             hidden_spikes_per_image: 20.0,
             lost_events_per_image: 0.0,
             lost_inputs_per_image: 0.0,

@@ -1,6 +1,7 @@
 //! What a run leaves behind.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{bss2, fail, metrics, stderr, stdout, succeed, timeless, train};
 
@@ -159,6 +160,77 @@ fn averaged_weights_are_those_that_are_tested() {
     let said = stdout(&succeed(eval));
     let accuracy = 100.0 * mean["test_accuracy"].as_f64().unwrap();
     assert!(said.contains(&format!("{accuracy:.2} %")), "{said}");
+}
+
+#[test]
+fn an_epoch_without_a_test_learns_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for substrate in ["software", "chip"] {
+        let run = |name: &str, every: &str| {
+            let name = format!("{name}-{substrate}");
+            let mut command = bss2(at);
+            command.args(["train", "mnist", "--substrate", substrate, "--epochs", "4"]);
+            command.args(["--set", "data.set=generated", "--set", "network.hidden=40"]);
+            command.args([
+                "--set",
+                "data.train_images=60",
+                "--set",
+                "data.test_images=20",
+            ]);
+            command.args(["--set", "train.average_steps=5", "--set", "batch=20"]);
+            command.args(["--set", every, "--out", &name]);
+            let said = stderr(&succeed(command));
+            let lines: Vec<&str> = said.lines().filter(|l| l.contains("  train ")).collect();
+            let told: Vec<bool> = lines.iter().map(|l| l.contains("  test ")).collect();
+            (at.join(name), told)
+        };
+        let (all, told) = run("all", "test_every=1");
+        assert_eq!(told, [true; 4]);
+        let cases: [(&str, &[u64]); 3] = [("0", &[4]), ("3", &[3, 4]), ("9", &[4])];
+        for (every, tested) in cases {
+            let (some, told) = run(every, &format!("test_every={every}"));
+            assert!(
+                (1..=4)
+                    .zip(told)
+                    .all(|(e, told)| told == tested.contains(&e))
+            );
+            for (mut all, mut some) in metrics(&all).into_iter().zip(metrics(&some)) {
+                if !tested.contains(&all["epoch"].as_u64().unwrap()) {
+                    assert!(some["test_accuracy"].is_null(), "{some}");
+                    all["test_accuracy"] = some["test_accuracy"].clone();
+                }
+                for line in [&mut all, &mut some] {
+                    line["images_per_s"].take();
+                    line["wall_s"].take();
+                }
+                assert_eq!(all, some);
+            }
+            let last = |run: &Path| fs::read(run.join("last.ckpt")).unwrap();
+            assert!(last(&all) == last(&some), "{substrate}, {every}");
+            // Of a run that was tested once that is the best.
+            let best = fs::read(some.join("best.ckpt")).unwrap();
+            assert!(tested.len() > 1 || best == last(&some));
+        }
+        // One that goes on may be tested at other times, and its curve has a gap.
+        let mut command = bss2(at);
+        let name = format!("0-{substrate}");
+        command.args([
+            "train", "mnist", "--resume", "--epochs", "6", "--out", &name,
+        ]);
+        command.args(["--set", "test_every=1"]);
+        succeed(command);
+        let lines = metrics(&at.join(&name));
+        let tested = lines.iter().map(|line| line["test_accuracy"].is_number());
+        assert_eq!(
+            tested.collect::<Vec<bool>>(),
+            [false, false, false, true, true, true]
+        );
+    }
+    fail(
+        train(at, "never", &["--set", "test_every=100001"]),
+        &["test_every", "100001", "0 to 100000"],
+    );
 }
 
 #[test]

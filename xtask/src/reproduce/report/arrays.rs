@@ -2,7 +2,7 @@
 //!
 //! `EXPERIMENT.SERIES.x` is `[point]`, `EXPERIMENT.SERIES.MEASURE` is
 //! `[point, seed]`, and `EXPERIMENT.SERIES.epochs.MEASURE` is
-//! `[point, seed, epoch]` of the trainings. Measured neurons are
+//! `[point, seed, epoch]` of the trainings, NaN after an epoch without a test. Measured neurons are
 //! `EXPERIMENT.SERIES.tau_mem_us`, `.tau_syn_us` (excitatory, then inhibitory) and
 //! `.threshold_lsb`, `[point, seed, neuron]`. Answers to test samples are counted in
 //! `EXPERIMENT.SERIES.confusion`, `[point, seed, class, answer]`.
@@ -34,13 +34,15 @@ pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
                         arrays.add(&name, &[count, seeds], all.concat())?;
                     }
                     let runs = points.iter().flat_map(|point| &point.runs);
-                    let of_epochs: Option<Vec<Vec<f64>>> =
-                        runs.map(|run| measure.of_epochs(run)).collect();
-                    let of_epochs = of_epochs.unwrap_or_default();
+                    let of_epochs: Vec<Vec<Option<f64>>> =
+                        runs.map(|run| measure.of_epochs(run).collect()).collect();
                     let epochs = of_epochs.first().map_or(0, Vec::len);
-                    if epochs > 0 && of_epochs.iter().all(|run| run.len() == epochs) {
+                    let alike = of_epochs.iter().all(|run| run.len() == epochs);
+                    let all = of_epochs.concat();
+                    if alike && all.iter().any(Option::is_some) {
                         let name = format!("{name}.epochs.{}", measure.name());
-                        arrays.add(&name, &[count, seeds, epochs], of_epochs.concat())?;
+                        let all = all.into_iter().map(|value| value.unwrap_or(f64::NAN));
+                        arrays.add(&name, &[count, seeds, epochs], all)?;
                     }
                 }
             }

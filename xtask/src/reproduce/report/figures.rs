@@ -250,8 +250,8 @@ fn over_epochs(points: &Points, y: Measure) -> Curves {
     let runs = points.first().map_or(&[][..], |point| &point.runs);
     let seeds: Vec<Vec<(f64, f64)>> = runs
         .iter()
-        .filter_map(|run| y.of_epochs(run))
-        .map(|values| (1..).map(f64::from).zip(values).collect())
+        .map(|run| (1..).map(f64::from).zip(y.of_epochs(run)))
+        .map(|values| values.filter_map(|(x, y)| Some((x, y?))).collect())
         .collect();
     let epochs = seeds.iter().map(Vec::len).min().unwrap_or(0);
     let mean = (0..epochs).filter_map(|i| mean(seeds.iter().map(|seed| seed[i])));

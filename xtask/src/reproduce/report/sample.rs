@@ -36,7 +36,7 @@ fn training(seed: usize, worse: f64) -> Vec<EpochMetrics> {
             epoch,
             loss: 0.05 + left + noise,
             train_accuracy: 1.0 - 0.1 * left - 0.3 * worse,
-            test_accuracy: 0.975 - 0.08 * left - worse + noise,
+            test_accuracy: Some(0.975 - 0.08 * left - worse + noise),
             hidden_spikes_per_image: 12.0 + 40.0 * worse / 0.02,
             lost_events_per_image: 0.0,
             lost_inputs_per_image: 0.0,
