@@ -36,9 +36,6 @@ pub struct Experiment {
     pub substrate: SubstrateKind,
     /// Passes over the training images.
     pub epochs: u32,
-    /// Epochs from one test to the next; 0 tests after the last one alone, which is
-    /// tested in any case. What is learned does not depend on it.
-    pub test_every: u32,
     /// How many of them, from the first, train in software before the loop is
     /// closed over the chip. Tests are on the chip all along.
     pub software_epochs: u32,
@@ -61,7 +58,7 @@ pub struct Experiment {
     pub train: TrainConfig,
     /// The emulated chip.
     pub chip: ChipConfig,
-    /// What bears on the work alone and not on its result.
+    /// What bears on the work alone and not on what is learned.
     pub run: RunConfig,
 }
 
@@ -70,7 +67,6 @@ impl Default for Experiment {
         Self {
             substrate: SubstrateKind::default(),
             epochs: 50,
-            test_every: 1,
             software_epochs: 0,
             batch: 100,
             data: DataConfig::default(),
@@ -102,7 +98,7 @@ impl Experiment {
     /// Whether a test follows an epoch, counted from 1.
     #[must_use]
     pub fn tests_after(&self, epoch: u32) -> bool {
-        epoch == self.epochs || epoch.checked_rem(self.test_every) == Some(0)
+        epoch == self.epochs || epoch.checked_rem(self.run.test_every) == Some(0)
     }
 
     /// What the network runs on, for titles: `software` or `chip 3 (cube66)`.

@@ -22,6 +22,8 @@ pub struct EpochMetrics {
     pub train_accuracy: f64,
     /// Share of test images that are classified rightly after the epoch, 0 to 1; none
     /// after an epoch without a test.
+    // By name, as a key that is missing would be none as well.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub test_accuracy: Option<f64>,
     /// Mean number of hidden spikes per training image.
     pub hidden_spikes_per_image: f64,
@@ -160,5 +162,10 @@ mod tests {
         );
         fs::write(&path, "{\"epoch\":1,").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("line 1"));
+        let line = serde_json::to_string(&epoch(1)).unwrap();
+        assert!(line.contains("\"test_accuracy\":null,"), "{line}");
+        fs::write(&path, line.replace("\"test_accuracy\":null,", "")).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("test_accuracy"), "{error}");
     }
 }

@@ -5,7 +5,7 @@
 //! | `config.toml` | the whole experiment, resolved; `--config` reads it back |
 //! | `metrics.jsonl` | one line per epoch ([`crate::metrics::EpochMetrics`]) |
 //! | `last.ckpt` | state of training, from which the run goes on |
-//! | `best.ckpt` | state after the epoch of highest test accuracy |
+//! | `best.ckpt` | state after the epoch of highest test accuracy, of those that were tested |
 //! | `learning_curve.svg` | loss and accuracy over epochs |
 //! | `.lock` | empty, held by the process at work |
 //!
@@ -71,7 +71,7 @@ pub enum RunFolderError {
     #[error("the run in {path} was started with another configuration:\n{}", list(.differences))]
     #[diagnostic(help(
         "leave these settings as they were, or start a new run with another --out; \
-         only epochs, threads and the data folder may change"
+         only epochs, the keys of [run] and data.folder may change"
     ))]
     Different {
         /// The folder.
@@ -212,7 +212,7 @@ impl RunFolder {
     pub fn last_checkpoint(&self) -> PathBuf {
         last_checkpoint_path(&self.path)
     }
-    /// The state of highest test accuracy.
+    /// The state of highest test accuracy; there is none before the first test.
     #[must_use]
     pub fn best_checkpoint(&self) -> PathBuf {
         best_checkpoint_path(&self.path)

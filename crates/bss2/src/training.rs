@@ -332,6 +332,7 @@ impl<'a> Training<'a> {
             wall_s: self.earlier + self.begin.elapsed().as_secs_f64(),
             data: self.data.name().to_owned(),
         };
+        // No test is less than any.
         let best = test.is_some()
             && self
                 .epochs

@@ -126,6 +126,23 @@ impl<'a> Shared<'a> {
         self.run(place).join("outcome.json")
     }
 
+    /// Removes a training that lacks tests that are asked for now.
+    fn remove_untested(&self, place: usize, job: &Job) -> miette::Result<()> {
+        let run = self.run(place);
+        // Whoever needs what cannot be read says so.
+        let epochs = metrics::read(&run_folder::metrics_path(&run)).unwrap_or_default();
+        let lacks =
+            |e: &EpochMetrics| e.test_accuracy.is_none() && job.experiment.tests_after(e.epoch);
+        if !epochs.iter().any(lacks) {
+            return Ok(());
+        }
+        let text = format!("{} is trained again, tested after more epochs", job.label);
+        self.watcher().warning(place, &text);
+        fs::remove_dir_all(&run)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be removed", run.display()))
+    }
+
     /// Does a job that is not done yet.
     fn done(&self, place: usize) -> miette::Result<Done> {
         let job = &self.plan.jobs[place];
@@ -193,6 +210,11 @@ pub(super) fn run(
         watcher: Mutex::new(watcher),
         failed: AtomicBool::new(false),
     };
+    for (place, job) in plan.jobs.iter().enumerate() {
+        if matches!(job.work, Work::Training { .. }) {
+            shared.remove_untested(place, job)?;
+        }
+    }
     // What was done before takes no lane.
     let to_train = |place: &usize| {
         let work = plan.jobs[*place].work;

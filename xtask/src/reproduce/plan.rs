@@ -375,6 +375,10 @@ impl Plan {
         let experiment = canonical(resolved.experiment, work);
         let name = self.name(&experiment, &resolved.images, work);
         if let Some(place) = self.jobs.iter().position(|job| job.name == name) {
+            let job = &mut self.jobs[place];
+            let every = &mut job.experiment.run.test_every;
+            *every = tested_for_both(*every, experiment.run.test_every);
+            job.cost = cost(&job.experiment, work);
             return place;
         }
         let cost = cost(&experiment, work);
@@ -495,6 +499,15 @@ fn canonical(mut experiment: Experiment, work: Work) -> Experiment {
         experiment.chip.decalibration = Decalibration::default();
     }
     experiment
+}
+
+/// Epochs from test to test of a training that two ask for.
+fn tested_for_both(one: u32, other: u32) -> u32 {
+    match [one, other] {
+        [0, every] | [every, 0] => every,
+        [one, other] if one == other => one,
+        _ => 1,
+    }
 }
 
 /// Images through the software network, which take as long as the samples of this

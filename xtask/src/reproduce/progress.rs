@@ -142,8 +142,8 @@ impl Watcher for Progress {
         // Once, whatever its numbers: most runs have something in common.
         let words: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
         if self.warned.insert(words) {
-            let label = self.running.get(&place).map_or("", |job| &job.label);
-            eprintln!("warning: {label}: {text}");
+            let label = self.running.get(&place).map(|job| job.label.clone() + ": ");
+            eprintln!("warning: {}{text}", label.unwrap_or_default());
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The engine on generated digits, with networks that learn in no time.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use bss2::encode::{
@@ -10,7 +12,7 @@ use bss2::encode::{
 use super::declaration::Declaration;
 use super::engine::{self, Results, Watcher};
 use super::library::Library;
-use super::outcome::Answers;
+use super::outcome::{Answers, Outcome};
 use super::plan::{Job, Plan, Work};
 use super::report::Report;
 use super::{Asked, declaration};
@@ -139,8 +141,8 @@ fn asked() -> Asked {
     }
 }
 
-fn plan(library: &mut Library) -> Plan {
-    let declarations = vec![Declaration::parse(TINY).unwrap()];
+fn plan(declaration: &str, library: &mut Library) -> Plan {
+    let declarations = vec![Declaration::parse(declaration).unwrap()];
     Plan::new(declarations, &asked().request().unwrap(), library).unwrap()
 }
 
@@ -165,8 +167,16 @@ impl Watcher for Steps {
 }
 
 fn run(out: &Path, steps: u32) -> (miette::Result<Results>, Plan, Vec<bool>) {
+    run_declared(TINY, out, steps)
+}
+
+fn run_declared(
+    declaration: &str,
+    out: &Path,
+    steps: u32,
+) -> (miette::Result<Results>, Plan, Vec<bool>) {
     let mut library = Library::default();
-    let plan = plan(&mut library);
+    let plan = plan(declaration, &mut library);
     let mut watcher = Steps {
         left: steps,
         known: Vec::new(),
@@ -179,9 +189,66 @@ fn json(results: &Results, plan: &Plan) -> String {
     Report::new(plan, results, &asked()).json().unwrap()
 }
 
+/// Name and content of every figure of the report.
+fn figures(results: &Results, plan: &Plan, out: &Path) -> Vec<(OsString, Vec<u8>)> {
+    Report::new(plan, results, &asked()).write(out).unwrap();
+    let files = fs::read_dir(out.join("figures")).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let content = |path: PathBuf| (path.file_name().unwrap().into(), fs::read(&path).unwrap());
+    let mut figures: Vec<(OsString, Vec<u8>)> = paths.map(content).collect();
+    figures.sort();
+    assert!(!figures.is_empty());
+    figures
+}
+
+#[test]
+fn a_shared_training_is_tested_as_often_as_anybody_asks() {
+    let series = |id: &str, every: u32| {
+        format!(
+            "[[series]]\nid = \"{id}\"\nname = \"{id}\"\nset = {{ \"run.test_every\" = {every} }}\n"
+        )
+    };
+    let declare = |all: &[&str]| {
+        let head = "id = \"curves\"\ntitle = \"t\"\nabout = \"a\"\ncolumns = [\"test_error\"]\n";
+        head.to_owned() + &all.concat()
+    };
+    let [last, each] = [series("last", 0), series("each", 1)];
+    for (all, every) in [
+        (declare(&[&last]), 0),
+        (declare(&[&last, &each]), 1),
+        (declare(&[&each, &last]), 1),
+        (declare(&[&series("a", 3), &last, &series("b", 3)]), 3),
+        (declare(&[&series("a", 2), &series("b", 3), &last]), 1),
+    ] {
+        let plan = plan(&all, &mut Library::default());
+        assert_eq!(plan.jobs.len(), 2, "one of each seed");
+        for job in &plan.jobs {
+            assert_eq!(job.experiment.run.test_every, every, "{all}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let tested = |text: &str, anew: bool| {
+        let (results, plan, known) = run_declared(text, folder.path(), u32::MAX);
+        assert_eq!(known, [!anew; 2]);
+        let (results, point) = (results.unwrap(), &plan.experiments[0].series[0]);
+        let found = results.of(&point.as_ref().unwrap()[0]);
+        let of = |run: &Outcome| -> Vec<bool> {
+            let epochs = run.training.iter();
+            epochs.map(|epoch| epoch.test_accuracy.is_some()).collect()
+        };
+        found.runs.iter().map(of).collect::<Vec<Vec<bool>>>()
+    };
+    let (last, both) = (declare(&[&last]), declare(&[&last, &each]));
+    assert_eq!(tested(&last, true), [[false, true]; 2]);
+    assert_eq!(tested(&last, false), [[false, true]; 2]);
+    assert_eq!(tested(&both, true), [[true, true]; 2]);
+    // Tests that nobody asks for any more take nothing away.
+    assert_eq!(tested(&last, false), [[true, true]; 2]);
+}
+
 #[test]
 fn equal_runs_are_one_and_tests_come_after_their_training() {
-    let plan = plan(&mut Library::default());
+    let plan = plan(TINY, &mut Library::default());
     let new = |job: &&Job| job.work == Work::NEW;
     let trainings = plan.jobs.iter().filter(new);
     // Two seeds of: training, silenced twice, tuned and tested, reference.
@@ -312,7 +379,9 @@ fn every_run_of_the_paper_resolves() {
 fn interrupted_again_and_again_the_report_is_the_same() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let (results, plan, known) = run(folders[0].path(), u32::MAX);
-    let whole = json(&results.unwrap(), &plan);
+    let results = results.unwrap();
+    let whole = json(&results, &plan);
+    let figures = figures(&results, &plan, folders[0].path());
     assert_eq!(known, [false; 12]);
     let mut attempts = 0;
     let (results, plan, _) = loop {
@@ -324,6 +393,7 @@ fn interrupted_again_and_again_the_report_is_the_same() {
     };
     assert!(attempts > 5, "{attempts}");
     assert_eq!(json(&results, &plan), whole);
+    assert!(self::figures(&results, &plan, folders[1].path()) == figures);
     let (results, plan, known) = run(folders[0].path(), u32::MAX);
     assert_eq!(known, [true; 12]);
     assert_eq!(json(&results.unwrap(), &plan), whole);

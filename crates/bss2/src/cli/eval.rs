@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     /// How images follow each other on the chip.
     #[arg(long)]
     mode: Option<RunMode>,
-    /// Take the weights of highest test accuracy in place of the last.
+    /// Take the weights of highest test accuracy, of the epochs that were tested, in place of the last.
     #[arg(long)]
     best: bool,
 }

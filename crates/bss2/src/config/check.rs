@@ -14,7 +14,6 @@ impl Experiment {
     pub fn faults(&self) -> Vec<Fault> {
         let mut check = Check(Vec::new());
         check.range("epochs", self.epochs, 1.0, 100_000.0);
-        check.range("test_every", self.test_every, 0.0, 100_000.0);
         let software = self.software_epochs;
         check.range("software_epochs", software, 0.0, 100_000.0);
         check.range("batch", self.batch as f64, 1.0, 65_536.0);
@@ -46,6 +45,7 @@ impl Experiment {
         check.range("run.threads", self.run.threads as f64, 0.0, 1024.0);
         let every = self.run.checkpoint_every.get();
         check.range("run.checkpoint_every", every, 0.0, 1e6);
+        check.range("run.test_every", self.run.test_every, 0.0, 100_000.0);
         match self.train.validate() {
             Ok(()) => {}
             Err(LearnError::Config { faults }) => check.section("train", faults),

@@ -17,9 +17,9 @@ pub struct Difference {
 /// from which folder and with how many tests, not on what is learned.
 const FREE: [&str; 5] = [
     "epochs",
-    "test_every",
     "run.threads",
     "run.checkpoint_every",
+    "run.test_every",
     "data.folder",
 ];
 

@@ -255,7 +255,7 @@ impl InitialWeights {
     }
 }
 
-/// What bears on the work alone and not on its result.
+/// What bears on the work alone and not on what is learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
@@ -263,6 +263,9 @@ pub struct RunConfig {
     pub threads: usize,
     /// Longest time without a checkpoint.
     pub checkpoint_every: Seconds,
+    /// Epochs from one test to the next; 0 tests after the last one alone, which is
+    /// tested in any case.
+    pub test_every: u32,
 }
 
 impl Default for RunConfig {
@@ -270,6 +273,7 @@ impl Default for RunConfig {
         Self {
             threads: 0,
             checkpoint_every: Seconds::new(10.0),
+            test_every: 1,
         }
     }
 }

@@ -185,16 +185,14 @@ fn an_epoch_without_a_test_learns_the_same() {
             let told: Vec<bool> = lines.iter().map(|l| l.contains("  test ")).collect();
             (at.join(name), told)
         };
-        let (all, told) = run("all", "test_every=1");
+        let (all, told) = run("all", "run.test_every=1");
         assert_eq!(told, [true; 4]);
         let cases: [(&str, &[u64]); 3] = [("0", &[4]), ("3", &[3, 4]), ("9", &[4])];
         for (every, tested) in cases {
-            let (some, told) = run(every, &format!("test_every={every}"));
-            assert!(
-                (1..=4)
-                    .zip(told)
-                    .all(|(e, told)| told == tested.contains(&e))
-            );
+            let (some, told) = run(every, &format!("run.test_every={every}"));
+            let expected: Vec<bool> = (1..=4).map(|e| tested.contains(&e)).collect();
+            assert_eq!(told, expected);
+            assert_eq!(metrics(&some).len(), 4);
             for (mut all, mut some) in metrics(&all).into_iter().zip(metrics(&some)) {
                 if !tested.contains(&all["epoch"].as_u64().unwrap()) {
                     assert!(some["test_accuracy"].is_null(), "{some}");
@@ -218,7 +216,7 @@ fn an_epoch_without_a_test_learns_the_same() {
         command.args([
             "train", "mnist", "--resume", "--epochs", "6", "--out", &name,
         ]);
-        command.args(["--set", "test_every=1"]);
+        command.args(["--set", "run.test_every=1"]);
         succeed(command);
         let lines = metrics(&at.join(&name));
         let tested = lines.iter().map(|line| line["test_accuracy"].is_number());
@@ -228,8 +226,8 @@ fn an_epoch_without_a_test_learns_the_same() {
         );
     }
     fail(
-        train(at, "never", &["--set", "test_every=100001"]),
-        &["test_every", "100001", "0 to 100000"],
+        train(at, "never", &["--set", "run.test_every=100001"]),
+        &["run.test_every", "100001", "0 to 100000"],
     );
 }
 

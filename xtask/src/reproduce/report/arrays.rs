@@ -2,7 +2,7 @@
 //!
 //! `EXPERIMENT.SERIES.x` is `[point]`, `EXPERIMENT.SERIES.MEASURE` is
 //! `[point, seed]`, and `EXPERIMENT.SERIES.epochs.MEASURE` is
-//! `[point, seed, epoch]` of the trainings, NaN after an epoch without a test. Measured neurons are
+//! `[point, seed, epoch]` of the trainings, NaN for what was not tested. Measured neurons are
 //! `EXPERIMENT.SERIES.tau_mem_us`, `.tau_syn_us` (excitatory, then inhibitory) and
 //! `.threshold_lsb`, `[point, seed, neuron]`. Answers to test samples are counted in
 //! `EXPERIMENT.SERIES.confusion`, `[point, seed, class, answer]`.

@@ -253,6 +253,7 @@ fn over_epochs(points: &Points, y: Measure) -> Curves {
         .map(|run| (1..).map(f64::from).zip(y.of_epochs(run)))
         .map(|values| values.filter_map(|(x, y)| Some((x, y?))).collect())
         .collect();
+    // All seeds of a series are tested after the same epochs.
     let epochs = seeds.iter().map(Vec::len).min().unwrap_or(0);
     let mean = (0..epochs).filter_map(|i| mean(seeds.iter().map(|seed| seed[i])));
     let mean = mean.collect();
