@@ -5,6 +5,7 @@ mod ci;
 mod cli;
 mod release;
 mod reproduce;
+mod revision;
 mod tidy;
 
 use std::process::ExitCode;

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "reproduce")]
     out: PathBuf,
     /// Go on with what was asked for in --out before.
-    #[arg(long, conflicts_with_all = ["quick", "full", "only", "seeds", "data", "set"])]
+    #[arg(long)]
     resume: bool,
     /// Worker threads; 0 for one per processor.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -110,6 +110,33 @@ impl Asked {
         })
     }
 
+    /// What is asked for beside `--resume` must be what was asked for before.
+    fn check_resumed(&self, before: &Self) -> miette::Result<()> {
+        let other = [
+            ("--quick", self.quick && !before.quick),
+            ("--full", self.full && !before.full),
+            ("--only", !self.only.is_empty() && self.only != before.only),
+            (
+                "--seeds",
+                self.seeds.is_some() && self.seeds != before.seeds,
+            ),
+            ("--data", self.data.is_some() && self.data != before.data),
+            ("--set", !self.set.is_empty() && self.set != before.set),
+        ];
+        let other = other.iter().filter(|(_, differs)| *differs);
+        let other: Vec<&str> = other.map(|(flag, _)| *flag).collect();
+        if other.is_empty() {
+            return Ok(());
+        }
+        Err(miette!(
+            help = "leave out --resume to ask for something else: what is complete in --out is \
+                    not run again",
+            "{} was not asked for before; --resume goes on with `{}`",
+            other.join(", "),
+            before.command(None)
+        ))
+    }
+
     /// The command that asks for one of the experiments again.
     fn command(&self, experiment: Option<&str>) -> String {
         let mut command = "cargo xtask reproduce".to_owned();
@@ -147,7 +174,9 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         let text = fs::read_to_string(&file)
             .into_diagnostic()
             .wrap_err_with(|| format!("{} holds nothing to go on with", arguments.out.display()))?;
-        toml::from_str(&text).into_diagnostic()?
+        let before = toml::from_str(&text).into_diagnostic()?;
+        arguments.asked.check_resumed(&before)?;
+        before
     } else {
         arguments.asked.clone()
     };

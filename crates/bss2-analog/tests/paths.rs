@@ -98,6 +98,8 @@ fn all_paths_give_the_same_bits() {
             "{joined} {grid:?}: {}",
             native.spikes().len()
         );
-        assert_eq!(native, run(SimdPath::Baseline));
+        for path in [SimdPath::Narrow, SimdPath::Baseline] {
+            assert_eq!(native, run(path), "{path:?}");
+        }
     }
 }

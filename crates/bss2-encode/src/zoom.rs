@@ -269,7 +269,8 @@ mod tests {
     fn every_instruction_set_gives_the_same_bits() {
         for (input, output) in [(24, 16), (28, 16), (7, 13), (5, 3)] {
             let zoom = SplineZoom::new(input, output).unwrap();
-            let [native, baseline] = [SimdPath::Native, SimdPath::Baseline].map(|path| {
+            let paths = [SimdPath::Native, SimdPath::Narrow, SimdPath::Baseline];
+            let [native, narrow, baseline] = paths.map(|path| {
                 let mut scratch = ZoomScratch::default();
                 let mut out = vec![0; output * output];
                 zoom.apply_on(path, &mut scratch, &mut out, |row, values| {
@@ -283,6 +284,7 @@ mod tests {
                     .map(f64::to_bits)
                     .collect::<Vec<_>>()
             });
+            assert_eq!(native, narrow, "{input} to {output}");
             assert_eq!(native, baseline, "{input} to {output}");
         }
     }

@@ -14,7 +14,10 @@ pub enum SimdPath {
     /// The best instruction set of this processor.
     #[default]
     Native,
-    /// The baseline of the build target, to test that it gives the same bits.
+    /// AVX2 and FMA where the processor has them, else the baseline: what a processor
+    /// without AVX-512 takes, to test that it gives the same bits.
+    Narrow,
+    /// The baseline of the build target, for the same.
     Baseline,
 }
 
@@ -36,9 +39,25 @@ impl SimdPath {
         match self {
             // `Arch::new` reads a cached detection.
             Self::Native => Arch::new().dispatch(Kernel(kernel)),
+            Self::Narrow => narrow(kernel),
             Self::Baseline => kernel(),
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn narrow<R>(kernel: impl FnOnce() -> R) -> R {
+    match pulp::x86::V3::try_new() {
+        Some(simd) => simd.vectorize(Kernel(kernel)),
+        None => kernel(),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn narrow<R>(kernel: impl FnOnce() -> R) -> R {
+    kernel()
 }
 
 /// An instruction set, for reports.

@@ -326,7 +326,9 @@ proptest! {
         for threads in [2, 7] {
             prop_assert_eq!(&pool(threads).install(|| train(&random, SimdPath::Native, reset)), &wanted);
         }
-        prop_assert_eq!(&train(&random, SimdPath::Baseline, reset), &wanted);
+        for path in [SimdPath::Narrow, SimdPath::Baseline] {
+            prop_assert_eq!(&train(&random, path, reset), &wanted);
+        }
     }
 
     #[test]

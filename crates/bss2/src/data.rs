@@ -109,6 +109,19 @@ impl Data {
         }
     }
 
+    /// The same data with the first `count` training samples in the place of those to
+    /// test on, not augmented; all of them where there are no more.
+    ///
+    /// # Errors
+    /// [`EncodeError`] of a set without samples.
+    pub fn tested_on_training(&self, count: usize) -> Result<Self, EncodeError> {
+        let indices: Vec<u32> = (0..count.min(self.train.len()) as u32).collect();
+        Ok(Self {
+            test: self.train.select(&indices)?,
+            ..self.clone()
+        })
+    }
+
     /// What the user must know about the data, line by line.
     #[must_use]
     pub fn announcement(&self) -> &[String] {
@@ -200,6 +213,13 @@ impl Samples {
             Self::Images(set) => set.labels(),
             Self::Spikes(set) => set.labels(),
         }
+    }
+
+    fn select(&self, indices: &[u32]) -> Result<Self, EncodeError> {
+        Ok(match self {
+            Self::Images(set) => Self::Images(set.select(indices)?),
+            Self::Spikes(set) => Self::Spikes(set.select(indices)?),
+        })
     }
 
     fn content(&self, take: &mut impl FnMut(&[u8])) {

@@ -7,6 +7,8 @@ use std::{fs, hint, thread};
 use bss2::event::simd::InstructionSet;
 use serde::Serialize;
 
+use crate::revision::revision;
+
 /// The machine, as far as it tells.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Machine {
@@ -18,6 +20,8 @@ pub(super) struct Machine {
     /// Measured cycles per second while one core works.
     pub(super) clock_ghz: f64,
     pub(super) rustc: String,
+    /// What was measured: version and commit.
+    pub(super) program: String,
     /// Processes that wanted to run, mean of the last minute: before this one began.
     pub(super) load: Option<f64>,
 }
@@ -33,6 +37,7 @@ impl Machine {
             lanes,
             clock_ghz: clock() / 1e9,
             rustc: rustc(),
+            program: revision(),
             load,
         }
     }

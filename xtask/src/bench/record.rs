@@ -88,6 +88,7 @@ impl Record {
             instruction_set,
             clock_ghz,
             rustc,
+            program,
             load,
             ..
         } = &self.machine;
@@ -95,7 +96,7 @@ impl Record {
             format!(", load {load:.1} before it began")
         });
         let mut text = format!(
-            "{cpu}, {cores} cores at {clock_ghz:.2} GHz, {instruction_set}, {rustc}; {} threads, \
+            "{program}; {cpu}, {cores} cores at {clock_ghz:.2} GHz, {instruction_set}, {rustc}; {} threads, \
              images of {}{load}. Medians of {} rounds; in brackets the quartiles. \
              Undisturbed: what the processor time of the work gives on {} cores of its own. \
              Floor: the least vector instructions, one per cycle.\n\n\
@@ -186,6 +187,7 @@ mod tests {
                 lanes: 8,
                 clock_ghz: 3.0,
                 rustc: "rustc".into(),
+                program: "bss2".into(),
                 load: None,
             },
             data: "digits".into(),

@@ -28,8 +28,9 @@ pub(super) struct Claim {
     /// image, but so many at most.
     #[serde(default)]
     pub(super) hidden_spikes_at_most: Option<f64>,
-    /// What the paper reports.
-    pub(super) paper: f64,
+    /// What the paper reports; none where it has words alone.
+    #[serde(default)]
+    pub(super) paper: Option<f64>,
     /// From where to where we call it reproduced; may be infinite.
     pub(super) band: [f64; 2],
     /// On which side of the band it would be better than the paper, if on one.
@@ -195,6 +196,7 @@ mod tests {
         Outcome {
             test: Some(TestOutcome {
                 accuracy,
+                train_accuracy: None,
                 hidden_spikes,
                 images_per_s: 1.0,
                 silicon: None,

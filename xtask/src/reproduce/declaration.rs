@@ -134,6 +134,8 @@ pub(super) struct Deploy {
     pub(super) set: BTreeMap<String, toml::Value>,
     /// Share of hidden neurons that are silenced, 0 to 1.
     pub(super) silence: f64,
+    /// How many training images are shown as well, from the first, not augmented.
+    pub(super) train_images: u32,
 }
 
 /// One key over several values, or several keys over cases.

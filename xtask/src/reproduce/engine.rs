@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bss2::analog::AnalogCore;
 use bss2::chip::{Chip, RunMode};
 use bss2::config::{Experiment, SubstrateKind};
+use bss2::data::Data;
 use bss2::evaluation;
 use bss2::event::Joules;
 use bss2::learn::{NetworkShape, Substrate, shuffle_recurrence, silence};
@@ -173,8 +174,12 @@ impl<'a> Shared<'a> {
                 let (epochs, known) = once(&trained, || train_reference(job, &folder, steps))?;
                 (Done::Reference(epochs), known)
             }
-            Work::Test { training, silence } => {
-                let make = || test(job, self, &self.run(training), silence);
+            Work::Test {
+                training,
+                silence,
+                train_images,
+            } => {
+                let make = || test(job, self, &self.run(training), silence, train_images);
                 let (outcome, known) = once(&tested, make)?;
                 (Done::Tested(outcome), known)
             }
@@ -319,34 +324,51 @@ fn train_reference(
     })
 }
 
-/// The weights of a run on the substrate of another experiment.
-fn test(job: &Job, shared: &Shared<'_>, run: &Path, share: f64) -> miette::Result<TestOutcome> {
+/// The weights of a run on the substrate of another experiment, with a share of the hidden
+/// neurons silenced; also on so many of the images that they were trained on.
+fn test(
+    job: &Job,
+    shared: &Shared<'_>,
+    run: &Path,
+    share: f64,
+    train_images: u32,
+) -> miette::Result<TestOutcome> {
     let (experiment, images) = shared.load(job)?;
     let data = &images.data;
     let checkpoint: PathBuf = run_folder::last_checkpoint_path(run);
-    let evaluate = |substrate: &mut dyn Substrate| {
+    let evaluate = |data: &Data, substrate: &mut dyn Substrate| {
         let seed = experiment.train.seed;
         evaluation::evaluate_changed(&experiment, data, substrate, &checkpoint, |weights| {
             silence(weights, seed, share).expect("the plan checks shares");
         })
     };
+    let evaluate_all = |substrate: &mut dyn Substrate| {
+        let evaluation = evaluate(data, substrate)?;
+        let learned = match train_images {
+            0 => None,
+            count => Some(data.tested_on_training(count as usize)?),
+        };
+        let learned = learned.map(|data| evaluate(&data, substrate)).transpose()?;
+        Ok::<_, bss2::Error>((evaluation, learned.map(|on_training| on_training.accuracy)))
+    };
     let inference =
         experiment.substrate == SubstrateKind::Chip && experiment.chip.mode == RunMode::Inference;
-    let (evaluation, silicon) = if inference {
+    let ((evaluation, train_accuracy), silicon) = if inference {
         let shape = substrates::network_shape(&experiment, data);
         let chip = Chip::new(experiment.chip.clone(), shape, experiment.time)
             .map_err(bss2::Error::from)?;
         let core = chip.core().clone();
         let mut substrate = substrates::rounding(&experiment, Box::new(chip))?;
-        let evaluation = evaluate(substrate.as_mut())?;
-        let silicon = silicon(&core, shape, &experiment, &evaluation)?;
-        (evaluation, Some(silicon))
+        let found = evaluate_all(substrate.as_mut())?;
+        let silicon = silicon(&core, shape, &experiment, &found.0)?;
+        (found, Some(silicon))
     } else {
         let mut substrate = substrates::build(&experiment, data)?;
-        (evaluate(substrate.as_mut())?, None)
+        (evaluate_all(substrate.as_mut())?, None)
     };
     Ok(TestOutcome {
         accuracy: evaluation.accuracy,
+        train_accuracy,
         hidden_spikes: evaluation.hidden_spikes_per_image,
         images_per_s: evaluation.images_per_s,
         silicon,

@@ -14,7 +14,8 @@ use super::outcome::{Outcome, Parameters, TestOutcome};
 pub(super) enum Measure {
     /// Mean over the training images of the last epoch, regularisers included.
     Loss,
-    /// Of the images as they were shown during the last epoch.
+    /// Of the images as they were shown during the last epoch; of a deployment, of those
+    /// that it is asked to show.
     TrainAccuracy,
     TrainError,
     TestAccuracy,
@@ -155,6 +156,8 @@ impl Measure {
     fn of_test(self, test: &TestOutcome) -> Option<f64> {
         let silicon = test.silicon.as_ref();
         match self {
+            Self::TrainAccuracy => Some(100.0 * test.train_accuracy?),
+            Self::TrainError => Some(100.0 * (1.0 - test.train_accuracy?)),
             Self::TestAccuracy => Some(100.0 * test.accuracy),
             Self::TestError => Some(100.0 * (1.0 - test.accuracy)),
             Self::HiddenSpikes => Some(test.hidden_spikes),

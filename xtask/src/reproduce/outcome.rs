@@ -141,6 +141,9 @@ impl Answers {
 pub(super) struct TestOutcome {
     /// 0 to 1.
     pub(super) accuracy: f64,
+    /// The same of training images, where some were shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) train_accuracy: Option<f64>,
     /// Per image.
     pub(super) hidden_spikes: f64,
     /// Of wall-clock time.

@@ -48,8 +48,13 @@ pub(super) enum Work {
     Training { from: Option<usize>, shuffled: bool },
     /// Trains a network without spikes.
     Reference,
-    /// Tests the weights of a training, with a share of hidden neurons silenced.
-    Test { training: usize, silence: f64 },
+    /// Tests the weights of a training, with a share of hidden neurons silenced, also
+    /// on so many of the images that they were trained on.
+    Test {
+        training: usize,
+        silence: f64,
+        train_images: u32,
+    },
     /// Records the first test images with the weights of a training.
     Record { training: usize, images: u32 },
     /// Keeps the answer to every test sample with the weights of a training.
@@ -312,7 +317,12 @@ impl Plan {
             settings.set(draft.swept(Stage::Deployment));
             let silence = draft.silence().unwrap_or(deploy.silence);
             RangeError::check(SILENCE, silence, 0.0, 1.0, "").into_diagnostic()?;
-            if let Err(reason) = add(self, &settings, Work::Test { training, silence }, &mut run)? {
+            let work = Work::Test {
+                training,
+                silence,
+                train_images: deploy.train_images,
+            };
+            if let Err(reason) = add(self, &settings, work, &mut run)? {
                 return Ok(Err(reason));
             }
         }
@@ -406,7 +416,16 @@ impl Plan {
             Work::Training { shuffled, .. } if shuffled => hash.update("shuffled"),
             Work::Training { .. } => {}
             Work::Reference => hash.update("reference"),
-            Work::Test { silence, .. } => hash.update(silence.to_le_bytes()),
+            Work::Test {
+                silence,
+                train_images,
+                ..
+            } => {
+                hash.update(silence.to_le_bytes());
+                if train_images > 0 {
+                    hash.update(format!("train {train_images}"));
+                }
+            }
             Work::Record { images, .. } => hash.update(format!("record {images}")),
             Work::Answers { .. } => hash.update("answers"),
             Work::Calibration => hash.update("calibration"),
@@ -536,7 +555,8 @@ fn cost(experiment: &Experiment, work: Work) -> f64 {
             let tests = (1..=epochs).filter(|&epoch| experiment.tests_after(epoch));
             f64::from(epochs) * train + 0.5 * tests.count() as f64 * test
         }
-        Work::Test { .. } | Work::Answers { .. } => 0.5 * test,
+        Work::Test { train_images, .. } => 0.5 * (test + each * f64::from(train_images)),
+        Work::Answers { .. } => 0.5 * test,
         Work::Record { images, .. } => images.into(),
         Work::Calibration => 0.0,
     };

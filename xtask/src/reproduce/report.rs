@@ -35,13 +35,14 @@ use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome};
 use super::plan::Plan;
+use crate::revision::revision;
 
 /// Everything that is told.
 pub(super) struct Report<'a> {
     command: String,
     /// What a reader must know before all else.
     cautions: Vec<String>,
-    /// Which data were found.
+    /// Which data were found, and what made the report.
     notes: Vec<String>,
     sections: Vec<Section<'a>>,
 }
@@ -68,7 +69,8 @@ pub(super) struct JudgedClaim {
     pub(super) experiment: String,
     pub(super) text: String,
     pub(super) unit: String,
-    pub(super) paper: f64,
+    /// None where the paper has words alone.
+    pub(super) paper: Option<f64>,
     /// None where it is unbounded.
     pub(super) band: [Option<f64>; 2],
     pub(super) value: Option<f64>,
@@ -167,10 +169,12 @@ impl<'a> Report<'a> {
                 claims,
             }
         });
+        let mut notes = plan.announcements.clone();
+        notes.push(format!("made by {}", revision()));
         Self {
             command: asked.command(None),
             cautions,
-            notes: plan.announcements.clone(),
+            notes,
             sections: sections.collect(),
         }
     }
@@ -401,7 +405,7 @@ fn judge(
 /// A claim's numbers as text: paper, band, and what was found.
 fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
     // Published values and bands to the same decimals.
-    let given = claim.band.iter().flatten().chain([&claim.paper]);
+    let given = claim.band.iter().flatten().chain(&claim.paper);
     let decimals = |value: &f64| {
         value
             .to_string()
@@ -415,6 +419,7 @@ fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
         [None, Some(high)] => format!("{high:.digits$} or less"),
         [None, None] => "any".to_owned(),
     };
+    let none = || "–".to_owned();
     let value = match claim.value {
         Some(value) => {
             let found = found_digits(claim, value);
@@ -423,9 +428,12 @@ fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {
                 .map_or(String::new(), |sd| format!(" ± {sd:.found$}"));
             format!("{value:.found$}{sd}")
         }
-        None => "–".to_owned(),
+        None => none(),
     };
-    [format!("{:.digits$}", claim.paper), band, value]
+    let paper = claim
+        .paper
+        .map_or_else(none, |paper| format!("{paper:.digits$}"));
+    [paper, band, value]
 }
 
 /// Decimals of what was found: two, or none beside thousands; more where rounding would
@@ -440,7 +448,8 @@ fn found_digits(claim: &JudgedClaim, value: f64) -> usize {
         let shown = format!("{value:.digits$}").parse();
         side(band, shown.expect("a number was written"))
     };
-    let least = if claim.paper.abs() < 1000.0 { 2 } else { 0 };
+    let size = claim.paper.or(low).or(high).unwrap_or(value);
+    let least = if size.abs() < 1000.0 { 2 } else { 0 };
     // Beyond nine decimals a value belongs to the band's end.
     (least..9)
         .find(|&digits| seen(digits) == side(band, value))
@@ -481,6 +490,7 @@ mod tests {
     fn judged(data: &str, accuracy: f64) -> Vec<JudgedClaim> {
         let test = TestOutcome {
             accuracy,
+            train_accuracy: None,
             hidden_spikes: 20.0,
             images_per_s: 1.0,
             silicon: Some(Silicon {

@@ -42,7 +42,7 @@ const TINY: &str = r#"
     id = "tuned"
     name = "trained further"
     tune = { set = { "epochs" = 1, "batch" = 10 } }
-    deploy = {}
+    deploy = { train_images = 50 }
     sweep = { of = "deployment", cases = [{ name = "whole", quick = true }] }
 
     [[series]]
@@ -312,6 +312,29 @@ fn a_command_asks_for_the_same_again() {
         asked.command(Some("fig3c")),
         "cargo xtask reproduce --quick --only fig3c --seeds 3 --data 'my images' \
          --set 'chip.seed=66'"
+    );
+}
+
+#[test]
+fn a_run_that_goes_on_is_asked_for_in_the_same_words_or_none() {
+    let before = Asked {
+        full: true,
+        only: vec!["fig3c".to_owned()],
+        ..Asked::default()
+    };
+    for again in [Asked::default(), before.clone()] {
+        again.check_resumed(&before).unwrap();
+    }
+    let other = Asked {
+        quick: true,
+        seeds: Some(2),
+        ..before.clone()
+    };
+    let error = other.check_resumed(&before).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "--quick, --seeds was not asked for before; --resume goes on with `cargo xtask reproduce \
+         --full --only fig3c`"
     );
 }
 
