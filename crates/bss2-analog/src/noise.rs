@@ -35,8 +35,8 @@ pub(crate) fn fill_normals(address: Address, step: u32, out: &mut [Lanes]) {
             for i in 0..VECTOR {
                 (x[i], y[i]) = normal_pair(words[2 * pair][i], words[2 * pair + 1][i]);
             }
-            for (z, of_pair) in [x, y].into_iter().zip(0..) {
-                let (block, which) = vector_at((2 * pair + of_pair) * quarter + number);
+            for (w, z) in [(2 * pair, x), (2 * pair + 1, y)] {
+                let (block, which) = vector_at(w * quarter + number);
                 *vector_mut(&mut out[block], which) = z;
             }
         }

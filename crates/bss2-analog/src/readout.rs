@@ -303,8 +303,33 @@ impl<const G: usize> Read<'_, G> {
     #[inline(always)]
     fn add_events(&self, at: f32, moved: &mut Vector) {
         let Self { c, t, around, .. } = *self;
+        let past = around.events.step.iter().take_while(|event| event.at < at);
+        let mut past = past.peekable();
+        if past.peek().is_none() {
+            return;
+        }
         let before = &around.before[self.block];
-        for event in around.events.step.iter().take_while(|event| event.at < at) {
+        let (mut shares, mut rates) = ([[0.0; VECTOR]; G], [[0.0; VECTOR]; G]);
+        for g in 0..G {
+            let (kappa, current) = (self.of(&t.kappa[g]), self.of(&before.current[g]));
+            let (saturation, whole) =
+                (self.of(&t.saturation[g]), self.of(&c.inverse_saturation[g]));
+            let (rate, rate_mem) = (self.of(&c.inverse_tau_syn[g]), self.of(&c.inverse_tau_mem));
+            let mut force = [1.0; VECTOR];
+            if let Some(terms) = c.terms.as_deref().filter(|terms| terms.conductance) {
+                let v = self.of(&before.v);
+                for i in 0..VECTOR {
+                    force[i] = terms.force(g, self.which * VECTOR + i, v[i]);
+                }
+            }
+            for i in 0..VECTOR {
+                // What saturation leaves of a small current on top of the others.
+                let left = 1.0 - lost_gain(kappa[i] * current[i]);
+                shares[g][i] = left * saturation[i] * whole[i] * force[i];
+                rates[g][i] = 0.5 * (rate_mem[i] + rate[i]);
+            }
+        }
+        for event in past {
             let d = at - event.at;
             for opened in around.events.opened(event) {
                 let Some(row) = opened.row.on(around.strengths, self.block) else {
@@ -314,26 +339,11 @@ impl<const G: usize> Read<'_, G> {
                     continue;
                 }
                 let g = usize::from(opened.group);
-                let (row, kappa) = (self.of(row), self.of(&t.kappa[g]));
-                let current = self.of(&before.current[g]);
-                let saturation = self.of(&t.saturation[g]);
-                let whole = self.of(&c.inverse_saturation[g]);
-                let rate = self.of(&c.inverse_tau_syn[g]);
-                let rates = [self.of(&c.inverse_tau_mem), rate];
-                let mut force = [1.0; VECTOR];
-                if let Some(terms) = c.terms.as_deref().filter(|terms| terms.conductance) {
-                    let v = self.of(&before.v);
-                    for i in 0..VECTOR {
-                        force[i] = terms.force(g, self.which * VECTOR + i, v[i]);
-                    }
-                }
+                let (row, share, rate) = (self.of(row), shares[g], rates[g]);
                 for i in 0..VECTOR {
-                    // What saturation leaves of a small current on top of the others.
-                    let left = 1.0 - lost_gain(kappa[i] * current[i]);
-                    let share = left * saturation[i] * whole[i] * force[i];
-                    let x = 0.5 * d * (rates[0][i] + rates[1][i]);
+                    let x = d * rate[i];
                     let response = d * x.mul_add(x.mul_add(0.5, -1.0), 1.0);
-                    moved[i] = (share * row[i]).mul_add(response, moved[i]);
+                    moved[i] = (share[i] * row[i]).mul_add(response, moved[i]);
                 }
             }
         }
@@ -366,23 +376,28 @@ impl<const G: usize> Read<'_, G> {
         self.add_events(at, &mut moved);
         let held_until = self.of(&around.held_until[self.block]);
         let t_start = around.t_start as f32;
-        let mut held = false;
+        let (mut held, mut released) = (false, false);
         for i in 0..VECTOR {
-            held |= held_until[i] > t_start;
+            let release = held_until[i] - t_start;
+            held |= release > 0.0;
+            released |= (release > 0.0) & (release < at);
         }
         if held {
+            let mut risen = [0.0; VECTOR];
+            if released {
+                for i in 0..VECTOR {
+                    // Straight on from a release in the step; those that fire in it are read
+                    // otherwise.
+                    let release = held_until[i] - t_start;
+                    let since = (at - release) / (around.h - release);
+                    let since = if since > 0.0 { since } else { 0.0 };
+                    let rise = since * (after[i] - before[i]);
+                    risen[i] = if release < around.h { rise } else { 0.0 };
+                }
+            }
             for i in 0..VECTOR {
-                // Straight on from a release in the step; those that fire in it are read
-                // otherwise.
-                let release = held_until[i] - t_start;
-                let since = (at - release) / (around.h - release);
-                let since = if since > 0.0 { since } else { 0.0 };
-                let risen = if release < around.h {
-                    since * (after[i] - before[i])
-                } else {
-                    0.0
-                };
-                moved[i] = if release <= 0.0 { moved[i] } else { risen };
+                let free = held_until[i] - t_start <= 0.0;
+                moved[i] = if free { moved[i] } else { risen[i] };
             }
         }
         let (low, high) = around.v_range;
@@ -640,6 +655,7 @@ pub(crate) fn convert<const G: usize>(
         }
         let shift = 16 * (sample % 2) as u32;
         let codes = &mut observation.codes[sample * neurons..][..neurons];
+        let (whole, rest) = codes.as_chunks_mut::<VECTOR>();
         for place in from / VECTOR..neurons.div_ceil(VECTOR) {
             let (block, which) = vector_at(place);
             let c = &blocks[block];
@@ -656,14 +672,19 @@ pub(crate) fn convert<const G: usize>(
                     *code = quantise(*code);
                 }
             }
-            let codes = &mut codes[place * VECTOR..];
-            if let Some(codes) = codes.first_chunk_mut() {
-                *codes = read;
-            } else {
-                codes.copy_from_slice(&read[..codes.len()]);
+            match whole.get_mut(place) {
+                Some(codes) => *codes = read,
+                None => write_rest(rest, &read),
             }
         }
     }
+}
+
+/// A function of its own, or the copy of a whole vector were one of any length as well.
+#[cold]
+#[inline(never)]
+fn write_rest(rest: &mut [f32], read: &Vector) {
+    rest.copy_from_slice(&read[..rest.len()]);
 }
 
 /// The nearest whole code of 0..=255.

@@ -1,10 +1,10 @@
 //! One sample's own coefficients and the state it begins with.
 
-use bss2_event::random::{Address, LANES};
+use bss2_event::random::Address;
 
 use crate::cadc::VOLTS_PER_LSB;
 use crate::capmem::{CELL_VOLTS_PER_CODE, VOLTS_PER_CODE};
-use crate::lanes::{L, Lanes, neuron_at};
+use crate::lanes::{L, Lanes, VECTOR, neuron_at, vector_at};
 use crate::lowered::{Common, Start};
 use crate::neuron::lif::{BlockState, LifBlock};
 use crate::noise::{BYTE_MEAN, BYTE_SD, fill_normals};
@@ -115,18 +115,20 @@ fn refresh<const G: usize>(
     if current == 0.0 && reset == 0.0 {
         return;
     }
-    let quarter = trials.len() * L / 4;
+    let quarter = trials.len() * L / 4 / VECTOR;
     // Two for each input, the leak and the reset.
     for draw in 0..(2 * G + 2).div_ceil(4) {
-        for e in (0..quarter).step_by(LANES) {
-            let words = address.element(e as u32).lanes(4 + draw as u32);
+        for number in 0..quarter {
+            let words = address
+                .element((number * VECTOR) as u32)
+                .lanes(4 + draw as u32);
             for (w, word) in words.iter().enumerate() {
-                let (block, first) = ((w * quarter + e) / L, (w * quarter + e) % L);
+                let (block, which) = vector_at(w * quarter + number);
                 let (t, c) = (&mut trials[block], &blocks[block]);
                 for byte in 0..4 {
                     let what = 4 * draw + byte;
-                    for i in 0..LANES {
-                        let l = first + i;
+                    for i in 0..VECTOR {
+                        let l = which * VECTOR + i;
                         let z = (word[i] >> (8 * byte) & 0xff) as i32 as f32 - BYTE_MEAN;
                         if what < G {
                             t.saturation[what][l] *= 1.0 + current * z;
@@ -183,16 +185,23 @@ pub(crate) fn begin<const G: usize>(
                 rest[l] = terms.v_start[l] + (t.v_rest[l] - c.v_rest[l]);
             }
         }
+        let mut fires = false;
         for l in 0..L {
-            v[l] = rest[l] + c.noise_sd[l] * normals[block][l];
+            let (noisy, threshold) = (
+                rest[l] + c.noise_sd[l] * normals[block][l],
+                t.v_threshold[l],
+            );
+            // Noise alone does not put a neuron above its threshold.
+            v[l] = if noisy > threshold { threshold } else { noisy };
+            fires |= rest[l] > threshold;
+        }
+        if !fires {
+            continue;
         }
         for l in 0..L {
             if rest[l] > t.v_threshold[l] {
                 let phase = address.element(neuron_at((block, l)).into()).uniform(1) as f32;
                 v[l] = t.v_reset[l] + phase * (t.v_threshold[l] - t.v_reset[l]).max(0.0);
-            } else if v[l] > t.v_threshold[l] {
-                // Noise alone does not put a neuron above its threshold.
-                v[l] = t.v_threshold[l];
             }
         }
     }

@@ -250,18 +250,25 @@ pub const LANES: usize = 16;
 /// line into vector instructions. `rand_philox` keeps its own version private.
 #[inline(always)]
 fn philox_lanes<const ROUNDS: usize>(
-    mut c: [[u32; LANES]; 4],
+    counters: [[u32; LANES]; 4],
     mut key: [u32; 2],
 ) -> [[u32; LANES]; 4] {
+    // Words of 64 bits of which the upper halves mean nothing: products need no shuffles.
+    let mut c = [[0; LANES]; 4];
+    for (c, counter) in c.iter_mut().zip(&counters) {
+        for l in 0..LANES {
+            c[l] = u64::from(counter[l]);
+        }
+    }
     for _ in 0..ROUNDS {
         let mut next = [[0; LANES]; 4];
         for l in 0..LANES {
-            let p0 = u64::from(c[0][l]) * 0xD251_1F53;
-            let p1 = u64::from(c[2][l]) * 0xCD9E_8D57;
-            next[0][l] = (p1 >> 32) as u32 ^ c[1][l] ^ key[0];
-            next[1][l] = p1 as u32;
-            next[2][l] = (p0 >> 32) as u32 ^ c[3][l] ^ key[1];
-            next[3][l] = p0 as u32;
+            let p0 = (c[0][l] & LOWER) * 0xD251_1F53;
+            let p1 = (c[2][l] & LOWER) * 0xCD9E_8D57;
+            next[0][l] = (p1 >> 32) ^ c[1][l] ^ u64::from(key[0]);
+            next[1][l] = p1;
+            next[2][l] = (p0 >> 32) ^ c[3][l] ^ u64::from(key[1]);
+            next[3][l] = p0;
         }
         c = next;
         key = [
@@ -269,8 +276,17 @@ fn philox_lanes<const ROUNDS: usize>(
             key[1].wrapping_add(0xBB67_AE85),
         ];
     }
-    c
+    let mut words = [[0; LANES]; 4];
+    for (words, c) in words.iter_mut().zip(&c) {
+        for l in 0..LANES {
+            words[l] = c[l] as u32;
+        }
+    }
+    words
 }
+
+/// The half of a word that counts.
+const LOWER: u64 = 0xffff_ffff;
 
 /// Two standard normal numbers from two random words, at fixed cost and without
 /// any call to a system's mathematics, so that every path and machine gives the

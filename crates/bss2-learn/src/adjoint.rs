@@ -243,7 +243,8 @@ impl<T: Real> SampleAdjoint<T> {
         state: &mut BlockAdjoint<T>,
     ) {
         let row = t * (pass.hidden + pass.outputs);
-        let recorded = &traces[row + block * LANES..row + pass.hidden];
+        // Lanes past the hidden neurons hold outputs; nobody reads what comes of them.
+        let recorded = &traces[row + block * LANES..];
         let v = Lanes::read(up_to_block(recorded), T::ZERO);
         let Decay {
             membrane: b,

@@ -180,8 +180,11 @@ impl<T: Real> Bptt<T> {
             }
         }
         self.sum_gradients(batch);
-        self.finish(&objective.regularisers, pass, gradient);
-        Ok(self.terms(objective, pass.weights, batch))
+        let ((), terms) = rayon::join(
+            || self.finish(&objective.regularisers, pass, gradient),
+            || self.terms(objective, pass.weights, batch),
+        );
+        Ok(terms)
     }
 
     fn check(

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
 use crate::events::{InputSteps, SpikeList, StepEvents};
-use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, up_to_block_mut};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, up_to_block_mut, write_part};
 use crate::network::{NetworkShape, Weights};
 use crate::neuron::{
     BlockState, Decay, HoldAtLeak, Integrate, MembraneRule, NeuronModel, Subtract, add_events,
@@ -342,7 +342,7 @@ impl<T: Real> Rows<'_, T> {
         if let Some(whole) = spikes.first_chunk_mut() {
             *whole = above;
         } else {
-            spikes.copy_from_slice(&above[..spikes.len()]);
+            write_part(&above, spikes);
         }
     }
 }

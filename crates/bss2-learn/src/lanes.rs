@@ -44,6 +44,13 @@ impl<T: Real> Lanes<T> {
         if let Some(whole) = from.first_chunk() {
             return Self(*whole);
         }
+        Self::read_part(from, fill)
+    }
+
+    /// A function of its own, as that which writes: or else the copy of a whole block would
+    /// be one of any length as well.
+    #[inline(never)]
+    fn read_part(from: &[T], fill: T) -> Self {
         let mut lanes = Self([fill; LANES]);
         lanes.0[..from.len()].copy_from_slice(from);
         lanes
@@ -55,9 +62,15 @@ impl<T: Real> Lanes<T> {
         if let Some(whole) = to.first_chunk_mut() {
             *whole = self.0;
         } else {
-            to.copy_from_slice(&self.0[..to.len()]);
+            write_part(&self.0, to);
         }
     }
+}
+
+/// Writes fewer numbers than a block has.
+#[inline(never)]
+pub(crate) fn write_part<T: Copy>(lanes: &[T; LANES], to: &mut [T]) {
+    to.copy_from_slice(&lanes[..to.len()]);
 }
 
 /// Number of blocks for so many targets.

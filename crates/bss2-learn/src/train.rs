@@ -187,25 +187,50 @@ impl Trainer {
     /// One step: writes the weights, runs the batch, differentiates, updates.
     ///
     /// # Errors
-    /// When the substrate fails, the batch does not fit, or loss or gradient are not finite
-    /// or beyond 1e18, as with traces that are no numbers; nothing is updated then.
+    /// As [`Trainer::begin_step`] and [`Trainer::finish_step`].
     pub fn step(
         &mut self,
         substrate: &mut dyn Substrate,
         batch: &SpikeBatch,
         labels: &[u8],
     ) -> Result<StepReport, LearnError> {
+        let write = self.begin_step(substrate)?;
+        self.finish_step(substrate, write, batch, labels)
+    }
+
+    /// The first part of a step, which needs no batch: writes the weights, with dropout.
+    ///
+    /// # Errors
+    /// When the substrate fails or is of another shape.
+    pub fn begin_step(&mut self, substrate: &mut dyn Substrate) -> Result<WriteReport, LearnError> {
         self.check(substrate)?;
         let (seed, dropout) = (self.config.seed, self.config.dropout);
-        let keep = if dropout > 0.0 {
+        let written = if dropout > 0.0 {
             self.mask.draw(seed, self.step, dropout);
             self.mask.apply(&self.weights, &mut self.masked);
-            Some(self.mask.keep())
+            &self.masked
         } else {
-            None
+            &self.weights
         };
-        let written = keep.map_or(&self.weights, |_| &self.masked);
-        let write = substrate.write_weights(written)?;
+        Ok(substrate.write_weights(written)?)
+    }
+
+    /// The rest of the step that [`Trainer::begin_step`] began on the same substrate: runs the
+    /// batch, differentiates, updates.
+    ///
+    /// # Errors
+    /// When the substrate fails, the batch does not fit, or loss or gradient are not finite
+    /// or beyond 1e18, as with traces that are no numbers; nothing is updated then.
+    pub fn finish_step(
+        &mut self,
+        substrate: &mut dyn Substrate,
+        write: WriteReport,
+        batch: &SpikeBatch,
+        labels: &[u8],
+    ) -> Result<StepReport, LearnError> {
+        self.check(substrate)?;
+        let seed = self.config.seed;
+        let keep = (self.config.dropout > 0.0).then(|| self.mask.keep());
         self.recording.trace_from(0);
         let run = substrate.run(batch, &mut self.recording)?;
         let ties = self.config.loss.random_ties;

@@ -267,14 +267,20 @@ impl<'a> Training<'a> {
         let (begin, mut images, mut saved) = (Instant::now(), 0, Instant::now());
         let mut images_per_s = 0.0;
         for (step, indices) in order.batches(self.experiment.batch).enumerate().skip(done) {
-            let lost_inputs = self.feed.encode(indices, epoch, &mut batch)?;
             labels.clear();
             labels.extend(indices.iter().map(|&i| train.labels()[i as usize]));
             let substrate = match &mut self.software {
                 Some(software) if epoch < self.experiment.software_epochs => software,
                 _ => &mut *self.substrate,
             };
-            let report = self.trainer.step(substrate, &batch, &labels)?;
+            // One thread writes weights; the others encode meanwhile.
+            let (trainer, feed) = (&mut self.trainer, &mut self.feed);
+            let (written, lost_inputs) = rayon::join(
+                || trainer.begin_step(substrate),
+                || feed.encode(indices, epoch, &mut batch),
+            );
+            let (lost_inputs, written) = (lost_inputs?, written?);
+            let report = trainer.finish_step(substrate, written, &batch, &labels)?;
             self.warn_of_silence(&report.write.silent_layers, observer);
             let totals = &mut self.totals;
             totals.images += report.samples as u64;

@@ -109,10 +109,14 @@ impl<'a> Workload<'a> {
     /// # Errors
     /// When encoder, substrate or learner fail.
     pub fn train(&mut self, batches: usize) -> Result<Tally, Error> {
-        self.repeat(batches, |trainer, substrate, batch, labels| {
-            let report = trainer.step(substrate, batch, labels)?;
-            Ok((report.correct, report.hidden_spikes))
-        })
+        self.repeat(
+            batches,
+            |trainer, substrate| Ok(trainer.begin_step(substrate)?),
+            |trainer, substrate, written, batch, labels| {
+                let report = trainer.finish_step(substrate, written, batch, labels)?;
+                Ok((report.correct, report.hidden_spikes))
+            },
+        )
     }
 
     /// Classifies so many batches with the weights that the substrate holds: those of
@@ -121,18 +125,25 @@ impl<'a> Workload<'a> {
     /// # Errors
     /// As [`Workload::train`].
     pub fn infer(&mut self, batches: usize) -> Result<Tally, Error> {
-        self.repeat(batches, |trainer, substrate, batch, labels| {
-            let result = trainer.evaluate(substrate, batch, labels)?;
-            Ok((result.correct, result.hidden_spikes))
-        })
+        self.repeat(
+            batches,
+            |_, _| Ok(()),
+            |trainer, substrate, (), batch, labels| {
+                let result = trainer.evaluate(substrate, batch, labels)?;
+                Ok((result.correct, result.hidden_spikes))
+            },
+        )
     }
 
-    fn repeat(
+    /// `begin` while a batch is encoded, and `work` with it.
+    fn repeat<B: Send>(
         &mut self,
         batches: usize,
+        begin: impl Fn(&mut Trainer, &mut dyn Substrate) -> Result<B, Error> + Sync,
         work: impl Fn(
             &mut Trainer,
             &mut dyn Substrate,
+            B,
             &SpikeBatch,
             &[u8],
         ) -> Result<(usize, u64), Error>,
@@ -144,13 +155,18 @@ impl<'a> Workload<'a> {
             }
             let chosen = &self.indices[self.place..][..self.batch_size];
             self.place += self.batch_size;
-            self.feed.encode(chosen, 0, &mut self.batch)?;
             self.labels.clear();
             let labels = self.data.train.labels();
             self.labels
                 .extend(chosen.iter().map(|&i| labels[i as usize]));
             let (trainer, substrate) = (&mut self.trainer, self.substrate.as_mut());
-            let (correct, hidden) = work(trainer, substrate, &self.batch, &self.labels)?;
+            let (feed, batch) = (&mut self.feed, &mut self.batch);
+            let (begun, encoded) = rayon::join(
+                || begin(trainer, substrate),
+                || feed.encode(chosen, 0, batch),
+            );
+            encoded?;
+            let (correct, hidden) = work(trainer, substrate, begun?, batch, &self.labels)?;
             tally.samples += chosen.len();
             tally.correct += correct;
             tally.input_spikes += self.batch.spike_count();

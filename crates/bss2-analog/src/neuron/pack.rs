@@ -131,15 +131,15 @@ fn look_up<const G: usize>(
     strengths: &[Lanes],
     found: &mut Vec<Lanes<f32, VECTOR>>,
 ) {
-    found.clear();
-    found.resize(events.opened.len(), Lanes::all(0.0));
+    if found.len() < events.opened.len() {
+        found.resize(events.opened.len(), Lanes::all(0.0));
+    }
+    // Lanes without a member keep what they had: nothing comes of it.
     for (found, opened) in found.iter_mut().zip(&events.opened) {
         let row = opened.row;
         for (strength, member) in found.iter_mut().zip(members) {
             let (block, l) = place(member.lane);
-            if let Some(row) = row.on(strengths, block) {
-                *strength = row[l];
-            }
+            *strength = row.on(strengths, block).map_or(0.0, |row| row[l]);
         }
     }
 }
@@ -320,6 +320,8 @@ impl<const G: usize> Sixteen<G> {
             return;
         }
         let (mut watch, mut flags) = (0, [0_u32; VECTOR]);
+        // Copies: of two places in memory a selection would be a gather.
+        let (own, reset) = (self.v, self.v_reset);
         let (mut begin, mut next) = ([0.0; VECTOR], [0.0; VECTOR]);
         for i in 0..VECTOR {
             // A neuron that is held begins at its release, with the currents of that moment.
@@ -328,7 +330,7 @@ impl<const G: usize> Sixteen<G> {
             let wait = if wait < span { wait } else { span };
             let (span, waits) = (span - wait, wait > 0.0);
             let (half, third) = (0.5 * span, span * (1.0 / 3.0));
-            let v = if waits { self.v_reset[i] } else { self.v[i] };
+            let v = if waits { reset[i] } else { own[i] };
             let (rate, series) = (self.inverse_tau_mem[i], at(&self.series, i).after(wait));
             let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + series.0[0]);
             let derivatives = series.derivatives(v1, rate);

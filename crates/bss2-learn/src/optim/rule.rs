@@ -57,24 +57,42 @@ fn apply_task<T: Real, const N: usize>(
     gradient: &[T],
     state: &mut [T],
 ) {
+    let (weights, last_weights) = weights.as_chunks_mut::<BLOCK>();
+    let (gradient, last_gradient) = gradient.as_chunks::<BLOCK>();
     let (state, _) = state.as_chunks_mut::<BLOCK>();
-    let parts = weights.chunks_mut(BLOCK).zip(gradient.chunks(BLOCK));
-    for ((weights, gradient), state) in parts.zip(state.chunks_exact_mut(N)) {
-        let (mut w, mut g) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-        w[..weights.len()].copy_from_slice(weights);
-        g[..gradient.len()].copy_from_slice(gradient);
-        let state: &mut [[T; BLOCK]; N] = state.try_into().expect("chunks of N blocks");
-        for l in 0..BLOCK {
-            let mut moments = [T::ZERO; N];
-            for k in 0..N {
-                moments[k] = state[k][l];
-            }
-            let (weight, moments) = rule.step(w[l], g[l], moments);
-            w[l] = weight;
-            for k in 0..N {
-                state[k][l] = moments[k];
-            }
-        }
-        weights.copy_from_slice(&w[..weights.len()]);
+    let (whole, last) = state.split_at_mut(N * weights.len());
+    let blocks = weights.iter_mut().zip(gradient);
+    for ((weights, gradient), state) in blocks.zip(whole.chunks_exact_mut(N)) {
+        *weights = apply_block(rule, *weights, gradient, state);
     }
+    if !last.is_empty() {
+        let (mut w, mut g) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+        w[..last_weights.len()].copy_from_slice(last_weights);
+        g[..last_gradient.len()].copy_from_slice(last_gradient);
+        w = apply_block(rule, w, &g, last);
+        last_weights.copy_from_slice(&w[..last_weights.len()]);
+    }
+}
+
+/// Weights after their gradient.
+#[inline(always)]
+fn apply_block<T: Real, const N: usize>(
+    rule: impl Rule<T, N>,
+    mut weights: [T; BLOCK],
+    gradient: &[T; BLOCK],
+    state: &mut [[T; BLOCK]],
+) -> [T; BLOCK] {
+    let state: &mut [[T; BLOCK]; N] = state.try_into().expect("chunks of N blocks");
+    for l in 0..BLOCK {
+        let mut moments = [T::ZERO; N];
+        for k in 0..N {
+            moments[k] = state[k][l];
+        }
+        let (weight, moments) = rule.step(weights[l], gradient[l], moments);
+        weights[l] = weight;
+        for k in 0..N {
+            state[k][l] = moments[k];
+        }
+    }
+    weights
 }
