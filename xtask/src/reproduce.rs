@@ -32,6 +32,8 @@ use library::Library;
 use plan::{Plan, Request};
 use progress::Progress;
 
+use crate::revision::revision;
+
 /// What is reproduced, and where the report goes.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -40,7 +42,7 @@ pub(crate) struct Arguments {
     /// Folder of the report and its runs; what is complete there is not run again.
     #[arg(long, value_name = "DIR", default_value = "reproduce")]
     out: PathBuf,
-    /// Go on with what was asked for in --out before.
+    /// Go on with what was asked for in --out before; flags beside it must agree with that.
     #[arg(long)]
     resume: bool,
     /// Worker threads; 0 for one per processor.
@@ -131,7 +133,7 @@ impl Asked {
         Err(miette!(
             help = "leave out --resume to ask for something else: what is complete in --out is \
                     not run again",
-            "{} was not asked for before; --resume goes on with `{}`",
+            "not asked for like this before: {}; --resume goes on with `{}`",
             other.join(", "),
             before.command(None)
         ))
@@ -186,6 +188,8 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         .num_threads(arguments.threads)
         .build()
         .into_diagnostic()?;
+    // Now: while it works the sources may change.
+    let program = revision();
     let begin = Instant::now();
     pool.install(|| {
         let mut library = Library::default();
@@ -196,7 +200,7 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         write(&file, toml::to_string(&asked).into_diagnostic()?.as_bytes())?;
         let mut progress = Progress::new(&plan);
         let results = engine::run(&plan, &mut library, &arguments.out, &mut progress)?;
-        let report = report::Report::new(&plan, &results, &asked);
+        let report = report::Report::new(&plan, &results, &asked, &program);
         report.write(&arguments.out)?;
         println!("{}", report.summary());
         Ok::<(), miette::Report>(())

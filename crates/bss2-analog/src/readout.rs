@@ -681,7 +681,6 @@ pub(crate) fn convert<const G: usize>(
 }
 
 /// A function of its own, or the copy of a whole vector were one of any length as well.
-#[cold]
 #[inline(never)]
 fn write_rest(rest: &mut [f32], read: &Vector) {
     rest.copy_from_slice(&read[..rest.len()]);

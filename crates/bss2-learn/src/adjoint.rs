@@ -16,7 +16,7 @@
 //! not once for a step.
 
 use crate::events::SpikeList;
-use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, up_to_block};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks};
 use crate::loss::SampleLoss;
 use crate::neuron::Decay;
 use crate::real::Real;
@@ -157,7 +157,7 @@ impl<T: Real> SampleAdjoint<T> {
         self.output.resize(output_blocks * pass.steps, Lanes::ZERO);
         for block in 0..output_blocks {
             let range = block * LANES..(block + 1) * LANES;
-            let slope = Lanes::read(up_to_block(&self.loss.slope[range.start..]), T::ZERO);
+            let slope = Lanes::read(&self.loss.slope[range.start..], T::ZERO);
             let every_step = if self.loss.argmax.is_empty() {
                 slope
             } else {
@@ -243,9 +243,10 @@ impl<T: Real> SampleAdjoint<T> {
         state: &mut BlockAdjoint<T>,
     ) {
         let row = t * (pass.hidden + pass.outputs);
-        // Lanes past the hidden neurons hold outputs; nobody reads what comes of them.
+        // Lanes past the hidden neurons hold what comes next in the recording; nobody reads
+        // what they make of it.
         let recorded = &traces[row + block * LANES..];
-        let v = Lanes::read(up_to_block(recorded), T::ZERO);
+        let v = Lanes::read(recorded, T::ZERO);
         let Decay {
             membrane: b,
             current: a,

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::adjoint::SampleAdjoint;
 use crate::events::StepEvents;
-use crate::lanes::{BlockedMatrix, LANES, Lanes, up_to_block_mut};
+use crate::lanes::{BlockedMatrix, LANES, Lanes};
 use crate::real::Real;
 
 /// Sums a projection's gradient over all samples into `gradient`. `of` gives, for a sample
@@ -76,7 +76,7 @@ pub(crate) fn finish<T: Real>(
                 || {
                     for (block, first) in (0..targets).step_by(LANES).enumerate() {
                         let row = &gradient.block(block)[source];
-                        row.write(up_to_block_mut(&mut column[first..]));
+                        row.write(&mut column[first..]);
                     }
                     if let Some(keep) = keep {
                         for (g, &keep) in column.iter_mut().zip(keep) {

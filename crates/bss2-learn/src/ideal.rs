@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
 use crate::events::{InputSteps, SpikeList, StepEvents};
-use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, up_to_block_mut, write_part};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, write_part};
 use crate::network::{NetworkShape, Weights};
 use crate::neuron::{
     BlockState, Decay, HoldAtLeak, Integrate, MembraneRule, NeuronModel, Subtract, add_events,
@@ -330,9 +330,9 @@ impl<T: Real> Rows<'_, T> {
         let row = t * self.neurons;
         let range = row + first..row + end;
         if end > self.trace_from {
-            membrane.write(up_to_block_mut(&mut self.traces[range.clone()]));
+            membrane.write(&mut self.traces[range.clone()]);
         }
-        let spikes = up_to_block_mut(&mut self.spikes[range]);
+        let spikes = &mut self.spikes[range];
         let mut above = [0; LANES];
         if spiking {
             for l in 0..LANES {

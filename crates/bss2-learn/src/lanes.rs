@@ -38,7 +38,7 @@ impl<T: Real> Lanes<T> {
         self.zip(other, |a, b| a + b)
     }
 
-    /// Reads up to [`LANES`] numbers; lanes beyond are `fill`.
+    /// Reads the first [`LANES`] numbers; where there are fewer, lanes beyond are `fill`.
     #[inline(always)]
     pub(crate) fn read(from: &[T], fill: T) -> Self {
         if let Some(whole) = from.first_chunk() {
@@ -56,7 +56,7 @@ impl<T: Real> Lanes<T> {
         lanes
     }
 
-    /// Writes as many lanes as fit into `to`.
+    /// Writes as many lanes as there is room for in `to`.
     #[inline(always)]
     pub(crate) fn write(&self, to: &mut [T]) {
         if let Some(whole) = to.first_chunk_mut() {
@@ -105,9 +105,9 @@ impl<T: Real> BlockedMatrix<T> {
         }
         for (block, rows) in self.rows.chunks_exact_mut(self.sources).enumerate() {
             let first = block * LANES;
-            let mask = keep.map(|keep| Lanes::read(up_to_block(&keep[first..]), T::ZERO));
+            let mask = keep.map(|keep| Lanes::read(&keep[first..], T::ZERO));
             for (column, row) in from.as_slice().chunks_exact(self.targets).zip(rows) {
-                *row = Lanes::read(up_to_block(&column[first..]), T::ZERO);
+                *row = Lanes::read(&column[first..], T::ZERO);
                 if let Some(mask) = &mask {
                     for l in 0..LANES {
                         row.0[l] = row.0[l] * mask.0[l];
@@ -167,19 +167,6 @@ pub(crate) fn sum_of_squares<T: Real>(values: &[T], path: SimdPath) -> f64 {
             total
         },
     )
-}
-
-/// The part of a row that belongs to its first block.
-#[inline(always)]
-pub(crate) fn up_to_block<T>(row: &[T]) -> &[T] {
-    &row[..row.len().min(LANES)]
-}
-
-/// The same for writing.
-#[inline(always)]
-pub(crate) fn up_to_block_mut<T>(row: &mut [T]) -> &mut [T] {
-    let len = row.len().min(LANES);
-    &mut row[..len]
 }
 
 #[cfg(test)]

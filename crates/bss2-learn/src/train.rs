@@ -215,8 +215,10 @@ impl Trainer {
         Ok(substrate.write_weights(written)?)
     }
 
-    /// The rest of the step that [`Trainer::begin_step`] began on the same substrate: runs the
-    /// batch, differentiates, updates.
+    /// The rest of the step that [`Trainer::begin_step`] began on the same substrate, of which
+    /// `write` is the report: runs the batch, differentiates, updates. In between the trainer's
+    /// weights must stay as they are and nothing else be written to the substrate, or the
+    /// gradient is that of other weights than those that ran.
     ///
     /// # Errors
     /// When the substrate fails, the batch does not fit, or loss or gradient are not finite

@@ -109,16 +109,20 @@ impl Data {
         }
     }
 
-    /// The same data with the first `count` training samples in the place of those to
-    /// test on, not augmented; all of them where there are no more.
+    /// The first `count` training samples, or all where there are no more, to train on and to
+    /// test on: a test on them, not augmented, tells what was learned.
     ///
     /// # Errors
     /// [`EncodeError`] of a set without samples.
     pub fn tested_on_training(&self, count: usize) -> Result<Self, EncodeError> {
         let indices: Vec<u32> = (0..count.min(self.train.len()) as u32).collect();
+        let learned = self.train.select(&indices)?;
         Ok(Self {
-            test: self.train.select(&indices)?,
-            ..self.clone()
+            train: learned.clone(),
+            test: learned,
+            name: self.name.clone(),
+            inputs: self.inputs,
+            announcement: self.announcement.clone(),
         })
     }
 
@@ -309,4 +313,34 @@ fn validated(name: &str, hold_out: usize, what: &str) -> String {
 /// The first so many of all samples, 0 for all; nothing where all are meant.
 fn first(count: usize, len: usize) -> Option<Vec<u32>> {
     (count > 0 && count < len).then(|| (0..count as u32).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DataSet;
+
+    #[test]
+    fn what_was_learned_can_be_tested() {
+        let mut experiment = Experiment::default();
+        experiment.data.set = DataSet::Generated;
+        experiment.data.train_images = 30;
+        experiment.data.test_images = 20;
+        let data = Data::load(&mut experiment).unwrap();
+        for (count, found) in [(7, 7), (30, 30), (99, 30)] {
+            let learned = data.tested_on_training(count).unwrap();
+            assert_eq!(learned.test.labels(), &data.train.labels()[..found]);
+            let spikes = |feed: Result<Feed<'_>, EncodeError>| {
+                let mut feed = feed.unwrap();
+                let mut batch = SpikeBatch::new(feed.channels());
+                feed.encode(&[0, 6], 0, &mut batch).unwrap();
+                batch.spike_count()
+            };
+            // The same images, and not those of the test.
+            assert_eq!(
+                spikes(learned.test_feed(&experiment)),
+                spikes(data.train_feed(&experiment))
+            );
+        }
+    }
 }

@@ -127,21 +127,14 @@ impl<'a> Shared<'a> {
         self.run(place).join("outcome.json")
     }
 
-    /// Removes a training that lacks tests that are asked for now.
-    fn remove_untested(&self, place: usize, job: &Job) -> miette::Result<()> {
-        let run = self.run(place);
+    /// Whether a training is complete, with all tests that are asked for now.
+    fn is_trained(&self, place: usize) -> bool {
+        let Ok(text) = fs::read_to_string(self.trained(place)) else {
+            return false;
+        };
         // Whoever needs what cannot be read says so.
-        let epochs = metrics::read(&run_folder::metrics_path(&run)).unwrap_or_default();
-        let lacks =
-            |e: &EpochMetrics| e.test_accuracy.is_none() && job.experiment.tests_after(e.epoch);
-        if !epochs.iter().any(lacks) {
-            return Ok(());
-        }
-        let text = format!("{} is trained again, tested after more epochs", job.label);
-        self.watcher().warning(place, &text);
-        fs::remove_dir_all(&run)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("{} cannot be removed", run.display()))
+        let epochs: Vec<EpochMetrics> = serde_json::from_str(&text).unwrap_or_default();
+        !lacks_tests(&epochs, &self.plan.jobs[place].experiment)
     }
 
     /// Does a job that is not done yet.
@@ -167,8 +160,9 @@ impl<'a> Shared<'a> {
             Work::Training { from, shuffled } => {
                 let from = from.map(|training| self.run(training));
                 let from = from.as_deref().map(|run| Origin { run, shuffled });
-                let (epochs, known) = once(&trained, || train(job, &folder, from, steps))?;
-                (Done::Trained(epochs), known)
+                let known = self.is_trained(place);
+                let make = || train(job, &folder, from, steps);
+                (Done::Trained(unless(known, &trained, make)?), known)
             }
             Work::Reference => {
                 let (epochs, known) = once(&trained, || train_reference(job, &folder, steps))?;
@@ -215,15 +209,10 @@ pub(super) fn run(
         watcher: Mutex::new(watcher),
         failed: AtomicBool::new(false),
     };
-    for (place, job) in plan.jobs.iter().enumerate() {
-        if matches!(job.work, Work::Training { .. }) {
-            shared.remove_untested(place, job)?;
-        }
-    }
     // What was done before takes no lane.
     let to_train = |place: &usize| {
         let work = plan.jobs[*place].work;
-        matches!(work, Work::Training { .. } | Work::Reference) && !shared.trained(*place).is_file()
+        matches!(work, Work::Training { .. } | Work::Reference) && !shared.is_trained(*place)
     };
     let places: Vec<usize> = (0..plan.jobs.len()).filter(to_train).collect();
     let task = |place: &usize| Task {
@@ -246,13 +235,29 @@ pub(super) fn run(
     Ok(Results(results.collect::<miette::Result<_>>()?))
 }
 
-/// What a file holds, or what is made and written to it. It is read in either
-/// case, so that both give the same bits.
+/// Whether there is a test missing that is asked for.
+fn lacks_tests(epochs: &[EpochMetrics], experiment: &Experiment) -> bool {
+    let missing = |e: &EpochMetrics| e.test_accuracy.is_none() && experiment.tests_after(e.epoch);
+    epochs.iter().any(missing)
+}
+
+/// What a file holds, or, where there is none, what is made and written to it; and whether
+/// there was one.
 fn once<T: Serialize + DeserializeOwned>(
     path: &Path,
     make: impl FnOnce() -> miette::Result<T>,
 ) -> miette::Result<(T, bool)> {
     let known = path.is_file();
+    Ok((unless(known, path, make)?, known))
+}
+
+/// What a file holds that is known, or what is made and written to it. It is read in either
+/// case, so that both give the same bits.
+fn unless<T: Serialize + DeserializeOwned>(
+    known: bool,
+    path: &Path,
+    make: impl FnOnce() -> miette::Result<T>,
+) -> miette::Result<T> {
     if !known {
         let made = make()?;
         let text = serde_json::to_string_pretty(&made).into_diagnostic()?;
@@ -260,11 +265,10 @@ fn once<T: Serialize + DeserializeOwned>(
     }
     let text = fs::read_to_string(path).into_diagnostic();
     let value = text.and_then(|text| serde_json::from_str(&text).into_diagnostic());
-    let value = value.wrap_err_with(|| {
+    value.wrap_err_with(|| {
         let path = path.display();
         format!("{path} is no outcome of this program; remove it to have it made again")
-    })?;
-    Ok((value, known))
+    })
 }
 
 /// Where a training takes weights from.
@@ -289,6 +293,14 @@ fn train(
     } else {
         RunFolder::create(path, &experiment)?
     };
+    let before = metrics::read(&folder.metrics()).into_diagnostic()?;
+    if lacks_tests(&before, &experiment) {
+        steps.warning("trained again, since it was not tested after all epochs that are asked for");
+        let checkpoint = folder.last_checkpoint();
+        fs::remove_file(&checkpoint)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be removed", checkpoint.display()))?;
+    }
     let mut substrate = substrates::build(&experiment, data)?;
     let mut training = Training::open(&experiment, data, substrate.as_mut(), &folder)?;
     if let Some(Origin { run, shuffled }) = from {
@@ -342,30 +354,29 @@ fn test(
             silence(weights, seed, share).expect("the plan checks shares");
         })
     };
-    let evaluate_all = |substrate: &mut dyn Substrate| {
-        let evaluation = evaluate(data, substrate)?;
-        let learned = match train_images {
-            0 => None,
-            count => Some(data.tested_on_training(count as usize)?),
-        };
-        let learned = learned.map(|data| evaluate(&data, substrate)).transpose()?;
-        Ok::<_, bss2::Error>((evaluation, learned.map(|on_training| on_training.accuracy)))
-    };
+    let shape = substrates::network_shape(&experiment, data);
     let inference =
         experiment.substrate == SubstrateKind::Chip && experiment.chip.mode == RunMode::Inference;
-    let ((evaluation, train_accuracy), silicon) = if inference {
-        let shape = substrates::network_shape(&experiment, data);
+    let (mut substrate, core) = if inference {
         let chip = Chip::new(experiment.chip.clone(), shape, experiment.time)
             .map_err(bss2::Error::from)?;
         let core = chip.core().clone();
-        let mut substrate = substrates::rounding(&experiment, Box::new(chip))?;
-        let found = evaluate_all(substrate.as_mut())?;
-        let silicon = silicon(&core, shape, &experiment, &found.0)?;
-        (found, Some(silicon))
+        let substrate = substrates::rounding(&experiment, Box::new(chip))?;
+        (substrate, Some(core))
     } else {
-        let mut substrate = substrates::build(&experiment, data)?;
-        (evaluate_all(substrate.as_mut())?, None)
+        (substrates::build(&experiment, data)?, None)
     };
+    let evaluation = evaluate(data, substrate.as_mut())?;
+    let train_accuracy = match train_images {
+        0 => None,
+        count => {
+            let learned = data.tested_on_training(count as usize);
+            let learned = learned.map_err(bss2::Error::from)?;
+            Some(evaluate(&learned, substrate.as_mut())?.accuracy)
+        }
+    };
+    let silicon = core.map(|core| silicon(&core, shape, &experiment, &evaluation));
+    let silicon = silicon.transpose()?;
     Ok(TestOutcome {
         accuracy: evaluation.accuracy,
         train_accuracy,

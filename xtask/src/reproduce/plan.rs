@@ -387,7 +387,7 @@ impl Plan {
         if let Some(place) = self.jobs.iter().position(|job| job.name == name) {
             let job = &mut self.jobs[place];
             let every = &mut job.experiment.run.test_every;
-            *every = tested_for_both(*every, experiment.run.test_every);
+            *every = common(*every, experiment.run.test_every);
             job.cost = cost(&job.experiment, work);
             return place;
         }
@@ -520,12 +520,12 @@ fn canonical(mut experiment: Experiment, work: Work) -> Experiment {
     experiment
 }
 
-/// Epochs from test to test of a training that two ask for.
-fn tested_for_both(one: u32, other: u32) -> u32 {
-    match [one, other] {
-        [0, every] | [every, 0] => every,
-        [one, other] if one == other => one,
-        _ => 1,
+/// The largest period of which both are multiples, as 0 is of any.
+fn common(one: u32, other: u32) -> u32 {
+    if other == 0 {
+        one
+    } else {
+        common(other, one % other)
     }
 }
 

@@ -35,7 +35,6 @@ use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome};
 use super::plan::Plan;
-use crate::revision::revision;
 
 /// Everything that is told.
 pub(super) struct Report<'a> {
@@ -136,7 +135,8 @@ fn values(measure: Measure, runs: &[Outcome]) -> Option<Vec<f64>> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(plan: &'a Plan, results: &Results, asked: &Asked) -> Self {
+    /// `program` is what makes it.
+    pub(super) fn new(plan: &'a Plan, results: &Results, asked: &Asked, program: &str) -> Self {
         let mut cautions = Vec::new();
         if asked.quick {
             cautions.push(
@@ -170,7 +170,9 @@ impl<'a> Report<'a> {
             }
         });
         let mut notes = plan.announcements.clone();
-        notes.push(format!("made by {}", revision()));
+        notes.push(format!(
+            "made by {program}; what was complete in its folder before may be of another commit"
+        ));
         Self {
             command: asked.command(None),
             cautions,

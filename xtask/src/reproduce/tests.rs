@@ -79,7 +79,6 @@ const TINY: &str = r#"
     series = "silenced"
     measure = "test_accuracy"
     at = 1.0
-    paper = 10.0
     band = [0.0, 20.0]
     better = "higher"
 
@@ -101,6 +100,9 @@ const TINY: &str = r#"
     band = [83.0, 85.0]
     better = "higher"
 "#;
+
+/// What makes the reports.
+const PROGRAM: &str = "a program";
 
 /// A folder of generated digits that pass for a published set: what is learned of them
 /// is judged.
@@ -186,12 +188,16 @@ fn run_declared(
 }
 
 fn json(results: &Results, plan: &Plan) -> String {
-    Report::new(plan, results, &asked()).json().unwrap()
+    Report::new(plan, results, &asked(), PROGRAM)
+        .json()
+        .unwrap()
 }
 
 /// Name and content of every figure of the report.
 fn figures(results: &Results, plan: &Plan, out: &Path) -> Vec<(OsString, Vec<u8>)> {
-    Report::new(plan, results, &asked()).write(out).unwrap();
+    Report::new(plan, results, &asked(), PROGRAM)
+        .write(out)
+        .unwrap();
     let files = fs::read_dir(out.join("figures")).unwrap();
     let paths = files.map(|file| file.unwrap().path());
     let content = |path: PathBuf| (path.file_name().unwrap().into(), fs::read(&path).unwrap());
@@ -333,8 +339,8 @@ fn a_run_that_goes_on_is_asked_for_in_the_same_words_or_none() {
     let error = other.check_resumed(&before).unwrap_err().to_string();
     assert_eq!(
         error,
-        "--quick, --seeds was not asked for before; --resume goes on with `cargo xtask reproduce \
-         --full --only fig3c`"
+        "not asked for like this before: --quick, --seeds; --resume goes on with `cargo xtask \
+         reproduce --full --only fig3c`"
     );
 }
 
@@ -501,9 +507,12 @@ fn neurons_are_measured_and_images_recorded() {
     assert_eq!(known, [false; 6]);
     let (second, known) = run(u32::MAX);
     assert_eq!(known, [true; 6]);
-    let report = Report::new(&plan, &second, &asked);
+    let report = Report::new(&plan, &second, &asked, PROGRAM);
     let json = report.json().unwrap();
-    assert_eq!(Report::new(&plan, &first, &asked).json().unwrap(), json);
+    assert_eq!(
+        Report::new(&plan, &first, &asked, PROGRAM).json().unwrap(),
+        json
+    );
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let measured = |series: usize, what: &str| {
         let point = &json["experiments"][0]["series"][series]["points"][0];
@@ -528,7 +537,7 @@ fn claims_end_with_numbers_and_all_files_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path();
     let (results, plan, _) = run(out, u32::MAX);
-    let report = Report::new(&plan, &results.unwrap(), &asked());
+    let report = Report::new(&plan, &results.unwrap(), &asked(), PROGRAM);
     let verdicts: Vec<(&str, &str)> = report
         .claims()
         .map(|claim| (claim.id.as_str(), claim.verdict.label()))
@@ -548,6 +557,22 @@ fn claims_end_with_numbers_and_all_files_are_written() {
         assert!(!claim[key].is_null(), "{key}: {claim}");
     }
     assert!(json["claims"][3]["value"].is_null());
+    // The paper has no number of it.
+    assert!(json["claims"][1]["paper"].is_null() && read("report.md").contains("| – "));
+    // Of weights that were moved, 50 images that they were trained on, and all to test on.
+    let measures = &json["experiments"][0]["series"][3]["points"][0]["measures"];
+    let [learned, tested] = ["train_accuracy", "test_accuracy"].map(|measure| {
+        let seeds = measures[measure].as_array().unwrap().iter();
+        seeds
+            .map(|value| value.as_f64().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert!(
+        learned
+            .iter()
+            .all(|&share| share > 20.0 && (share / 2.0).fract().abs() < 1e-9)
+    );
+    assert_ne!(learned, tested);
     assert!(!read("report.json").contains("throughput"));
     assert!(read("figures/tiny-1.svg").contains("paper"));
     for name in ["report.md", "report.html"] {
@@ -667,7 +692,7 @@ fn speakers_are_held_out_and_answers_kept() {
     let results = engine::run(&plan, &mut library, folder.path(), &mut watcher).unwrap();
     // Heard, answered, recorded; two voices; trained and with other recurrence.
     assert_eq!(watcher.known, [false; 7]);
-    let report = Report::new(&plan, &results, &asked);
+    let report = Report::new(&plan, &results, &asked, PROGRAM);
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
     let series = &json["experiments"][0]["series"];
     for (place, name) in ["ann", "bob"].into_iter().enumerate() {

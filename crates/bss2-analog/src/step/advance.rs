@@ -144,13 +144,13 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
     }
 }
 
-/// Sums the events of a step on a block, of whose lanes they reach those from `from_lane` on.
+/// Sums the events of a step on a block.
 #[inline(always)]
 pub(super) fn sum_events<const G: usize, const SNAP: bool>(
     events: &Events<G>,
     strengths: &[Lanes],
     (c, t): (&LifBlock<G>, &Trial<G>),
-    (block, from_lane): (usize, usize),
+    block: usize,
     drive: &mut Drive<G>,
 ) {
     drive.touched = [false; G];
@@ -164,13 +164,8 @@ pub(super) fn sum_events<const G: usize, const SNAP: bool>(
             continue;
         }
         for part in 0..L / PART {
-            let lanes = part * PART..(part + 1) * PART;
-            if lanes.end <= from_lane {
-                drive.x[g][lanes.clone()].fill(0.0);
-                drive.current[g][lanes].fill(0.0);
-                continue;
-            }
             let sums = moments(touches, strengths, block, part);
+            let lanes = part * PART..(part + 1) * PART;
             let (x, current) = (
                 &mut drive.x[g][lanes.clone()],
                 &mut drive.current[g][lanes.clone()],
@@ -212,7 +207,7 @@ impl<const G: usize> Buffers<G> {
         let (common, c, step) = (frame.common, &frame.blocks[block], frame.step);
         let (strengths, drive) = (common.table.strengths(), &mut self.drives[block]);
         let neurons = (c, &self.trials[block]);
-        sum_events::<G, SNAP>(&self.events, strengths, neurons, (block, 0), drive);
+        sum_events::<G, SNAP>(&self.events, strengths, neurons, block, drive);
         let driven = drive.any();
         if driven {
             drive.complete();

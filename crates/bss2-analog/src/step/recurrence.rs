@@ -140,8 +140,7 @@ impl<const G: usize> Buffers<G> {
         for block in self.events.reached() {
             let neurons = (&frame.blocks[block], &self.trials[block]);
             let (strengths, more) = (frame.common.table.strengths(), &mut self.more);
-            let from_lane = self.events.first_vector(block) * VECTOR;
-            sum_events::<G, false>(&self.events, strengths, neurons, (block, from_lane), more);
+            sum_events::<G, false>(&self.events, strengths, neurons, block, more);
             if self.more.any() {
                 self.join(frame, block);
                 if again {

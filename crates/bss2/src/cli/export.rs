@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// How many test images are shown to the network, from the first.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     images: u32,
-    /// Take the weights of highest test accuracy in place of the last.
+    /// Take the weights of highest test accuracy, of the epochs that were tested, in place of the last.
     #[arg(long)]
     best: bool,
 }

@@ -264,7 +264,7 @@ pub struct RunConfig {
     /// Longest time without a checkpoint.
     pub checkpoint_every: Seconds,
     /// Epochs from one test to the next; 0 tests after the last one alone, which is
-    /// tested in any case.
+    /// tested in any case when the run reaches it.
     pub test_every: u32,
 }
 

@@ -248,16 +248,21 @@ type Curves = (Vec<Vec<(f64, f64)>>, Vec<(f64, f64)>);
 
 fn over_epochs(points: &Points, y: Measure) -> Curves {
     let runs = points.first().map_or(&[][..], |point| &point.runs);
-    let seeds: Vec<Vec<(f64, f64)>> = runs
-        .iter()
-        .map(|run| (1..).map(f64::from).zip(y.of_epochs(run)))
-        .map(|values| values.filter_map(|(x, y)| Some((x, y?))).collect())
-        .collect();
-    // All seeds of a series are tested after the same epochs.
+    let point = |(x, y): (f64, Option<f64>)| Some((x, y?));
+    let seeds = runs.iter().map(|run| {
+        let epochs = (1..).map(f64::from).zip(y.of_epochs(run));
+        epochs.map(point).collect()
+    });
+    // `[seed][epoch]`, none where it was not measured.
+    let seeds: Vec<Vec<Option<(f64, f64)>>> = seeds.collect();
     let epochs = seeds.iter().map(Vec::len).min().unwrap_or(0);
-    let mean = (0..epochs).filter_map(|i| mean(seeds.iter().map(|seed| seed[i])));
+    let mean = (0..epochs).filter_map(|i| {
+        let all: Option<Vec<_>> = seeds.iter().map(|seed| seed[i]).collect();
+        mean(all?.into_iter())
+    });
     let mean = mean.collect();
-    (seeds, mean)
+    let measured = |seed: Vec<Option<_>>| seed.into_iter().flatten().collect();
+    (seeds.into_iter().map(measured).collect(), mean)
 }
 
 fn over_points(
