@@ -110,6 +110,10 @@ impl Substrate for Coarse {
         self.inner.warnings()
     }
 
+    fn least_batch(&self) -> usize {
+        self.inner.least_batch()
+    }
+
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {
         weights.check(self.shape()).map_err(SubstrateError::new)?;
         self.levels.round(weights, &mut self.rounded);

@@ -25,6 +25,12 @@ pub trait Substrate: Send {
         Vec::new()
     }
 
+    /// How many samples a test should hand over at once at least, so that all threads have
+    /// work: more than one where many of them are one task.
+    fn least_batch(&self) -> usize {
+        1
+    }
+
     /// Takes new weights, rounded as it must.
     ///
     /// # Errors

@@ -33,6 +33,9 @@ pub use error::ChipError;
 pub use mode::{InferenceConfig, RunMode};
 use worker::Worker;
 
+/// Hardware runs that a test hands over at once.
+const RUNS_AT_ONCE: usize = 8;
+
 /// A chip with a network on it.
 #[derive(Debug)]
 pub struct Chip {
@@ -225,6 +228,11 @@ impl Substrate for Chip {
             ));
         }
         warnings
+    }
+
+    fn least_batch(&self) -> usize {
+        // A hardware run is a task; whatever the number of threads, which changes no result.
+        self.reset.map_or(1, |_| RUNS_AT_ONCE * self.images_per_run)
     }
 
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {

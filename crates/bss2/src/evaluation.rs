@@ -45,6 +45,11 @@ pub(crate) const TESTS: u32 = 1 << 23;
 // to calibrations.
 const _: () = assert!(TESTS + 100_000 < RunAddress::CALIBRATIONS);
 
+/// Samples of a test that are run at once.
+pub(crate) fn test_batch(experiment: &Experiment, substrate: &dyn Substrate) -> usize {
+    experiment.batch.max(substrate.least_batch())
+}
+
 /// What a user must know of a silent layer.
 pub(crate) fn silence_warning(layer: Layer) -> String {
     format!("all {layer} weights round to zero: nothing gets through")
@@ -75,7 +80,7 @@ pub fn test(
     let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
     let (mut lost, mut predictions) = (0, Vec::with_capacity(indices.len()));
     let mut lost_events = 0;
-    for indices in indices.chunks(experiment.batch) {
+    for indices in indices.chunks(test_batch(experiment, &*substrate)) {
         lost += feed.encode(indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];

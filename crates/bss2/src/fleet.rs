@@ -73,6 +73,12 @@ impl Substrate for Fleet {
         all.collect()
     }
 
+    fn least_batch(&self) -> usize {
+        // One chip after the other, each on its part of the batch.
+        let each = self.members.iter().map(|member| member.chip.least_batch());
+        each.sum()
+    }
+
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {
         let mut report = None;
         for member in &mut self.members {

@@ -6,7 +6,7 @@ use bss2_learn::{Layer, NetworkShape, Substrate, Trainer};
 use crate::config::Experiment;
 use crate::data::Data;
 use crate::error::Error;
-use crate::evaluation::TESTS;
+use crate::evaluation::{TESTS, test_batch};
 use crate::substrates::network_shape;
 use crate::training::State;
 
@@ -69,7 +69,7 @@ impl Observation {
         let mut batch = SpikeBatch::new(shape.inputs);
         let mut lost_events = 0;
         // In the batches of a test, since times may count from a batch's first spike.
-        for indices in indices.chunks(experiment.batch) {
+        for indices in indices.chunks(test_batch(experiment, &*substrate)) {
             feed.encode(indices, TESTS + trainer.epoch(), &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
             lost_events += trainer.observe(substrate, &batch, labels)?.run.lost_events;

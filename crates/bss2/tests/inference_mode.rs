@@ -3,10 +3,13 @@
 
 use bss2::analog::calib::CalibrationConfig;
 use bss2::chip::{Chip, ChipConfig, RunMode};
-use bss2::config::TimeConfig;
+use bss2::config::{DataSet, Experiment, TimeConfig};
+use bss2::data::Data;
+use bss2::evaluation;
 use bss2::event::random::{Address, Domain};
 use bss2::event::{Recording, Seconds, Seed, SpikeBatch};
-use bss2::learn::{NetworkShape, RunReport, Substrate, Weights};
+use bss2::learn::{NetworkShape, RunReport, Substrate, Trainer, Weights};
+use bss2::substrates;
 
 const SHAPE: NetworkShape = NetworkShape {
     inputs: 40,
@@ -127,4 +130,34 @@ fn the_first_image_of_a_run_is_that_of_training_until_its_reset() {
         // moves an output by a few codes.
         assert!(distance(at) < 0.25, "sample {at}: {}", distance(at));
     }
+}
+
+#[test]
+fn a_test_is_cut_into_whole_runs_whatever_the_batch_of_training() {
+    let least = chip(RunMode::Inference).least_batch();
+    assert!(least >= 2 * 102 && least.is_multiple_of(102), "{least}");
+    assert_eq!(chip(RunMode::Training).least_batch(), 1);
+    let predictions = |batch: usize| {
+        let mut experiment = Experiment {
+            batch,
+            ..Experiment::default()
+        };
+        experiment.data.set = DataSet::Generated;
+        experiment.data.train_images = 1;
+        experiment.data.test_images = 250;
+        experiment.network.hidden = 40;
+        experiment.chip.mode = RunMode::Inference;
+        let data = Data::load(&mut experiment).unwrap();
+        let shape = substrates::network_shape(&experiment, &data);
+        let mut substrate = substrates::build(&experiment, &data).unwrap();
+        let grid = substrate.time_grid();
+        let mut trainer = Trainer::new(experiment.train.clone(), shape, grid).unwrap();
+        evaluation::test(&experiment, &data, &mut trainer, substrate.as_mut())
+            .unwrap()
+            .predictions
+    };
+    let whole = predictions(50);
+    assert_eq!(whole.len(), 250);
+    assert!(whole.iter().any(|&class| class != whole[0]));
+    assert_eq!(predictions(120), whole);
 }
