@@ -316,15 +316,12 @@ impl<'a> Training<'a> {
 
     fn end_epoch(&mut self, images_per_s: f64, observer: &mut dyn Observer) -> Result<(), Error> {
         self.trainer.end_epoch();
-        let test = match self.experiment.tests_after(self.trainer.epoch()) {
-            false => None,
-            true => Some(evaluation::test(
-                self.experiment,
-                self.data,
-                &mut self.trainer,
-                self.substrate,
-            )?),
-        };
+        let due = self.experiment.tests_after(self.trainer.epoch());
+        let test = due.then(|| {
+            let trainer = &mut self.trainer;
+            evaluation::test(self.experiment, self.data, trainer, self.substrate)
+        });
+        let test = test.transpose()?;
         let totals = std::mem::take(&mut self.totals);
         let metrics = EpochMetrics {
             epoch: self.trainer.epoch(),

@@ -294,9 +294,10 @@ fn train(
         RunFolder::create(path, &experiment)?
     };
     let before = metrics::read(&folder.metrics()).into_diagnostic()?;
-    if lacks_tests(&before, &experiment) {
+    let checkpoint = folder.last_checkpoint();
+    // Without one it begins anew in any case.
+    if checkpoint.is_file() && lacks_tests(&before, &experiment) {
         steps.warning("trained again, since it was not tested after all epochs that are asked for");
-        let checkpoint = folder.last_checkpoint();
         fs::remove_file(&checkpoint)
             .into_diagnostic()
             .wrap_err_with(|| format!("{} cannot be removed", checkpoint.display()))?;
