@@ -13,7 +13,7 @@ use crate::lanes::{L, Lanes};
 use crate::lowered::{Common, RunAddress};
 use crate::madc::Recorder;
 use crate::neuron::lif::{BlockState, LifBlock};
-use crate::neuron::pack::Pack;
+use crate::neuron::pack::Strengths;
 use crate::neuron::threshold::Nodes;
 use crate::noise::fill_words;
 use crate::observation::{NeuronSpike, Observation};
@@ -60,7 +60,9 @@ pub(crate) struct Buffers<const G: usize> {
     pub(crate) words: Vec<Lanes<u32>>,
     normals: Vec<Lanes>,
     pub(crate) nodes: Nodes<G>,
-    pack: Pack<G>,
+    /// Neurons that will be followed together.
+    followed: Vec<u16>,
+    looked_up: Strengths,
     /// Crossings of this step; once all blocks were advanced, in the order in which
     /// their events are sent.
     pub(crate) crossings: Vec<Crossing>,

@@ -79,6 +79,16 @@ impl Row {
         (usize::from(self.first)..usize::from(self.last)).contains(&block)
     }
 
+    /// The first block that the row reaches, and its strengths from there on.
+    #[inline(always)]
+    pub(crate) fn blocks(self, strengths: &[Lanes]) -> (usize, &[Lanes]) {
+        let (base, first) = (self.base as usize, usize::from(self.first));
+        (
+            first,
+            &strengths[base..base + usize::from(self.last) - first],
+        )
+    }
+
     /// The strengths of the row on a block, if it reaches the block.
     #[inline(always)]
     pub(crate) fn on(self, strengths: &[Lanes], block: usize) -> Option<&Lanes> {

@@ -20,7 +20,6 @@ pub(crate) struct Trial<const G: usize> {
     pub(crate) v_rest: Lanes,
     pub(crate) v_reset: Lanes,
     pub(crate) v_threshold: Lanes,
-    pub(crate) v_attention: Lanes,
 }
 
 /// Draws leak, threshold, strength and time constants of a sample.
@@ -41,7 +40,6 @@ pub(crate) fn draw<const G: usize>(
         v_rest: c.v_rest,
         v_reset: c.v_reset,
         v_threshold: c.v_threshold,
-        v_attention: c.v_attention,
     }));
     let n = &common.noise;
     // The refresh of one cell; the rest is moved by that of several, see `LifBlock`.
@@ -74,10 +72,7 @@ fn vary<const G: usize>(t: &mut Trial<G>, c: &LifBlock<G>, what: usize, spread: 
         let deviation = spread * z[l];
         match what {
             0 => t.v_rest[l] += c.rest_sd[l] * z[l],
-            1 => {
-                t.v_threshold[l] += deviation;
-                t.v_attention[l] += deviation;
-            }
+            1 => t.v_threshold[l] += deviation,
             2 => {
                 for g in 0..G {
                     t.saturation[g][l] *= 1.0 + deviation;

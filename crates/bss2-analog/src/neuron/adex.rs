@@ -438,7 +438,7 @@ impl<const G: usize> AdexBlock<G> {
                 let mut end = relax[l].mul_add(rise, v);
                 let ceiling = if v > CEILING { v } else { CEILING };
                 end = if end < ceiling { end } else { ceiling };
-                let strong = (spent > STRONG) & (t.v_attention[l] < f32::INFINITY);
+                let strong = (spent > STRONG) & (t.v_threshold[l] < f32::INFINITY);
                 new.v[l] = if strong { f32::INFINITY } else { end };
             }
         }
@@ -467,7 +467,7 @@ impl<const G: usize> AdexBlock<G> {
             let held = inputs.held_until[l] >= inputs.hold_from;
             let released = (inputs.held_until[l] > inputs.t_start) & !held;
             let highest = new.v[l] + lift[l];
-            flags[l] = u8::from(released | ((highest > t.v_attention[l]) & !held));
+            flags[l] = u8::from(released | ((highest > t.v_threshold[l] - inputs.fall[l]) & !held));
         }
     }
 }

@@ -86,9 +86,8 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) v_rest: Lanes,
     pub(crate) v_reset: Lanes,
     pub(crate) v_threshold: Lanes,
-    /// From here a step is looked at closely: the membrane may have peaked
-    /// above threshold inside it.
-    pub(crate) v_attention: Lanes,
+    /// By how much the membrane may fall within a step from a peak at the threshold, volts.
+    pub(crate) fall: Lanes,
     /// h over tau_mem, and over the mean tau_syn.
     pub(crate) h_tau_mem: Lanes,
     pub(crate) h_tau_syn: Lanes,
@@ -186,7 +185,7 @@ impl<const G: usize> LifBlock<G> {
             v_rest: zero,
             v_reset: zero,
             v_threshold: Lanes::all(f32::INFINITY),
-            v_attention: Lanes::all(f32::INFINITY),
+            fall: zero,
             h_tau_mem: zero,
             h_tau_syn: zero,
             first_rise: zero,
@@ -212,11 +211,10 @@ impl<const G: usize> LifBlock<G> {
         self.v_rest[l] = p.v_rest as f32;
         self.v_reset[l] = p.v_reset as f32;
         self.v_threshold[l] = p.v_threshold as f32;
-        let margin = p.fall(G, h) * (p.v_threshold - p.v_rest).abs();
-        self.v_attention[l] = if p.v_threshold.is_finite() {
-            (p.v_threshold - margin) as f32
+        self.fall[l] = if p.v_threshold.is_finite() {
+            (p.fall(G, h) * (p.v_threshold - p.v_rest).abs()) as f32
         } else {
-            f32::INFINITY
+            0.0
         };
         self.noise[l] = (p.noise * (1.0 - b * b).sqrt()) as f32 / crate::noise::BYTE_SD;
         self.noise_sd[l] = p.noise as f32;

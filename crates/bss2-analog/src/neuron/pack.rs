@@ -8,45 +8,18 @@
 use std::ops::Range;
 
 use crate::events::{Events, StepEvent};
-use crate::lanes::{Lanes, VECTOR, Vector, place};
+use crate::lanes::{L, Lanes, VECTOR, Vector, place};
 use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER};
-
-/// Any number of neurons of any blocks.
-#[derive(Debug, Clone)]
-pub(crate) struct Pack<const G: usize> {
-    members: Vec<Member<G>>,
-    /// The same neurons, and memory for more.
-    vectors: Vec<Sixteen<G>>,
-    /// Strengths of a vector in each row that the events of the step open.
-    strengths: Vec<Lanes<f32, VECTOR>>,
-}
-
-/// A neuron of a pack.
-#[derive(Debug, Clone, Copy)]
-struct Member<const G: usize> {
-    neuron: LocalNeuron<G>,
-    /// Counted over all blocks.
-    lane: u16,
-}
-
-/// How a neuron ends a step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ending {
-    /// Counted over all blocks.
-    pub(crate) lane: u16,
-    pub(crate) v: f32,
-    pub(crate) held_until: f32,
-}
 
 /// Neurons side by side, at some moment of the step; on cache lines of their own, as [`Lanes`].
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-struct Sixteen<const G: usize> {
-    v: Vector,
+pub(crate) struct Pack<const G: usize> {
+    pub(crate) v: Vector,
     /// Taylor series of the synaptic current, see [`Series`].
     series: [Vector; 4],
     /// End of the reset, microseconds from the beginning of the step.
-    held_until: Vector,
+    pub(crate) held_until: Vector,
     v_rest: Vector,
     v_reset: Vector,
     v_threshold: Vector,
@@ -54,92 +27,34 @@ struct Sixteen<const G: usize> {
     drift: Vector,
     gain: [Vector; G],
     inverse_tau_syn: [Vector; G],
+    hold: Vector,
 }
 
-impl<const G: usize> Default for Pack<G> {
-    fn default() -> Self {
-        Self {
-            members: Vec::new(),
-            vectors: Vec::new(),
-            strengths: Vec::new(),
-        }
-    }
-}
+/// Strengths of a pack in each row that the events of a step open; kept for their memory.
+pub(crate) type Strengths = Vec<Lanes<f32, VECTOR>>;
 
-impl<const G: usize> Pack<G> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
-    /// Takes a neuron as it is when the step begins.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, neuron: LocalNeuron<G>, lane: u16, moment: Moment<Series>) {
-        let (which, i) = (self.members.len() / VECTOR, self.members.len() % VECTOR);
-        if which == self.vectors.len() {
-            self.vectors.push(Sixteen::IDLE);
-        }
-        self.vectors[which].set(i, &neuron, &moment);
-        self.members.push(Member { neuron, lane });
-    }
-
-    /// Follows all neurons through the step; `on_spike` gets lane and moment of each
-    /// crossing, in microseconds from the beginning of the step. Before `from` nothing
-    /// happens but events: no neuron crosses, none is released.
-    #[inline(always)]
-    pub(crate) fn resolve(
-        &mut self,
-        events: &Events<G>,
-        strengths: &[Lanes],
-        Range {
-            start: from,
-            end: h,
-        }: Range<f32>,
-        mut on_spike: impl FnMut(u16, f32),
-    ) {
-        let vectors = self.vectors.iter_mut();
-        for (vector, members) in vectors.zip(self.members.chunks(VECTOR)) {
-            vector.idle_from(members.len());
-            look_up(members, events, strengths, &mut self.strengths);
-            let events = Met {
-                events,
-                strengths: &self.strengths,
-            };
-            vector.follow(members, events, from..h, &mut on_spike);
-        }
-    }
-
-    /// Takes a neuron out, as it ends the step.
-    #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<Ending> {
-        let Member { lane, .. } = self.members.pop()?;
-        let (which, i) = (self.members.len() / VECTOR, self.members.len() % VECTOR);
-        let vector = &self.vectors[which];
-        Some(Ending {
-            lane,
-            v: vector.v[i],
-            held_until: vector.held_until[i],
-        })
-    }
-}
-
-/// Looks up the strengths of a vector in the rows of a step. Ahead of their use and where
+/// Looks up the strengths of neurons. Ahead of their use and where
 /// they will be read: a vector that was just written number by number is slow to be read.
 #[inline(always)]
 fn look_up<const G: usize>(
-    members: &[Member<G>],
+    neurons: &[u16],
     events: &Events<G>,
     strengths: &[Lanes],
-    found: &mut Vec<Lanes<f32, VECTOR>>,
+    found: &mut Strengths,
 ) {
     if found.len() < events.opened.len() {
         found.resize(events.opened.len(), Lanes::all(0.0));
     }
-    // Lanes without a member keep what they had: nothing comes of it.
+    let mut places = [(0, 0); VECTOR];
+    for (at, &neuron) in places.iter_mut().zip(neurons) {
+        *at = place(neuron);
+    }
+    // Lanes without a neuron keep what they had: nothing comes of it.
     for (found, opened) in found.iter_mut().zip(&events.opened) {
-        let row = opened.row;
-        for (strength, member) in found.iter_mut().zip(members) {
-            let (block, l) = place(member.lane);
-            *strength = row.on(strengths, block).map_or(0.0, |row| row[l]);
+        let (first, row) = opened.row.blocks(strengths);
+        for (strength, (block, l)) in found.iter_mut().zip(&places[..neurons.len()]) {
+            let of_block = row.get(block.wrapping_sub(first));
+            *strength = of_block.map_or(0.0, |row| row[l % L]);
         }
     }
 }
@@ -164,8 +79,9 @@ impl<'a, const G: usize> Met<'a, G> {
     }
 }
 
-impl<const G: usize> Sixteen<G> {
-    const IDLE: Self = Self {
+impl<const G: usize> Pack<G> {
+    /// Neurons that do nothing.
+    pub(crate) const IDLE: Self = Self {
         v: [0.0; VECTOR],
         series: [[0.0; VECTOR]; 4],
         held_until: [0.0; VECTOR],
@@ -176,32 +92,63 @@ impl<const G: usize> Sixteen<G> {
         drift: [0.0; VECTOR],
         gain: [[0.0; VECTOR]; G],
         inverse_tau_syn: [[0.0; VECTOR]; G],
+        hold: [0.0; VECTOR],
     };
 
-    /// Lets those past the last neuron do nothing, whatever they were.
+    /// Puts a neuron beside the others, as it is when the step begins.
     #[inline(always)]
-    fn idle_from(&mut self, count: usize) {
-        for i in count..VECTOR {
-            self.v_threshold[i] = f32::INFINITY;
-            self.held_until[i] = 0.0;
-        }
-    }
-
-    #[inline(always)]
-    fn set(&mut self, i: usize, neuron: &LocalNeuron<G>, moment: &Moment<Series>) {
+    pub(crate) fn set(&mut self, i: usize, neuron: &LocalNeuron<G>, moment: &Moment<Series>) {
         self.v[i] = moment.v;
-        for (series, value) in self.series.iter_mut().zip(moment.current.0) {
-            series[i] = value;
-        }
+        put(&mut self.series, i, moment.current);
         self.held_until[i] = moment.held_until;
         self.v_rest[i] = neuron.v_rest;
         self.v_reset[i] = neuron.v_reset;
         self.v_threshold[i] = neuron.v_threshold;
         self.inverse_tau_mem[i] = neuron.inverse_tau_mem;
         self.drift[i] = neuron.drift;
+        self.hold[i] = neuron.hold;
         for g in 0..G {
             self.gain[g][i] = neuron.gain[g];
             self.inverse_tau_syn[g][i] = neuron.inverse_tau_syn[g];
+        }
+    }
+
+    /// Follows neurons through the step; `on_spike` gets lane and moment of each
+    /// crossing, in microseconds from the beginning of the step. Before `from` nothing
+    /// happens but events: no neuron crosses, none is released.
+    #[inline(always)]
+    pub(crate) fn resolve(
+        &mut self,
+        neurons: &[u16],
+        (events, strengths, found): (&Events<G>, &[Lanes], &mut Strengths),
+        span: Range<f32>,
+        mut on_spike: impl FnMut(u16, f32),
+    ) {
+        look_up(neurons, events, strengths, found);
+        let met = Met {
+            events,
+            strengths: found,
+        };
+        self.follow(neurons, met, span, &mut on_spike);
+    }
+
+    /// One of the neurons.
+    #[inline(always)]
+    fn neuron(&self, i: usize) -> LocalNeuron<G> {
+        let (mut gain, mut inverse_tau_syn) = ([0.0; G], [0.0; G]);
+        for g in 0..G {
+            gain[g] = self.gain[g][i];
+            inverse_tau_syn[g] = self.inverse_tau_syn[g][i];
+        }
+        LocalNeuron {
+            v_rest: self.v_rest[i],
+            v_reset: self.v_reset[i],
+            v_threshold: self.v_threshold[i],
+            inverse_tau_mem: self.inverse_tau_mem[i],
+            inverse_tau_syn,
+            gain,
+            drift: self.drift[i],
+            hold: self.hold[i],
         }
     }
 
@@ -209,7 +156,7 @@ impl<const G: usize> Sixteen<G> {
     #[inline(always)]
     fn follow(
         &mut self,
-        members: &[Member<G>],
+        neurons: &[u16],
         met: Met<'_, G>,
         Range {
             start: mut now,
@@ -244,7 +191,7 @@ impl<const G: usize> Sixteen<G> {
                 count += 1;
             }
             let end = if count > 0 { sum / count as f32 } else { h };
-            self.pass(members, (now, end), on_spike);
+            self.pass(neurons, (now, end), on_spike);
             if count == 0 {
                 return;
             }
@@ -311,7 +258,7 @@ impl<const G: usize> Sixteen<G> {
     #[inline(always)]
     fn pass(
         &mut self,
-        members: &[Member<G>],
+        neurons: &[u16],
         (now, end): (f32, f32),
         on_spike: &mut impl FnMut(u16, f32),
     ) {
@@ -348,7 +295,7 @@ impl<const G: usize> Sixteen<G> {
             next[i] = v_end;
         }
         if watch != 0 {
-            for (i, member) in members.iter().enumerate() {
+            for (i, &lane) in neurons.iter().enumerate() {
                 if flags[i] == 0 {
                     continue;
                 }
@@ -359,8 +306,8 @@ impl<const G: usize> Sixteen<G> {
                     current: at(&self.series, i).after(from),
                     held_until: until,
                 };
-                let crossing = |at| on_spike(member.lane, now + at);
-                let (neuron, span) = (&member.neuron, from..span);
+                let crossing = |at| on_spike(lane, now + at);
+                let (neuron, span) = (self.neuron(i), from..span);
                 let moment = neuron.resolve(&mut Leaky, moment, &[], span, crossing);
                 next[i] = moment.v;
                 if moment.held_until != until {
@@ -428,9 +375,24 @@ mod tests {
         }
     }
 
-    /// How the neurons of a pack end a step of which it skips the time before `quiet`.
-    fn ends(neurons: &[(LocalNeuron<2>, f32, f32)], events: &[Event], quiet: f32) -> Vec<f32> {
-        let (mut pack, mut met, mut rows) = (Pack::default(), Events::default(), Vec::new());
+    /// A neuron with potential and end of the reset.
+    type Begun = (LocalNeuron<2>, f32, f32);
+
+    fn begin((neuron, v, held_until): &Begun) -> Moment<Series> {
+        neuron.begin((*v, [0.02, 0.01]), *held_until)
+    }
+
+    fn pack(neurons: &[Begun]) -> Pack<2> {
+        let mut pack = Pack::IDLE;
+        for (i, begun) in neurons.iter().enumerate() {
+            pack.set(i, &begun.0, &begin(begun));
+        }
+        pack
+    }
+
+    /// How neurons end a step of which the time before `quiet` is skipped.
+    fn ends(neurons: &[Begun], events: &[Event], quiet: f32) -> Vec<f32> {
+        let (mut met, mut rows) = (Events::default(), Vec::new());
         for &(at, excitation, inhibition) in events {
             let row = |strength: f32, rows: &mut Vec<Lanes>| {
                 // No two neurons alike.
@@ -459,22 +421,13 @@ mod tests {
             met.opened.extend(opened);
             met.push(at, met.opened.len() - opened.len());
         }
-        for (lane, &(neuron, v, held_until)) in neurons.iter().enumerate() {
-            let moment = neuron.begin((v, [0.02, 0.01]), held_until);
-            pack.push(neuron, lane as u16, moment);
-        }
-        pack.resolve(&met, &rows, quiet..H, |_, _| {
+        let mut pack = pack(neurons);
+        let lanes: Vec<_> = (0..neurons.len() as u16).collect();
+        let met = (&met, &rows[..], &mut Vec::new());
+        pack.resolve(&lanes, met, quiet..H, |_, _| {
             panic!("no neuron has a threshold")
         });
-        let ends = std::iter::from_fn(|| pack.pop()).map(|end| (end.lane, end.v));
-        let mut ends: Vec<_> = ends.collect();
-        ends.reverse();
-        assert!(
-            ends.iter()
-                .map(|end| usize::from(end.0))
-                .eq(0..neurons.len())
-        );
-        ends.into_iter().map(|end| end.1).collect()
+        pack.v[..neurons.len()].to_vec()
     }
 
     #[test]
@@ -486,38 +439,39 @@ mod tests {
         };
         // Free, released at once, within the step, at its end, and later.
         let untils = [-1.0, 0.0, 0.2, 0.7, 1.3, H, 2.0];
-        let mut pack = Pack::default();
+        let neurons = untils.map(|until| (firing, -0.05, until));
         let (mut spikes, mut lone_spikes, mut lone) = (Vec::new(), Vec::new(), Vec::new());
-        for (lane, until) in untils.into_iter().enumerate() {
-            let moment = firing.begin((-0.05, [0.02, 0.01]), until);
-            pack.push(firing, lane as u16, moment);
+        for (lane, begun) in neurons.iter().enumerate() {
+            let moment = begin(begun);
             let on_spike = |at| lone_spikes.push((lane as u16, at));
             lone.push(firing.resolve(&mut Leaky, moment, &[], 0.0..H, on_spike));
         }
         let on_spike = |lane, at| spikes.push((lane, at));
-        pack.resolve(&Events::default(), &[], 0.0..H, on_spike);
+        let (mut pack, lanes) = (pack(&neurons), [0, 1, 2, 3, 4, 5, 6]);
+        let met = (&Events::default(), &[][..], &mut Vec::new());
+        pack.resolve(&lanes, met, 0.0..H, on_spike);
         let of = |lane: u16| spikes.iter().filter(|spike| spike.0 == lane).count();
-        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(of), [2, 2, 2, 1, 0, 0, 0]);
+        assert_eq!(lanes.map(of), [2, 2, 2, 1, 0, 0, 0]);
         assert_eq!(spikes.len(), lone_spikes.len());
         for (a, b) in spikes.iter().zip(&lone_spikes) {
             assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-5, "{a:?} {b:?}");
         }
-        while let Some(end) = pack.pop() {
-            let lone = &lone[usize::from(end.lane)];
-            assert!((end.v - lone.v).abs() < 1e-5, "{end:?}");
-            assert!((end.held_until - lone.held_until).abs() < 1e-5, "{end:?}");
+        for (i, lone) in lone.iter().enumerate() {
+            assert!((pack.v[i] - lone.v).abs() < 1e-5, "{i}");
+            let (until, lone) = (pack.held_until[i], lone.held_until);
+            assert!((until - lone).abs() < 1e-5, "{i}");
         }
     }
 
     proptest! {
         #[test]
         fn time_may_be_skipped_until_a_moment_before_which_nothing_happens(
-            taus in prop::collection::vec((5.0_f32..20.0, 5.0_f32..20.0, 5.0_f32..20.0), 1..40),
+            taus in prop::collection::vec((5.0_f32..20.0, 5.0_f32..20.0, 5.0_f32..20.0), 1..=VECTOR),
             // Further apart than what is taken together.
             slots in prop::collection::btree_set(0_u32..27, 0..8),
             strengths in prop::collection::vec((0.0_f32..0.05, 0.0_f32..0.05), 8),
             quiet in 0.01_f32..H,
-            held in prop::collection::vec(any::<bool>(), 40),
+            held in prop::collection::vec(any::<bool>(), VECTOR),
         ) {
             let neurons: Vec<_> = taus
                 .iter()

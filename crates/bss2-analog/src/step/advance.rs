@@ -53,6 +53,8 @@ pub(crate) struct Inputs<'a, const G: usize> {
     /// Membrane noise of this step, volts.
     pub(crate) kick: &'a Lanes,
     pub(crate) v_reset: &'a Lanes,
+    /// See [`LifBlock::fall`].
+    pub(crate) fall: &'a Lanes,
     pub(crate) held_until: &'a Lanes,
     /// Membrane range.
     pub(crate) low: f32,
@@ -109,6 +111,7 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
         drive,
         kick,
         v_reset,
+        fall,
         held_until,
         ..
     } = *inputs;
@@ -132,15 +135,21 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
             dv = saturation.mul_add(saturate(x), dv);
         }
         rise[l] = if DRIVEN { undriven } else { dv };
-        let v = (old.v[l] - t.v_rest[l]).mul_add(t.v_decay[l], t.v_rest[l]) + (dv + kick[l]);
+        let leaky = (old.v[l] - t.v_rest[l]).mul_add(t.v_decay[l], t.v_rest[l]);
+        let v = leaky + (dv + kick[l]);
         let v = if v > inputs.low { v } else { inputs.low };
         let v = if v < inputs.high { v } else { inputs.high };
         let held = held_until[l] >= inputs.hold_from;
         new.v[l] = if held { v_reset[l] } else { v };
         let released = (held_until[l] > inputs.t_start) & !held & !SNAP;
-        // It may have been above before the inhibition of this step came.
-        let highest = v + lift;
-        flags[l] = u8::from(released | ((highest > t.v_attention[l]) & !held));
+        // It may have been above before the inhibition of this step came, and at a peak. A
+        // parabola that falls by as much from its peak peaks by `(fall - moved)^2 / (4 fall)` above
+        // its end, which is at most half of `fall - moved`, and not at all if it moves by more.
+        let moved = leaky + (rise[l] + kick[l]) - old.v[l];
+        let peak = 0.5 * (fall[l] - moved);
+        let peak = if (peak > 0.0) & !SNAP { peak } else { 0.0 };
+        let highest = v + lift + peak;
+        flags[l] = u8::from(released | ((highest > t.v_threshold[l]) & !held));
     }
 }
 
@@ -224,6 +233,7 @@ impl<const G: usize> Buffers<G> {
             drive: &self.drives[block],
             kick: &kick,
             v_reset: &self.trials[block].v_reset,
+            fall: &c.fall,
             held_until: &self.held_until[block],
             low,
             high,

@@ -3,10 +3,10 @@
 use super::recurrence::Crossing;
 use super::{Buffers, Frame};
 use crate::events::Step;
-use crate::lanes::{L, Lanes, neuron_at, place};
+use crate::lanes::{L, Lanes, VECTOR, neuron_at, place};
 use crate::neuron::adex::AdexBlock;
 use crate::neuron::lif::{LifBlock, saturate_share};
-use crate::neuron::pack::Ending;
+use crate::neuron::pack::Pack;
 use crate::neuron::threshold::{Current, LocalNeuron, Membrane, Moment, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
 
@@ -160,6 +160,10 @@ impl<const G: usize> Buffers<G> {
         block: usize,
         flags: &[u8; L],
     ) {
+        // Most often none has, which is seen at once.
+        if *flags == [0; L] {
+            return;
+        }
         for l in lanes_with(flags) {
             if SNAP {
                 self.fire_at_end(&frame.blocks[block], (block, l), frame.step);
@@ -187,10 +191,7 @@ impl<const G: usize> Buffers<G> {
             self.follow_further(frame, terms, (block, l), None);
             return;
         }
-        let until = self.held_until[block][l];
-        let (neuron, moment) = self.beginning(frame, (block, l), until);
-        let lane = neuron_at((block, l));
-        self.pack.push(neuron, lane, moment);
+        self.followed.push(neuron_at((block, l)));
     }
 
     /// Follows a neuron with further terms, see [`Buffers::follow`].
@@ -241,38 +242,42 @@ impl<const G: usize> Buffers<G> {
         let crossings = &mut self.crossings;
         let on_spike = |at| crossings.push(Crossing::new(at, lane));
         moment = neuron.resolve(membrane, moment, nodes, from..h, on_spike);
-        let end = Ending {
-            lane,
-            v: moment.v,
-            held_until: moment.held_until,
-        };
-        self.end(frame, end);
+        self.end(frame, lane, (moment.v, moment.held_until));
     }
 
     /// Follows the neurons that were put together, with nothing but events before `from`.
     #[inline(always)]
     pub(super) fn settle(&mut self, frame: &Frame<'_, G>, from: f32) {
-        if self.pack.is_empty() {
-            return;
+        let mut followed = std::mem::take(&mut self.followed);
+        for neurons in followed.chunks(VECTOR) {
+            let mut pack = Pack::IDLE;
+            for (i, place) in neurons.iter().copied().map(place).enumerate() {
+                let until = self.held_until[place.0][place.1];
+                let (neuron, moment) = self.beginning(frame, place, until);
+                pack.set(i, &neuron, &moment);
+            }
+            let strengths = frame.common.table.strengths();
+            let met = (&self.events, strengths, &mut self.looked_up);
+            let crossings = &mut self.crossings;
+            let on_spike = |lane, at| crossings.push(Crossing::new(at, lane));
+            pack.resolve(neurons, met, from..frame.step.h as f32, on_spike);
+            for (i, &lane) in neurons.iter().enumerate() {
+                self.end(frame, lane, (pack.v[i], pack.held_until[i]));
+            }
         }
-        let (events, strengths) = (&self.events, frame.common.table.strengths());
-        let crossings = &mut self.crossings;
-        let on_spike = |lane, at| crossings.push(Crossing::new(at, lane));
-        let span = from..frame.step.h as f32;
-        self.pack.resolve(events, strengths, span, on_spike);
-        while let Some(end) = self.pack.pop() {
-            self.end(frame, end);
-        }
+        followed.clear();
+        self.followed = followed;
     }
 
-    /// Keeps how a neuron ends a step.
+    /// Keeps potential and end of the reset, from the step's beginning, with which a neuron
+    /// ends the step.
     #[inline(always)]
-    fn end(&mut self, frame: &Frame<'_, G>, end: Ending) {
+    fn end(&mut self, frame: &Frame<'_, G>, lane: u16, (v, held_until): (f32, f32)) {
         let ((low, high), t_start) = (frame.common.v_range, frame.step.start() as f32);
-        let (block, l) = place(end.lane);
-        self.after[block].v[l] = end.v.max(low).min(high);
-        if end.held_until != self.held_until[block][l] - t_start {
-            self.hold_until(end.lane, t_start + end.held_until);
+        let (block, l) = place(lane);
+        self.after[block].v[l] = v.max(low).min(high);
+        if held_until != self.held_until[block][l] - t_start {
+            self.hold_until(lane, t_start + held_until);
         }
     }
 }

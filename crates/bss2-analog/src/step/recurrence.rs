@@ -220,7 +220,6 @@ impl<const G: usize> Buffers<G> {
         done: usize,
     ) {
         let (t_start, t_end) = (frame.step.start() as f32, frame.step.end() as f32);
-        let attention = &self.trials[block].v_attention;
         let held_until = &self.held_until[block];
         // Where further terms bend the membrane the estimate of its end is not enough.
         let terms = frame.blocks[block].terms.as_deref();
@@ -230,6 +229,7 @@ impl<const G: usize> Buffers<G> {
         let lift = self.lift(terms, block);
         let left = 1.0 - from / frame.step.h as f32;
         let threshold = &self.trials[block].v_threshold;
+        let fall = &frame.blocks[block].fall;
         let mut follow = [0_u8; L];
         let mut reached = [0_u8; L];
         let (mut any, mut raised) = ([false; L], [false; L]);
@@ -243,9 +243,9 @@ impl<const G: usize> Buffers<G> {
         for l in 0..L {
             let until = held_until[l];
             // Readouts neither fire nor are they held.
-            let may = (attention[l] < f32::INFINITY) | (until > t_start);
+            let may = (threshold[l] < f32::INFINITY) | (until > t_start);
             let held = until > t_start + earliest;
-            let margin = left * left * (threshold[l] - attention[l]);
+            let margin = left * left * fall[l];
             let rises = v[l] + lift[l] > threshold[l] - margin;
             let bends = begin[l].max(v[l] + lift[l]) > bends_from[l];
             let must = (held | bends) & any[l];
