@@ -19,6 +19,7 @@ use miette::{IntoDiagnostic, MietteHandlerOpts, miette};
 
 use crate::config::{Assignment, Experiment, SubstrateKind};
 use crate::evaluation;
+use crate::note;
 
 /// A BrainScaleS-2 chip in software, and training of spiking networks on it.
 #[derive(Debug, Parser)]
@@ -97,10 +98,10 @@ fn refuse_without_chip(experiment: &Experiment, list: &[Assignment]) -> miette::
 /// sample.
 fn warn_of_losses(silent_layers: &[Layer], lost_events: f64, sample: &str) {
     for &layer in silent_layers {
-        eprintln!("warning: {}", evaluation::silence_warning(layer));
+        note!("warning: {}", evaluation::silence_warning(layer));
     }
     if lost_events > 0.0 {
-        eprintln!("warning: {}", evaluation::loss_warning(lost_events, sample));
+        note!("warning: {}", evaluation::loss_warning(lost_events, sample));
     }
 }
 
@@ -238,7 +239,7 @@ pub fn run<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) ->
         Command::Data(task) => data::run(task),
     };
     result.unwrap_or_else(|report| {
-        eprintln!("error: {report:?}");
+        note!("error: {report:?}");
         ExitCode::FAILURE
     })
 }

@@ -35,6 +35,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A line that nobody reads must not end the work: see `tell`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod characterisation;
 pub mod chip;
 pub mod chip_report;
@@ -55,6 +58,7 @@ pub mod plot;
 pub mod power_report;
 pub mod run_folder;
 pub mod substrates;
+pub mod tell;
 pub mod training;
 pub mod workload;
 

@@ -12,6 +12,7 @@ use crate::chip::{Chip, ChipConfig};
 use crate::chip_report::{self, ChipReport};
 use crate::config::{self, Assignment, Experiment};
 use crate::power_report::{self, ImageLoad};
+use crate::{note, tell};
 
 use super::import::{self, ImportArguments};
 use super::{CalibrationFlag, ChipFlags};
@@ -122,16 +123,16 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
             let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
             let report = chip_report::characterise(&experiment).into_diagnostic()?;
             introduce(&report);
-            print!("{}", report.table());
+            tell!("{}", report.table().trim_end());
         }
         Task::Characterise(arguments) => characterise(&arguments)?,
         Task::Calibrate(arguments) => calibrate(&arguments)?,
         Task::Spread(arguments) => {
             let experiment = arguments.setting.experiment(None)?;
             refuse_idle(&experiment.chip, "spread")?;
-            let tell = |seed| eprintln!("calibrating chip {seed}");
+            let tell = |seed| note!("calibrating chip {seed}");
             let spread = chip_report::spread(&experiment, arguments.chips, tell);
-            print!("{}", spread.into_diagnostic()?.table());
+            tell!("{}", spread.into_diagnostic()?.table().trim_end());
         }
         Task::Power(arguments) => power(&arguments)?,
         Task::Import(arguments) => import::run(&arguments)?,
@@ -140,7 +141,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
 }
 
 fn introduce(report: &ChipReport) {
-    println!(
+    tell!(
         "{}: 512 neuron circuits, 2 x 256 x 256 synapses; {} neurons measured",
         report.label,
         report
@@ -150,7 +151,7 @@ fn introduce(report: &ChipReport) {
             .map_or(0, |m| m.reached.len())
     );
     if report.repeated > 0 {
-        println!(
+        tell!(
             "{} targets of the decalibration were drawn again: out of a chip's range",
             report.repeated
         );
@@ -160,12 +161,12 @@ fn introduce(report: &ChipReport) {
 fn characterise(arguments: &CharacteriseArguments) -> miette::Result<()> {
     let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
     let measured = characterisation::measure(&experiment, arguments.reference_neurons, |stage| {
-        eprintln!("measuring: {stage}");
+        note!("measuring: {stage}");
     })?;
-    print!("{}", measured.table());
+    tell!("{}", measured.table().trim_end());
     measured.write(&arguments.out)?;
     for name in ["characterise.svg", "characterise.json"] {
-        println!("written: {}", arguments.out.join(name).display());
+        tell!("written: {}", arguments.out.join(name).display());
     }
     Ok(())
 }
@@ -190,26 +191,26 @@ fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
     const NAMED: usize = 20;
     let experiment = arguments.setting.experiment(None)?;
     refuse_idle(&experiment.chip, "calibrate")?;
-    let report = chip_report::calibrate(&experiment, |stage| eprintln!("calibrating: {stage}"))
+    let report = chip_report::calibrate(&experiment, |stage| note!("calibrating: {stage}"))
         .into_diagnostic()?;
     introduce(&report);
-    print!("{}", report.table());
+    tell!("{}", report.table().trim_end());
     let failures: Vec<_> = report
         .after()
         .into_iter()
         .flat_map(|r| r.failures())
         .collect();
     if failures.is_empty() {
-        println!("every neuron met its targets");
+        tell!("every neuron met its targets");
     } else {
         let neurons = report.after().map_or(0, |r| r.failed_neurons().len());
-        println!("{neurons} neurons missed a target:");
+        tell!("{neurons} neurons missed a target:");
     }
     for failure in failures.iter().take(NAMED) {
-        println!("  {failure}");
+        tell!("  {failure}");
     }
     if failures.len() > NAMED {
-        println!(
+        tell!(
             "  and {} more, all in neurons.tsv of --out",
             failures.len() - NAMED
         );
@@ -217,7 +218,7 @@ fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
     if let Some(out) = &arguments.out {
         report.write(out)?;
         let path = out.join("calibration.toml");
-        println!("use it with: --calibration {}", path.display());
+        tell!("use it with: --calibration {}", path.display());
     }
     Ok(())
 }
@@ -236,8 +237,8 @@ fn power(arguments: &PowerArguments) -> miette::Result<()> {
     let power = chip.config().power;
     let (report, energy) =
         power_report::inference(power, chip.core(), shape, &load).into_diagnostic()?;
-    print!("{}", power_report::table(&report));
-    println!(
+    tell!("{}", power_report::table(&report).trim_end());
+    tell!(
         "{:.2} uJ per image, {:.0} images/s",
         energy.as_micro(),
         1.0 / load.interval.get()

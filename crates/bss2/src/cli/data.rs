@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use miette::IntoDiagnostic;
 
 use crate::download;
+use crate::{note, tell};
 
 /// What is done with data sets.
 #[derive(Debug, Subcommand)]
@@ -73,12 +74,12 @@ fn check(folder: Option<&Path>) -> miette::Result<ExitCode> {
         let found = match find_mnist(set, folder) {
             Ok(found) => found,
             Err(error) => {
-                println!("{}: not there ({error})", manifest.name);
+                tell!("{}: not there ({error})", manifest.name);
                 continue;
             }
         };
         match load_mnist(&found.folder, set, Verify::Manifest) {
-            Ok(split) => println!(
+            Ok(split) => tell!(
                 "{}: {} training and {} test images in {}, content verified",
                 manifest.name,
                 split.train.len(),
@@ -87,21 +88,21 @@ fn check(folder: Option<&Path>) -> miette::Result<ExitCode> {
             ),
             Err(error) => {
                 wrong = true;
-                println!("{}: wrong: {error}", manifest.name);
+                tell!("{}: wrong: {error}", manifest.name);
             }
         }
     }
     for (name, place, content) in speech(folder) {
         match place.map(|place| (content(&place), place)) {
-            Ok((Ok(content), place)) => println!("{name}: {content} in {}", place.display()),
+            Ok((Ok(content), place)) => tell!("{name}: {content} in {}", place.display()),
             Ok((Err(error), _)) => {
                 wrong = true;
-                println!("{name}: wrong: {error}");
+                tell!("{name}: wrong: {error}");
             }
-            Err(error) => println!("{name}: not there ({error})"),
+            Err(error) => tell!("{name}: not there ({error})"),
         }
     }
-    println!("generated digits and generated speech: always there, made by the program");
+    tell!("generated digits and generated speech: always there, made by the program");
     Ok(if wrong {
         ExitCode::FAILURE
     } else {
@@ -137,7 +138,7 @@ fn fetch(set: DataSet, out: &Path) -> miette::Result<ExitCode> {
         let target = folder.join(&name);
         if std::fs::read(&target).is_ok_and(|bytes| manifest.verify(part, &bytes, &target).is_ok())
         {
-            eprintln!("{name}: there already, verified");
+            note!("{name}: there already, verified");
             continue;
         }
         let bar = ProgressBar::new(0).with_style(
@@ -160,9 +161,9 @@ fn fetch(set: DataSet, out: &Path) -> miette::Result<ExitCode> {
         )
         .into_diagnostic()?;
         bar.finish_and_clear();
-        eprintln!("{name}: downloaded and verified");
+        note!("{name}: downloaded and verified");
     }
-    println!("{} is in {}", manifest.name, folder.display());
-    println!("licence: {}\ncite: {}", manifest.licence, manifest.citation);
+    tell!("{} is in {}", manifest.name, folder.display());
+    tell!("licence: {}\ncite: {}", manifest.licence, manifest.citation);
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::config::{self, Assignment};
 use crate::files::write_atomically;
+use crate::tell;
 
 use super::progress::TranscriptBar;
 
@@ -151,7 +152,7 @@ impl Common {
         };
         write_spikes(&self.out, &set, precision).into_diagnostic()?;
         std::fs::remove_file(&journal).into_diagnostic()?;
-        println!(
+        tell!(
             "{name}: {} recordings of {} classes by {} speakers, {} spikes in {:.1} s",
             set.len(),
             set.classes(),
@@ -159,7 +160,7 @@ impl Common {
             set.spike_count(),
             begin.elapsed().as_secs_f64()
         );
-        println!("spikes are in {out}, settings in {}", beside.display());
+        tell!("spikes are in {out}, settings in {}", beside.display());
         Ok(ExitCode::SUCCESS)
     }
 }

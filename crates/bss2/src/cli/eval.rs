@@ -9,6 +9,7 @@ use crate::data::Data;
 use crate::evaluation;
 use crate::run_folder::{self, RunFolder};
 use crate::substrates;
+use crate::{note, tell};
 
 use super::{PlaceFlags, SubstrateFlags};
 
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let data = Data::load(&mut experiment)?;
     let mut substrate = substrates::build(&experiment, &data)?;
     for warning in substrate.warnings() {
-        eprintln!("warning: {warning}");
+        note!("warning: {warning}");
     }
     let checkpoint = if arguments.best {
         run_folder::best_checkpoint_path(&arguments.run)
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.lost_events_per_image,
         sample,
     );
-    println!(
+    tell!(
         "{}: {} accuracy {:.2} % on {} {sample}s of {}, {:.1} hidden spikes/{sample}, {:.0} {sample}s/s",
         experiment.place(),
         experiment.data.tested(),
@@ -68,13 +69,13 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.images_per_s,
     );
     if evaluation.unsent_inputs_per_image > 0.0 {
-        println!(
+        tell!(
             "{:.1} input spikes/{sample} come after the reset and are not sent",
             evaluation.unsent_inputs_per_image,
         );
     }
     if evaluation.lost_inputs_per_image > 0.0 {
-        println!(
+        tell!(
             "{:.1} input spikes/{sample} come past the window and are lost",
             evaluation.lost_inputs_per_image,
         );

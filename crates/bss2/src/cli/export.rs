@@ -9,6 +9,7 @@ use crate::exchange;
 use crate::observation::Observation;
 use crate::run_folder::{self, RunFolder};
 use crate::substrates;
+use crate::tell;
 use crate::training::State;
 
 use super::PlaceFlags;
@@ -58,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         SubstrateKind::Chip => ", as learned and as the chip holds them",
         SubstrateKind::Software => "",
     };
-    println!(
+    tell!(
         "{}: weights{rounded}, and spikes and traces of {} {} {}s",
         arguments.out.display(),
         observation.len(),

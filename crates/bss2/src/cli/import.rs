@@ -8,6 +8,7 @@ use miette::{IntoDiagnostic, WrapErr};
 
 use crate::files::write_atomically;
 use crate::import::{self, Imported};
+use crate::tell;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArguments {
@@ -36,16 +37,16 @@ pub(super) fn run(arguments: &ImportArguments) -> miette::Result<()> {
         .and_then(|()| write_atomically(&path, text.as_bytes()))
         .into_diagnostic()
         .wrap_err_with(|| format!("{} cannot be written", path.display()))?;
-    print!("{}", table(&imported));
+    tell!("{}", table(&imported).trim_end());
     for (what, names) in [
         ("not in the file, assumed", &imported.assumed),
         ("pickled Python objects, never read", &imported.pickled),
     ] {
         if !names.is_empty() {
-            println!("{what}: {}", names.join(", "));
+            tell!("{what}: {}", names.join(", "));
         }
     }
-    println!("the chip is in {0}; use it with --chip {0}", path.display());
+    tell!("the chip is in {0}; use it with --chip {0}", path.display());
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use miette::IntoDiagnostic;
 
 use crate::config::Experiment;
 use crate::metrics::EpochMetrics;
+use crate::note;
 use crate::training::{Observer, StepReport};
 
 /// Interrupts so far.
@@ -60,7 +61,7 @@ impl Terminal {
     fn line(&self, text: String) {
         // A hidden bar prints nothing at all.
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            note!("{text}");
         } else {
             self.bar.println(text);
         }
@@ -163,7 +164,7 @@ impl TranscriptBar {
             if state.found > 0 {
                 let (found, all) = (state.found, state.recordings);
                 self.bar
-                    .suspend(|| eprintln!("{found} of {all} recordings are done already"));
+                    .suspend(|| note!("{found} of {all} recordings are done already"));
             }
             return;
         }

@@ -13,6 +13,7 @@ use crate::data::Data;
 use crate::run_folder::{self, RunFolder};
 use crate::substrates;
 use crate::training::{Ending, Training};
+use crate::{note, tell};
 
 use super::progress::{self, Terminal, TranscriptBar};
 use super::{PlaceFlags, SubstrateFlags};
@@ -210,7 +211,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     let arguments = task.arguments();
     let mut experiment = task.experiment()?;
     if arguments.print_config {
-        print!("{}", config::to_toml(&experiment));
+        tell!("{}", config::to_toml(&experiment).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     let out = arguments.out.clone().unwrap_or_else(|| {
@@ -226,11 +227,11 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     let data = Data::load_watched(&mut experiment, &|state| bar.show(&state))?;
     bar.finish();
     for line in data.announcement() {
-        eprintln!("{line}");
+        note!("{line}");
     }
-    eprintln!("substrate: {}", experiment.place());
+    note!("substrate: {}", experiment.place());
     if let Some(remark) = remark(&experiment) {
-        eprintln!("warning: {remark}");
+        note!("warning: {remark}");
     }
     let shape = substrates::network_shape(&experiment, &data);
     let limit = experiment.train.weight_limit;
@@ -255,11 +256,11 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     let out = out.display();
     match ending {
         Ending::Complete => {
-            eprintln!("complete; the run is in {out}");
+            note!("complete; the run is in {out}");
             Ok(ExitCode::SUCCESS)
         }
         Ending::Stopped => {
-            eprintln!(
+            note!(
                 "stopped; go on with: bss2 train {} --resume --out {out}",
                 task.name()
             );

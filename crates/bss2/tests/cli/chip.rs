@@ -426,3 +426,18 @@ fn spread_of_chips_stands_beside_published_numbers() {
         assert!(said.contains(word), "{word} in {said}");
     }
 }
+
+#[test]
+fn a_reader_that_is_gone_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = bss2(folder.path());
+    command.args(["chip", "calibrate", "--chip-seed", "3", "--out", "chip"]);
+    // As `head` leaves a program that has more to tell.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let errors = writer.try_clone().unwrap();
+    let status = command.stdout(writer).stderr(errors).status().unwrap();
+    assert!(status.success(), "{status}");
+    let written = std::fs::read_dir(folder.path().join("chip")).unwrap();
+    assert!(written.count() > 1);
+}
