@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
+use bss2::note;
 use miette::{Context, IntoDiagnostic, bail};
 
 use crate::tidy;
@@ -37,7 +38,7 @@ pub(crate) fn run() -> miette::Result<()> {
     let start = Instant::now();
     tidy::run()?;
     for (name, arguments, (variable, value)) in STAGES {
-        eprintln!("==> {name}: cargo {}", arguments.join(" "));
+        note!("==> {name}: cargo {}", arguments.join(" "));
         let stage = Instant::now();
         let mut command = Command::new(env!("CARGO"));
         command.args(arguments).current_dir(tidy::root());
@@ -51,8 +52,8 @@ pub(crate) fn run() -> miette::Result<()> {
         if !status.success() {
             bail!("stage {name} failed ({status})");
         }
-        eprintln!("==> {name}: {:.0} s", stage.elapsed().as_secs_f64());
+        note!("==> {name}: {:.0} s", stage.elapsed().as_secs_f64());
     }
-    eprintln!("==> all passed in {:.0} s", start.elapsed().as_secs_f64());
+    note!("==> all passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
 }

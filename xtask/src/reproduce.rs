@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bss2::config::Assignment;
+use bss2::{note, tell};
 use clap::Args;
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use serde::{Deserialize, Serialize};
@@ -195,17 +196,17 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         let mut library = Library::default();
         let plan = Plan::new(declarations, &request, &mut library)?;
         for line in &plan.announcements {
-            eprintln!("{line}");
+            note!("{line}");
         }
         write(&file, toml::to_string(&asked).into_diagnostic()?.as_bytes())?;
         let mut progress = Progress::new(&plan);
         let results = engine::run(&plan, &mut library, &arguments.out, &mut progress)?;
         let report = report::Report::new(&plan, &results, &asked, &program);
         report.write(&arguments.out)?;
-        println!("{}", report.summary());
+        tell!("{}", report.summary());
         Ok::<(), miette::Report>(())
     })?;
-    println!(
+    tell!(
         "the report is {} (and report.md, report.json, results.npz beside it); this took {}",
         arguments.out.join("report.html").display(),
         progress::duration(begin.elapsed().as_secs_f64()),

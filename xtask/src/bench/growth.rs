@@ -8,6 +8,7 @@ use bss2::data::Data;
 use bss2::plot::{Figure, Panel, Series};
 use bss2::substrates::network_shape;
 use bss2::workload::Workload;
+use bss2::{note, tell};
 use miette::{IntoDiagnostic, WrapErr, miette};
 
 use super::memory;
@@ -87,7 +88,7 @@ pub(super) fn run(quick: bool) -> miette::Result<()> {
     let data: Vec<Data> = data.collect::<Result<_, _>>()?;
     let mut measured = Vec::new();
     for (place, (point, data)) in points.iter().zip(&data).enumerate() {
-        eprintln!(
+        note!(
             "{} of {}: {} = {}, {}",
             place + 1,
             points.len(),
@@ -102,12 +103,12 @@ pub(super) fn run(quick: bool) -> miette::Result<()> {
             mib: peak(point)?,
         });
     }
-    println!(
+    tell!(
         "| grows | substrate | to | hidden spikes | us per image | peak memory, MiB |\n\
          |---|---|---|---|---|---|"
     );
     for (point, found) in points.iter().zip(&measured) {
-        println!(
+        tell!(
             "| {} | {} | {} | {:.0} | {} | {} |",
             AXES[point.axis].name,
             point.substrate,

@@ -14,6 +14,7 @@ use bss2::encode::{
 };
 use bss2::event::{NeuronCircuits, Seconds, Seed, SpikeBatch};
 use bss2::learn::{NetworkShape, Trainer};
+use bss2::note;
 use bss2::routing::{
     Arrivals, Compiled, Delivery, Fabric, FabricTiming, NetworkConfig, Placement, Traffic,
 };
@@ -111,7 +112,7 @@ impl Stock {
         chip.chip.seed = Seed(66);
         let images = Data::load(&mut chip)?;
         for line in images.announcement() {
-            eprintln!("{line}");
+            note!("{line}");
         }
         let software = Experiment {
             substrate: SubstrateKind::Software,

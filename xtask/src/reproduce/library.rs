@@ -7,6 +7,7 @@ use bss2::Error;
 use bss2::config::{DataConfig, Experiment};
 use bss2::data::Data;
 use bss2::encode::{ReductionConfig, SpeechConfig, SpikeAugmentation, Transcribed};
+use bss2::note;
 use sha2::{Digest, Sha256};
 
 /// What data depend on: of augmentation, only whether there is any.
@@ -87,7 +88,7 @@ fn tell(state: Transcribed, told: &AtomicUsize) {
         let Transcribed {
             done, recordings, ..
         } = state;
-        eprintln!("cochlea: {done} of {recordings} recordings are spikes");
+        note!("cochlea: {done} of {recordings} recordings are spikes");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Progress over all jobs, with the time that is left.
 
+use bss2::note;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use super::engine::Watcher;
@@ -114,7 +115,9 @@ impl Watcher for Progress {
                 0 => String::new(),
                 others => format!(", and {others} beside it"),
             };
-            eprint!("\r\x1b[K{}", self.line(&(label.to_owned() + &others)));
+            let line = self.line(&(label.to_owned() + &others));
+            // Whether or not anybody reads it.
+            let _ = write!(stderr(), "\r\x1b[K{line}");
             self.shown = Instant::now();
         }
     }
@@ -134,7 +137,7 @@ impl Watcher for Progress {
             } else {
                 ""
             };
-            eprintln!("{clear}{}", self.line(&job.label));
+            note!("{clear}{}", self.line(&job.label));
         }
     }
 
@@ -143,7 +146,7 @@ impl Watcher for Progress {
         let words: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
         if self.warned.insert(words) {
             let label = self.running.get(&place).map(|job| job.label.clone() + ": ");
-            eprintln!("warning: {}{text}", label.unwrap_or_default());
+            note!("warning: {}{text}", label.unwrap_or_default());
         }
     }
 }
