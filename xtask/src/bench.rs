@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: how fast everything is.
 //!
 //! [`rows`] says what is asked for, [`works`] does it, [`floor`] knows the least work,
-//! [`record`] tells. [`instructions`] counts, and [`growth`] asks for more and more.
+//! [`record`] tells. [`instructions`] counts, by [`kernels`], and [`growth`] asks for more and more.
 
 mod document;
 mod floor;
 mod growth;
 mod instructions;
+mod kernels;
 mod machine;
 mod memory;
 mod record;
@@ -18,6 +19,7 @@ mod works;
 use std::path::PathBuf;
 
 use bss2::files::write_atomically;
+use bss2::{note, tell};
 use clap::Args;
 use miette::{IntoDiagnostic, WrapErr};
 
@@ -82,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     let mut runs = Runs::default();
     // Turn by turn, so that all works meet the same machine.
     for round in 1..=rounds {
-        eprintln!("round {round} of {rounds}");
+        note!("round {round} of {rounds}");
         let mut values = Vec::new();
         for work in &mut works {
             values.extend(work.turn()?);
@@ -96,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         threads: works::THREADS,
     };
     let table = record.table();
-    print!("{table}");
+    tell!("{}", table.trim_end());
     if arguments.docs {
         document::replace("bench", &table)?;
     }

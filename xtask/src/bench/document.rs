@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn the_document_has_a_place_for_each_table() {
         let text = fs::read_to_string(tidy::root().join("docs/performance.md")).unwrap();
-        for name in ["bench", "instructions"] {
+        for name in ["bench", "instructions", "kernels"] {
             assert!(between(&text, name, "").is_some(), "{name}");
         }
     }

@@ -10,6 +10,7 @@ use bss2::workload::Tally;
 use serde::{Deserialize, Serialize};
 
 use super::instructions::Counted;
+use super::kernels::Kernel;
 
 /// What some samples did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -33,12 +34,15 @@ impl Activity {
 }
 
 /// Least work of an image or an event.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Floor(Vec<Part>);
+
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Floor {
-    /// On all lanes at once.
+struct Part {
+    kernel: Kernel,
     operations: f64,
-    /// One after the other.
-    scalar: f64,
+    /// Whether they are done on all lanes at once, or one after the other.
+    wide: bool,
 }
 
 /// Samples that share an update.
@@ -52,11 +56,15 @@ const WORD: f64 = 24.5;
 const INPUT: f64 = 4.0 + 6.0 + 2.0;
 /// Leak, range, refractory period and threshold of a membrane, per step.
 const MEMBRANE: f64 = 9.0;
-/// A byte of a word as a kick, per step; a word lasts for four steps.
-const KICK: f64 = 6.0 + WORD / 4.0;
+/// A byte of a word as a kick, per step.
+const KICK: f64 = 6.0;
+/// For how many steps a word of kicks lasts.
+const KICKS: f64 = 4.0;
 /// A code, per sample: the channel's line and bend, two bytes of noise with their
-/// cubic, half a word, limits.
-const CODE: f64 = 6.0 + 8.0 + WORD / 2.0 + 4.0;
+/// cubic, limits.
+const CODE: f64 = 6.0 + 8.0 + 4.0;
+/// How many codes the noise of a word serves.
+const CODES: f64 = 2.0;
 /// An event on a synapse: current and membrane.
 const SYNAPSE: f64 = 2.0;
 /// A spike: its crossing by three steps of Newton's method with two exponentials
@@ -89,25 +97,63 @@ impl Floor {
         let weights = neurons * (channels + fan_out);
         let states = (neurons + outputs) * steps as f64;
         let events = inputs * neurons + hidden * fan_out;
-        let backward = events + states * ADJOINT + weights * ADAM / BATCH;
-        let ideal = events + states * IDEAL;
-        let chip = states * (4.0 * INPUT + MEMBRANE + KICK) + events * SYNAPSE;
         // Tests look at the outputs alone.
-        let (tested, learned) = (outputs * steps as f64 * CODE, states * CODE);
-        let spikes = hidden * SPIKE + inputs * EVENT;
-        let (operations, scalar) = match counted {
-            Counted::InferChip => (chip + tested, spikes),
-            Counted::TrainChip => (chip + learned + backward + weights * WRITE / BATCH, spikes),
-            Counted::InferSoftware => (ideal, 0.0),
-            Counted::TrainSoftware => (ideal + backward, 0.0),
-            Counted::Deliver => (0.0, EVENT),
+        let codes = match counted {
+            Counted::TrainChip => states,
+            _ => outputs * steps as f64,
         };
-        Self { operations, scalar }
+        let wide = |kernel, operations| Part {
+            kernel,
+            operations,
+            wide: true,
+        };
+        let alone = |kernel, operations| Part {
+            kernel,
+            operations,
+            wide: false,
+        };
+        let chip = [
+            wide(Kernel::Neurons, states * (4.0 * INPUT + MEMBRANE + KICK)),
+            wide(Kernel::Synapses, events * SYNAPSE),
+            wide(Kernel::Noise, (states / KICKS + codes / CODES) * WORD),
+            wide(Kernel::Codes, codes * CODE),
+            alone(Kernel::Spikes, hidden * SPIKE),
+            alone(Kernel::Fabric, inputs * EVENT),
+        ];
+        let ideal = [
+            wide(Kernel::Neurons, states * IDEAL),
+            wide(Kernel::Synapses, events),
+        ];
+        let learned = [
+            wide(Kernel::Backward, events + states * ADJOINT),
+            wide(Kernel::Update, weights * ADAM / BATCH),
+        ];
+        let written = [wide(Kernel::Writing, weights * WRITE / BATCH)];
+        Self(match counted {
+            Counted::InferChip => chip.to_vec(),
+            Counted::TrainChip => [&chip[..], &learned, &written].concat(),
+            Counted::InferSoftware => ideal.to_vec(),
+            Counted::TrainSoftware => [ideal, learned].concat(),
+            Counted::Deliver => vec![alone(Kernel::Fabric, EVENT)],
+        })
     }
 
     /// Instructions on vectors of so many lanes.
     pub(super) fn instructions(&self, lanes: usize) -> f64 {
-        self.operations / lanes as f64 + self.scalar
+        self.0.iter().map(|part| part.instructions(lanes)).sum()
+    }
+
+    /// Those of one kernel, if it has to do anything.
+    pub(super) fn of_kernel(&self, kernel: Kernel, lanes: usize) -> Option<f64> {
+        let part = self.0.iter().find(|part| part.kernel == kernel)?;
+        Some(part.instructions(lanes))
+    }
+}
+
+impl Part {
+    fn instructions(&self, lanes: usize) -> f64 {
+        let at_once = if self.wide { lanes as f64 } else { 1.0 };
+        self.operations / at_once
     }
 }
 
@@ -143,5 +189,7 @@ mod tests {
         assert_eq!(ideal.instructions(8), 3_840.0);
         let event = Floor::of(Counted::Deliver, PAPER, &activity);
         assert_eq!(event.instructions(8), EVENT);
+        assert_eq!(event.of_kernel(Kernel::Fabric, 8), Some(EVENT));
+        assert_eq!(event.of_kernel(Kernel::Codes, 8), None);
     }
 }

@@ -6,8 +6,8 @@
 //! so that the counts are those of any machine that has the tool. The tool knows no
 //! AVX-512, so these are counts of the AVX2 path.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
@@ -16,6 +16,7 @@ use bss2::config::{DataSet, Experiment, SubstrateKind};
 use bss2::data::Data;
 use bss2::files::write_atomically;
 use bss2::substrates::network_shape;
+use bss2::tell;
 use bss2::workload::{Tally, Workload};
 use clap::ValueEnum;
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document;
 use super::floor::{Activity, Floor};
+use super::kernels::{Costs, Kernel};
 use super::machine::rustc;
 use super::rows::number;
 use super::works::{Buses, PAPER_SHAPE, lively, pool, spikes};
@@ -59,6 +61,9 @@ struct Accepted {
 const HEAD: &str = "# Instructions per image or event on the AVX2 path, as callgrind counts them.\n\
                     # Written by `cargo xtask bench --instructions --accept`.\n";
 
+/// Of a vector of AVX2.
+const LANES: usize = 8;
+
 fn file() -> PathBuf {
     tidy::root().join("xtask/instructions.toml")
 }
@@ -66,23 +71,28 @@ fn file() -> PathBuf {
 /// Counts all and compares with what is accepted, or accepts it.
 pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
     if !cfg!(target_arch = "x86_64") {
-        println!("skipped: accepted counts are those of x86-64");
+        tell!("skipped: accepted counts are those of x86-64");
         return Ok(());
     }
     if !has_callgrind() {
-        println!("skipped: valgrind is not installed");
+        tell!("skipped: valgrind is not installed");
         return Ok(());
     }
-    let mut counts = BTreeMap::new();
+    let program = env::current_exe().into_diagnostic()?;
+    let (mut counts, mut kernels) = (BTreeMap::new(), Vec::new());
     let mut table = String::from(
         "| work | input spikes | hidden spikes | instructions | least | ratio |\n\
          |---|---|---|---|---|---|\n",
     );
     for &counted in Counted::value_variants() {
-        let (more, less) = (under_callgrind(counted, 2)?, under_callgrind(counted, 1)?);
+        let (more, less) = (
+            under_callgrind(&program, counted, 2)?,
+            under_callgrind(&program, counted, 1)?,
+        );
         let units = more.units - less.units;
         let count = (more.instructions - less.instructions) / units;
-        let least = Floor::of(counted, PAPER_SHAPE, &more.activity).instructions(8);
+        let floor = Floor::of(counted, PAPER_SHAPE, &more.activity);
+        let least = floor.instructions(LANES);
         table += &format!(
             "| {} | {:.0} | {:.0} | {} | {} | {:.1} |\n",
             name(counted),
@@ -93,10 +103,15 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
             count / least
         );
         counts.insert(name(counted), count);
+        let mut shares = more.costs.by_kernel(&less.costs, &program)?;
+        shares.values_mut().for_each(|share| *share /= units);
+        kernels.push((counted, shares, floor));
     }
-    print!("{table}");
+    let by_kernel = by_kernel(&kernels);
+    tell!("{table}\n{}", by_kernel.trim_end());
     if documented {
         document::replace("instructions", &table)?;
+        document::replace("kernels", &by_kernel)?;
     }
     let path = file();
     if accept {
@@ -120,7 +135,7 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
     let accepted: Accepted = toml::from_str(&text).into_diagnostic()?;
     let verdict = compare(&accepted, &counts);
     for note in verdict.notes {
-        println!("{note}");
+        tell!("{note}");
     }
     if verdict.grown.is_empty() {
         return Ok(());
@@ -137,6 +152,28 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
         "instruction counts have grown:\n{message}\nIf that is meant to be, \
          `cargo xtask bench --instructions --accept` takes the new ones"
     )
+}
+
+/// The table of kernels: what each takes and, in brackets, the least.
+fn by_kernel(works: &[(Counted, HashMap<Kernel, f64>, Floor)]) -> String {
+    let mut table = String::from("| kernel |");
+    for (counted, ..) in works {
+        table += &format!(" {} |", name(*counted));
+    }
+    table += &format!("\n|---|{}\n", "---|".repeat(works.len()));
+    for kernel in Kernel::ALL {
+        table += &format!("| {} |", kernel.name());
+        for (_, shares, floor) in works {
+            // What happens once per so many images leaves a few.
+            let share = shares.get(&kernel).filter(|&&share| share >= 0.5);
+            let share = share.map_or("–".into(), |&share| number(share));
+            let least = floor.of_kernel(kernel, LANES);
+            let least = least.map_or(String::new(), |least| format!(" ({})", number(least)));
+            table += &format!(" {share}{least} |");
+        }
+        table += "\n";
+    }
+    table
 }
 
 fn name(counted: Counted) -> String {
@@ -190,12 +227,15 @@ struct Count {
     instructions: f64,
     units: f64,
     activity: Activity,
+    costs: Costs,
 }
 
-fn under_callgrind(counted: Counted, batches: usize) -> miette::Result<Count> {
-    let program = env::current_exe().into_diagnostic()?;
+fn under_callgrind(program: &Path, counted: Counted, batches: usize) -> miette::Result<Count> {
+    let written = tempfile::NamedTempFile::new().into_diagnostic()?;
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--tool=callgrind", "--dump-instr=yes"])
+        .args(["--compress-strings=no", "--compress-pos=no"])
+        .arg(format!("--callgrind-out-file={}", written.path().display()))
         .arg(program)
         .args([
             "bench",
@@ -216,6 +256,7 @@ fn under_callgrind(counted: Counted, batches: usize) -> miette::Result<Count> {
         bail!("valgrind failed on {}:\n{errors}{told}", name(counted));
     };
     let activity: Activity = activity;
+    let costs = fs::read_to_string(written.path()).into_diagnostic()?;
     Ok(Count {
         instructions,
         units: match counted {
@@ -223,6 +264,7 @@ fn under_callgrind(counted: Counted, batches: usize) -> miette::Result<Count> {
             _ => activity.samples,
         },
         activity,
+        costs: Costs::read(&costs, program)?,
     })
 }
 
@@ -272,7 +314,7 @@ pub(super) fn count(counted: Counted, batches: usize) -> miette::Result<()> {
         Ok::<_, miette::Report>(Activity::of(&tally, experiment.time.steps))
     })?;
     let text = serde_json::to_string(&activity).map_err(|error| miette!("{error}"))?;
-    println!("{text}");
+    tell!("{text}");
     Ok(())
 }
 
