@@ -5,6 +5,8 @@ use std::ops::Range;
 use bss2_event::TimeGrid;
 
 use crate::integration::Grid;
+#[cfg(test)]
+use crate::lanes::Lanes;
 use crate::lanes::{L, VECTOR};
 use crate::lowered::Common;
 use crate::synapse::Row;
@@ -191,10 +193,16 @@ impl<const G: usize> Events<G> {
     /// Adds an event that takes part in the sums of the step.
     #[inline(always)]
     fn sum(&mut self, common: &Common, source: u16, time: f64, step: Step) {
+        self.add(common.table.rows(source), time, step);
+    }
+
+    /// The same of an event that opens a row for each group.
+    #[inline(always)]
+    fn add(&mut self, rows: &[Row], time: f64, step: Step) {
         let e = step.middle_offset(time);
         let at = (time - step.start()).max(0.0) as f32;
         let first = self.opened.len();
-        for (group, &row) in common.table.rows(source).iter().enumerate() {
+        for (group, &row) in rows.iter().enumerate() {
             if row.first < row.last {
                 self.touches[group].push(Touch { row, e });
                 let (first, last) = (usize::from(row.first), usize::from(row.last));
@@ -207,12 +215,6 @@ impl<const G: usize> Events<G> {
                 self.opened.push(Opened { group, row });
             }
         }
-        self.push(at, first);
-    }
-
-    /// Puts an event at the end of the step's that opens the rows from `first` on.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, at: f32, first: usize) {
         let opened = (first as u32, self.opened.len() as u32);
         self.step.push(StepEvent { at, opened });
     }
@@ -221,5 +223,27 @@ impl<const G: usize> Events<G> {
     #[inline(always)]
     pub(crate) fn opened(&self, event: &StepEvent) -> &[Opened] {
         &self.opened[event.opened()]
+    }
+}
+
+#[cfg(test)]
+impl<const G: usize> Events<G> {
+    /// Events of a step on one block, in the order of time: microseconds from its beginning and
+    /// strengths of each group; with the rows that hold these.
+    pub(crate) fn of_step(step: Step, events: &[(f32, [Lanes; G])]) -> (Self, Vec<Lanes>) {
+        let (mut made, mut strengths) = (Self::default(), Vec::new());
+        for (at, of_groups) in events {
+            let rows = of_groups.map(|of_group| {
+                strengths.push(of_group);
+                Row {
+                    base: strengths.len() as u32 - 1,
+                    first: 0,
+                    last: 1,
+                    from_lane: 0,
+                }
+            });
+            made.add(&rows, step.start() + f64::from(*at), step);
+        }
+        (made, strengths)
     }
 }

@@ -376,11 +376,11 @@ impl<const G: usize> Read<'_, G> {
         self.add_events(at, &mut moved);
         let held_until = self.of(&around.held_until[self.block]);
         let t_start = around.t_start as f32;
-        let (mut held, mut released) = (false, false);
+        let (mut release, mut held, mut released) = ([0.0; VECTOR], false, false);
         for i in 0..VECTOR {
-            let release = held_until[i] - t_start;
-            held |= release > 0.0;
-            released |= (release > 0.0) & (release < at);
+            release[i] = held_until[i] - t_start;
+            held |= release[i] > 0.0;
+            released |= (release[i] > 0.0) & (release[i] < at);
         }
         if held {
             let mut risen = [0.0; VECTOR];
@@ -388,16 +388,18 @@ impl<const G: usize> Read<'_, G> {
                 for i in 0..VECTOR {
                     // Straight on from a release in the step; those that fire in it are read
                     // otherwise.
-                    let release = held_until[i] - t_start;
-                    let since = (at - release) / (around.h - release);
+                    let since = (at - release[i]) / (around.h - release[i]);
                     let since = if since > 0.0 { since } else { 0.0 };
                     let rise = since * (after[i] - before[i]);
-                    risen[i] = if release < around.h { rise } else { 0.0 };
+                    risen[i] = if release[i] < around.h { rise } else { 0.0 };
                 }
             }
             for i in 0..VECTOR {
-                let free = held_until[i] - t_start <= 0.0;
-                moved[i] = if free { moved[i] } else { risen[i] };
+                moved[i] = if release[i] <= 0.0 {
+                    moved[i]
+                } else {
+                    risen[i]
+                };
             }
         }
         let (low, high) = around.v_range;

@@ -62,6 +62,7 @@ pub(crate) struct Buffers<const G: usize> {
     pub(crate) nodes: Nodes<G>,
     /// Neurons that will be followed together.
     followed: Vec<u16>,
+    /// What these have in the rows of a step.
     looked_up: Strengths,
     /// Crossings of this step; once all blocks were advanced, in the order in which
     /// their events are sent.

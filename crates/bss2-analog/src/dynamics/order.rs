@@ -229,6 +229,24 @@ fn a_spike_between_excitation_and_inhibition_of_one_step_is_found() {
     );
 }
 
+#[test]
+fn as_many_neurons_as_there_are_may_cross_in_one_step() {
+    // More than fit into a vector, in all blocks, and no two alike.
+    let neurons = (0..200).map(|i| LaneParameters {
+        tau_mem: 6.0 + 0.01 * f64::from(i),
+        ..LEAKY
+    });
+    let setting = Setting {
+        slew: 0.3,
+        events: vec![(3.0, 1.0)],
+        ..Setting::new(neurons.collect(), 8.0)
+    };
+    let (found, _) = setting.run();
+    let (worst, mismatched) = compare_all(&found, &setting.references(&[]));
+    assert!(found.iter().all(|spikes| !spikes.is_empty()));
+    assert!(worst < 30.0 && mismatched == 0, "{worst} ns, {mismatched}");
+}
+
 /// Neurons whose leak pulls to their threshold and whose adaptation holds them below.
 fn held_by_adaptation() -> Vec<LaneParameters> {
     let neuron = |n: u32| {

@@ -178,7 +178,7 @@ impl<const G: usize> AdexBlock<G> {
             self.w_high[l] = w.range.1 as f32;
             self.w_half_decay[l] = libm::exp(-0.5 * h / w.tau) as f32;
             self.w_membrane[l] = (-p.tau_mem * libm::expm1(-h / p.tau_mem)) as f32;
-            self.w_fall[l] = (p.fall(G, h) * p.tau_mem) as f32;
+            self.w_fall[l] = (p.fall_share(G, h) * p.tau_mem) as f32;
         }
         for g in 0..G {
             if let Some(r) = terms.reversal[g] {

@@ -54,13 +54,25 @@ pub(crate) struct LaneParameters {
 }
 
 impl LaneParameters {
-    /// By how much a membrane may fall within a step of `h` microseconds from its peak,
-    /// relative to what the current there is over the leak's conductance: as that current
-    /// decays. The fastest of `groups` inputs bounds it.
-    pub(crate) fn fall(&self, groups: usize, h: f64) -> f64 {
-        let taus = self.tau_syn[..groups].iter();
-        let tau = taus.fold(self.tau_mem, |a, &b| a.min(b));
-        (0.5 * h * h / (self.tau_mem * tau)).min(1.0)
+    /// How far a membrane rises within a step of `h` microseconds that ends in a peak, relative
+    /// to what the current there is over the leak's conductance. That current decays, so
+    /// `v'' = -1/(tau_mem tau)` at the peak, and for one time constant it rises by
+    /// `1 - (1 - x) exp(x)`, `x = h/tau`; for two the mean of their rates is right to the third
+    /// order in `h`. The fastest of `groups` inputs bounds it. Inhibition that outlasts excitation by
+    /// `n` times the leak's current bends it `1 + n (1 - tau_exc/tau_inh)` times as much: `n = 2` is
+    /// allowed for.
+    pub(crate) fn fall_share(&self, groups: usize, h: f64) -> f64 {
+        let of = |first: usize| self.tau_syn[first..groups].iter().step_by(2);
+        let excitation = of(0).fold(f64::INFINITY, |a, &b| a.min(b));
+        let (quick, slow) = of(1).fold((f64::INFINITY, 0.0), |(low, high), &tau| {
+            (tau.min(low), tau.max(high))
+        });
+        let tau = excitation.min(quick).min(self.tau_mem);
+        let x = 0.5 * h * (1.0 / self.tau_mem + 1.0 / tau);
+        let growth = (1.0 - (1.0 - x) * libm::exp(x)) / (0.5 * x * x);
+        let outlasting = 2.0 * (1.0 - excitation / slow).max(0.0);
+        let share = 0.5 * h * h / (self.tau_mem * tau) * growth * (1.0 + outlasting);
+        share.min(1.0)
     }
 }
 
@@ -86,7 +98,11 @@ pub(crate) struct LifBlock<const G: usize> {
     pub(crate) v_rest: Lanes,
     pub(crate) v_reset: Lanes,
     pub(crate) v_threshold: Lanes,
-    /// By how much the membrane may fall within a step from a peak at the threshold, volts.
+    /// How far the membrane rises within a step that ends in a peak at the threshold, volts;
+    /// it falls by less after one. A membrane that goes from `v` to `end` without events, by way
+    /// of a peak, rises by `rise` and falls by `rise + v - end`, which are both convex in their
+    /// times, so together they are `fall` at most, and the peak lies at `(fall + v + end)/2` or
+    /// below. What excitation in the step adds to the end it may have added before.
     pub(crate) fall: Lanes,
     /// h over tau_mem, and over the mean tau_syn.
     pub(crate) h_tau_mem: Lanes,
@@ -212,7 +228,7 @@ impl<const G: usize> LifBlock<G> {
         self.v_reset[l] = p.v_reset as f32;
         self.v_threshold[l] = p.v_threshold as f32;
         self.fall[l] = if p.v_threshold.is_finite() {
-            (p.fall(G, h) * (p.v_threshold - p.v_rest).abs()) as f32
+            (p.fall_share(G, h) * (p.v_threshold - p.v_rest).abs()) as f32
         } else {
             0.0
         };

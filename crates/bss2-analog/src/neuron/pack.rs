@@ -54,6 +54,7 @@ fn look_up<const G: usize>(
         let (first, row) = opened.row.blocks(strengths);
         for (strength, (block, l)) in found.iter_mut().zip(&places[..neurons.len()]) {
             let of_block = row.get(block.wrapping_sub(first));
+            // The remainder spares a check.
             *strength = of_block.map_or(0.0, |row| row[l % L]);
         }
     }
@@ -353,8 +354,7 @@ fn mean_slope([v1, v2, v3, v4]: [f32; 4], span: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Opened;
-    use crate::synapse::Row;
+    use crate::events::Step;
     use proptest::prelude::*;
 
     const H: f32 = 1.7;
@@ -392,35 +392,21 @@ mod tests {
 
     /// How neurons end a step of which the time before `quiet` is skipped.
     fn ends(neurons: &[Begun], events: &[Event], quiet: f32) -> Vec<f32> {
-        let (mut met, mut rows) = (Events::default(), Vec::new());
-        for &(at, excitation, inhibition) in events {
-            let row = |strength: f32, rows: &mut Vec<Lanes>| {
+        let events: Vec<_> = events
+            .iter()
+            .map(|&(at, excitation, inhibition)| {
                 // No two neurons alike.
-                rows.push(Lanes(std::array::from_fn(|l| {
-                    strength * (1.0 + 0.01 * l as f32)
-                })));
-                Row {
-                    base: rows.len() as u32 - 1,
-                    first: 0,
-                    last: 1,
-                    from_lane: 0,
-                }
-            };
-            let opened = [excitation, inhibition].map(|strength| row(strength, &mut rows));
-            let [first, second] = opened;
-            let opened = [
-                Opened {
-                    group: 0,
-                    row: first,
-                },
-                Opened {
-                    group: 1,
-                    row: second,
-                },
-            ];
-            met.opened.extend(opened);
-            met.push(at, met.opened.len() - opened.len());
-        }
+                let row = |strength: f32| {
+                    Lanes(std::array::from_fn(|l| strength * (1.0 + 0.01 * l as f32)))
+                };
+                (at, [excitation, inhibition].map(row))
+            })
+            .collect();
+        let step = Step {
+            index: 0,
+            h: H.into(),
+        };
+        let (met, rows) = Events::of_step(step, &events);
         let mut pack = pack(neurons);
         let lanes: Vec<_> = (0..neurons.len() as u16).collect();
         let met = (&met, &rows[..], &mut Vec::new());

@@ -251,9 +251,10 @@ impl<const G: usize> Buffers<G> {
         let mut followed = std::mem::take(&mut self.followed);
         for neurons in followed.chunks(VECTOR) {
             let mut pack = Pack::IDLE;
-            for (i, place) in neurons.iter().copied().map(place).enumerate() {
-                let until = self.held_until[place.0][place.1];
-                let (neuron, moment) = self.beginning(frame, place, until);
+            for (i, &neuron) in neurons.iter().enumerate() {
+                let (block, l) = place(neuron);
+                let until = self.held_until[block][l];
+                let (neuron, moment) = self.beginning(frame, (block, l), until);
                 pack.set(i, &neuron, &moment);
             }
             let strengths = frame.common.table.strengths();
