@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     /// Time and memory against sizes, as figures in docs/figures.
     #[arg(long, conflicts_with_all = ["instructions", "json", "data"])]
     growth: bool,
-    /// Put the table into docs/performance.md as well.
+    /// Put the tables into docs/performance.md as well.
     #[arg(long, conflicts_with = "growth")]
     docs: bool,
     /// The work of which instructions are counted: the part of a child process.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+use addr2line::Loader;
 use bss2::analog::MismatchProfile;
 use bss2::config::{DataSet, Experiment, SubstrateKind};
 use bss2::data::Data;
@@ -79,6 +80,8 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
         return Ok(());
     }
     let program = env::current_exe().into_diagnostic()?;
+    let symbols = Loader::new(&program);
+    let symbols = symbols.map_err(|error| miette!("{}: {error}", program.display()))?;
     let (mut counts, mut kernels) = (BTreeMap::new(), Vec::new());
     let mut table = String::from(
         "| work | input spikes | hidden spikes | instructions | least | ratio |\n\
@@ -103,7 +106,7 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
             count / least
         );
         counts.insert(name(counted), count);
-        let mut shares = more.costs.by_kernel(&less.costs, &program)?;
+        let mut shares = more.costs.by_kernel(&less.costs, &symbols)?;
         shares.values_mut().for_each(|share| *share /= units);
         kernels.push((counted, shares, floor));
     }
@@ -257,6 +260,13 @@ fn under_callgrind(program: &Path, counted: Counted, batches: usize) -> miette::
     };
     let activity: Activity = activity;
     let costs = fs::read_to_string(written.path()).into_diagnostic()?;
+    let costs = Costs::read(&costs, program)?;
+    if (costs.sum() / instructions - 1.0).abs() > 1e-3 {
+        bail!(
+            "callgrind counted {instructions} instructions, and {} by address",
+            costs.sum()
+        );
+    }
     Ok(Count {
         instructions,
         units: match counted {
@@ -264,7 +274,7 @@ fn under_callgrind(program: &Path, counted: Counted, batches: usize) -> miette::
             _ => activity.samples,
         },
         activity,
-        costs: Costs::read(&costs, program)?,
+        costs,
     })
 }
 

@@ -12,11 +12,11 @@ use miette::{IntoDiagnostic, miette};
 /// A part of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kernel {
+    Neurons,
+    Synapses,
     Spikes,
     Noise,
     Codes,
-    Synapses,
-    Neurons,
     Fabric,
     Encoding,
     Loss,
@@ -122,10 +122,20 @@ impl Frame {
     }
 }
 
-/// The name of a function without its path and the types it is made for.
-fn plain(name: &str) -> &str {
-    let name = name.split('<').next().unwrap_or(name);
-    name.rsplit("::").next().unwrap_or(name)
+/// The name of a function without its path and the types that it is made for, of whichever
+/// form: `sum<4>`, `a::sum::<4>`, `<a::T>::sum`.
+fn plain(name: &str) -> String {
+    let (mut plain, mut depth) = (String::new(), 0);
+    for character in name.chars() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ if depth == 0 => plain.push(character),
+            _ => {}
+        }
+    }
+    let mut parts = plain.rsplit("::").filter(|part| !part.is_empty());
+    parts.next().unwrap_or_default().to_owned()
 }
 
 /// Instructions by address of the program, and those of the libraries that it calls.
@@ -163,17 +173,23 @@ impl Costs {
                 }
             }
         }
+        if costs.own.is_empty() {
+            return Err(miette!("callgrind tells no costs of {}", program.display()));
+        }
         Ok(costs)
+    }
+
+    /// All of them.
+    pub(super) fn sum(&self) -> f64 {
+        self.own.values().sum::<f64>() + self.library
     }
 
     /// What these have more than others, by kernel.
     pub(super) fn by_kernel(
         &self,
         less: &Self,
-        program: &Path,
+        program: &Loader,
     ) -> miette::Result<HashMap<Kernel, f64>> {
-        let failed = |error: &dyn std::fmt::Display| miette!("{}: {error}", program.display());
-        let loader = Loader::new(program).map_err(|error| failed(&error))?;
         let mut sums = HashMap::from([(Kernel::Library, self.library - less.library)]);
         for (&address, &cost) in &self.own {
             let more = cost - less.own.get(&address).copied().unwrap_or(0.0);
@@ -181,15 +197,15 @@ impl Costs {
                 continue;
             }
             let mut frames = Vec::new();
-            let found = loader.find_frames(address);
-            let mut found = found.map_err(|error| failed(&error))?;
+            let found = program.find_frames(address);
+            let mut found = found.map_err(|error| miette!("debug information: {error}"))?;
             while let Some(frame) = found.next().into_diagnostic()? {
                 let file = frame.location.and_then(|location| location.file);
                 let name = frame.function.map(|name| name.demangle().map(Into::into));
                 let name: Option<String> = name.transpose().into_diagnostic()?;
                 frames.push(Frame {
                     file: file.unwrap_or_default().to_owned(),
-                    function: plain(&name.unwrap_or_default()).to_owned(),
+                    function: plain(&name.unwrap_or_default()),
                 });
             }
             *sums.entry(Kernel::of(&frames)).or_default() += more;
@@ -209,14 +225,16 @@ mod tests {
         let costs = Costs::read(text, Path::new("/bin/it")).unwrap();
         assert_eq!(costs.own, HashMap::from([(0x10, 8.0), (0x14, 2.0)]));
         assert_eq!(costs.library, 30.0);
+        assert_eq!(costs.sum(), 40.0);
         assert!(Costs::read("0x10 5", Path::new("")).is_err());
+        assert!(Costs::read(text, Path::new("/bin/other")).is_err());
     }
 
     #[test]
     fn the_first_place_that_fits_any_of_the_functions_decides() {
         let frame = |file: &str, function: &str| Frame {
             file: format!("/home/x/crates/{file}"),
-            function: plain(function).to_owned(),
+            function: plain(function),
         };
         let step = || frame("bss2-analog/src/step/advance.rs", "bss2::advance<4, true>");
         let core = || frame("core/num/f32.rs", "mul_add");
@@ -226,6 +244,14 @@ mod tests {
         let noise = frame("bss2-analog/src/noise.rs", "fill_words");
         assert_eq!(Kernel::of(&[noise, step()]), Kernel::Noise);
         assert_eq!(Kernel::of(&[core()]), Kernel::Rest);
+        let forms = [
+            "sum",
+            "a::sum",
+            "a::sum<4, b::T>",
+            "a::sum::<4>",
+            "<a::T<2>>::sum",
+        ];
+        assert_eq!(forms.map(plain), ["sum"; 5]);
     }
 
     #[test]
@@ -235,7 +261,9 @@ mod tests {
             assert!(path.exists(), "{}", path.display());
             if !function.is_empty() {
                 let text = std::fs::read_to_string(&path).unwrap();
-                assert!(text.contains(&format!("fn {function}")), "{function}");
+                let is_there =
+                    ["(", "<"].map(|next| text.contains(&format!("fn {function}{next}")));
+                assert!(is_there.contains(&true), "{function}");
             }
         }
     }
