@@ -18,8 +18,6 @@ pub(crate) struct Arguments {
 /// A task.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Everything a change must pass: format, clippy, docs, tests.
-    Ci,
     /// Checks the rules of the repository: layers, links, commands in docs.
     Tidy,
     /// Rebuild what the paper reports.

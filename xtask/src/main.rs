@@ -1,12 +1,10 @@
-//! Repository tasks: `cargo xtask ci|tidy|reproduce|bench`.
+//! Repository tasks: `cargo xtask reproduce|bench|tidy`.
 
 // A line that nobody reads must not end the work: see `bss2::tell`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
-mod ci;
 mod cli;
-mod release;
 mod reproduce;
 mod revision;
 mod tidy;
@@ -17,10 +15,9 @@ use clap::Parser;
 
 fn main() -> miette::Result<ExitCode> {
     match cli::Arguments::parse().task {
-        cli::Task::Ci => ci::run()?,
         cli::Task::Tidy => tidy::run()?,
-        cli::Task::Reproduce(arguments) => release::run(|| reproduce::run(&arguments))?,
-        cli::Task::Bench(arguments) => release::run(|| bench::run(&arguments))?,
+        cli::Task::Reproduce(arguments) => reproduce::run(&arguments)?,
+        cli::Task::Bench(arguments) => bench::run(&arguments)?,
         cli::Task::Bss2 { arguments } => {
             let program = std::iter::once("bss2".into());
             return Ok(bss2::cli::run(program.chain(arguments)));

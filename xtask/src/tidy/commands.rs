@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_command_that_does_not_exist_is_named() {
         assert_eq!(complaint("bss2 train mnist --epochs 3"), None);
-        assert_eq!(complaint("cargo xtask ci"), None);
+        assert_eq!(complaint("cargo xtask tidy"), None);
         assert_eq!(complaint("cargo run --release -- data check"), None);
         assert!(complaint("bss2 train mnist --no-such-flag").is_some());
         assert!(complaint("cargo xtask nothing").is_some());
