@@ -22,6 +22,22 @@ pub(crate) struct Trial<const G: usize> {
     pub(crate) v_threshold: Lanes,
 }
 
+impl<const G: usize> Trial<G> {
+    /// Without variation.
+    #[inline(always)]
+    pub(crate) fn even(c: &LifBlock<G>) -> Self {
+        Self {
+            decay: c.decay,
+            kappa: c.kappa,
+            saturation: c.saturation,
+            v_decay: c.v_decay,
+            v_rest: c.v_rest,
+            v_reset: c.v_reset,
+            v_threshold: c.v_threshold,
+        }
+    }
+}
+
 /// Draws leak, threshold, strength and time constants of a sample.
 #[inline(always)]
 pub(crate) fn draw<const G: usize>(
@@ -32,15 +48,7 @@ pub(crate) fn draw<const G: usize>(
     trials: &mut Vec<Trial<G>>,
 ) {
     trials.clear();
-    trials.extend(blocks.iter().map(|c| Trial {
-        decay: c.decay,
-        kappa: c.kappa,
-        saturation: c.saturation,
-        v_decay: c.v_decay,
-        v_rest: c.v_rest,
-        v_reset: c.v_reset,
-        v_threshold: c.v_threshold,
-    }));
+    trials.extend(blocks.iter().map(Trial::even));
     let n = &common.noise;
     // The refresh of one cell; the rest is moved by that of several, see `LifBlock`.
     let threshold = libm::hypot(

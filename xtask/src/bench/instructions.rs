@@ -164,7 +164,7 @@ fn by_kernel(works: &[(Counted, HashMap<Kernel, f64>, Floor)]) -> String {
         table += &format!(" {} |", name(*counted));
     }
     table += &format!("\n|---|{}\n", "---|".repeat(works.len()));
-    for kernel in Kernel::ALL {
+    for &kernel in Kernel::value_variants() {
         table += &format!("| {} |", kernel.name());
         for (_, shares, floor) in works {
             // What happens once per so many images leaves a few.

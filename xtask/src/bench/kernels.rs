@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use addr2line::Loader;
+use clap::ValueEnum;
 use miette::{IntoDiagnostic, miette};
 
 /// A part of the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub(super) enum Kernel {
     Neurons,
     Synapses,
@@ -28,22 +29,6 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    pub(super) const ALL: [Self; 13] = [
-        Self::Neurons,
-        Self::Synapses,
-        Self::Spikes,
-        Self::Noise,
-        Self::Codes,
-        Self::Fabric,
-        Self::Encoding,
-        Self::Loss,
-        Self::Backward,
-        Self::Update,
-        Self::Writing,
-        Self::Library,
-        Self::Rest,
-    ];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Neurons => "synaptic inputs and membranes",

@@ -27,7 +27,7 @@ const VAIN: Terms = Terms {
 };
 
 /// Leak 0.4 V, threshold 0.7 V, 6 us; reads volts in place of codes.
-const LEAKY: LaneParameters = LaneParameters {
+pub(crate) const LEAKY: LaneParameters = LaneParameters {
     tau_mem: 6.0,
     v_rest: 0.4,
     v_reset: 0.4,

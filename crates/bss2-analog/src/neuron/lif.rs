@@ -62,15 +62,13 @@ impl LaneParameters {
     /// `n` times the leak's current bends it `1 + n (1 - tau_exc/tau_inh)` times as much: `n = 2` is
     /// allowed for.
     pub(crate) fn fall_share(&self, groups: usize, h: f64) -> f64 {
-        let of = |first: usize| self.tau_syn[first..groups].iter().step_by(2);
-        let excitation = of(0).fold(f64::INFINITY, |a, &b| a.min(b));
-        let (quick, slow) = of(1).fold((f64::INFINITY, 0.0), |(low, high), &tau| {
-            (tau.min(low), tau.max(high))
-        });
-        let tau = excitation.min(quick).min(self.tau_mem);
+        let from = |first: usize| self.tau_syn[first..groups].iter().copied();
+        let tau = from(0).fold(self.tau_mem, f64::min);
+        let excitation = from(0).step_by(2).fold(f64::INFINITY, f64::min);
+        let inhibition = from(1).step_by(2).fold(0.0, f64::max);
         let x = 0.5 * h * (1.0 / self.tau_mem + 1.0 / tau);
         let growth = (1.0 - (1.0 - x) * libm::exp(x)) / (0.5 * x * x);
-        let outlasting = 2.0 * (1.0 - excitation / slow).max(0.0);
+        let outlasting = 2.0 * (1.0 - excitation / inhibition).max(0.0);
         let share = 0.5 * h * h / (self.tau_mem * tau) * growth * (1.0 + outlasting);
         share.min(1.0)
     }

@@ -272,9 +272,10 @@ pub(super) fn hold_from<const SNAP: bool>(step: Step) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::neuron::lif::{LaneParameters, saturate_share};
-    use crate::neuron::terms::Terms;
-    use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER, gather_nodes};
+    use crate::dynamics::LEAKY;
+    use crate::neuron::lif::LaneParameters;
+    use crate::neuron::threshold::{Leaky, Moment, Series, TOGETHER, gather_nodes};
+    use crate::step::follow::local_neuron;
     use proptest::prelude::*;
 
     const STEP: Step = Step { index: 0, h: 1.7 };
@@ -282,18 +283,6 @@ mod tests {
     const THRESHOLD: f64 = 0.3;
     /// By how much a peak that is not followed may lie above the threshold, of it.
     const MISSED: f32 = 5e-4;
-
-    fn trial(c: &LifBlock<2>) -> Trial<2> {
-        Trial {
-            decay: c.decay,
-            kappa: c.kappa,
-            saturation: c.saturation,
-            v_decay: c.v_decay,
-            v_rest: c.v_rest,
-            v_reset: c.v_reset,
-            v_threshold: c.v_threshold,
-        }
-    }
 
     /// The flags of a block after a step.
     fn flags(inputs: &Inputs<'_, 2>, old: &BlockState<2>) -> [u8; L] {
@@ -330,17 +319,12 @@ mod tests {
                 v_threshold: THRESHOLD,
                 tau_syn: [tau_exc, tau_inh, tau_exc, tau_inh],
                 saturation: [largest * f64::from(rheobase); 4],
-                refractory: 2.0,
-                noise: 0.0,
-                rest_sd: 0.0,
-                cadc: (1.0, 0.0),
-                half: 0,
-                terms: Terms::NONE,
+                ..LEAKY
             };
             for l in 0..L {
                 c.set(l, &neuron, STEP.h);
             }
-            let t = trial(&c);
+            let t = Trial::even(&c);
             let mut old = BlockState::ZERO;
             let threshold = THRESHOLD as f32;
             // Lanes come ever closer to the threshold, and so do what they cross.
@@ -378,23 +362,8 @@ mod tests {
             );
             let mut nodes = Vec::new();
             for l in (0..L).filter(|&l| flags[l] == 0) {
-                let (mut gain, mut inverse_tau_syn) = ([0.0; 2], [0.0; 2]);
-                for g in 0..2 {
-                    let x = t.kappa[g][l].mul_add(old.current[g][l], drive.x[g][l]);
-                    let sign = t.saturation[g][l] * c.inverse_saturation[g][l];
-                    gain[g] = sign * saturate_share(x);
-                    inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
-                }
-                let neuron = LocalNeuron {
-                    v_rest: 0.0,
-                    v_reset: 0.0,
-                    v_threshold: threshold * (1.0 + MISSED),
-                    inverse_tau_mem: c.inverse_tau_mem[l],
-                    inverse_tau_syn,
-                    gain,
-                    drift: 0.0,
-                    hold: 2.0,
-                };
+                let mut neuron = local_neuron((&c, &t), (&old, &drive), l, (0.0, 2.0));
+                neuron.v_threshold *= 1.0 + MISSED;
                 let h = STEP.h as f32;
                 let begin: Moment<Series> =
                     neuron.begin((old.v[l], [old.current[0][l], old.current[1][l]]), -1.0);

@@ -1,14 +1,16 @@
 //! Neurons that cross their threshold in a step, or are released: followed event by event.
 
+use super::advance::Drive;
 use super::recurrence::Crossing;
 use super::{Buffers, Frame};
 use crate::events::Step;
 use crate::lanes::{L, Lanes, VECTOR, neuron_at, place};
 use crate::neuron::adex::AdexBlock;
-use crate::neuron::lif::{LifBlock, saturate_share};
+use crate::neuron::lif::{BlockState, LifBlock, saturate_share};
 use crate::neuron::pack::Pack;
 use crate::neuron::threshold::{Current, LocalNeuron, Membrane, Moment, TOGETHER, gather_nodes};
 use crate::neuron::upswing::Upswing;
+use crate::trial::Trial;
 
 /// What a neuron had when the step at hand began, of what the step overwrites.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +25,36 @@ pub(super) struct Overwritten {
 #[inline(always)]
 pub(super) fn hold<const G: usize>(frame: &Frame<'_, G>, (block, l): (usize, usize)) -> f32 {
     frame.delay + frame.blocks[block].refractory[l]
+}
+
+/// The equation of a lane in a step that begins with some state and in which events do
+/// something, with drift and hold of [`LocalNeuron`].
+#[inline(always)]
+pub(super) fn local_neuron<const G: usize>(
+    (c, t): (&LifBlock<G>, &Trial<G>),
+    (old, drive): (&BlockState<G>, &Drive<G>),
+    l: usize,
+    (drift, hold): (f32, f32),
+) -> LocalNeuron<G> {
+    // Loops, since closures of `from_fn` would be compiled for the baseline alone.
+    let (mut inverse_tau_syn, mut gain) = ([0.0; G], [0.0; G]);
+    for g in 0..G {
+        inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
+        let trial = t.saturation[g][l] * c.inverse_saturation[g][l];
+        let driven = if drive.any() { drive.x[g][l] } else { 0.0 };
+        let x = t.kappa[g][l] * old.current[g][l] + driven;
+        gain[g] = trial * saturate_share(x);
+    }
+    LocalNeuron {
+        v_rest: t.v_rest[l],
+        v_reset: t.v_reset[l],
+        v_threshold: t.v_threshold[l],
+        inverse_tau_mem: c.inverse_tau_mem[l],
+        inverse_tau_syn,
+        gain,
+        drift,
+        hold,
+    }
 }
 
 /// The lanes whose flag is not zero, ascending.
@@ -61,25 +93,8 @@ impl<const G: usize> Buffers<G> {
         } else {
             0.0
         };
-        // Loops, since closures of `from_fn` would be compiled for the baseline alone.
-        let (mut inverse_tau_syn, mut gain) = ([0.0; G], [0.0; G]);
-        for g in 0..G {
-            inverse_tau_syn[g] = c.inverse_tau_syn[g][l];
-            let trial = t.saturation[g][l] * c.inverse_saturation[g][l];
-            let driven = if drive.any() { drive.x[g][l] } else { 0.0 };
-            let x = t.kappa[g][l] * old.current[g][l] + driven;
-            gain[g] = trial * saturate_share(x);
-        }
-        LocalNeuron {
-            v_rest: t.v_rest[l],
-            v_reset: t.v_reset[l],
-            v_threshold: t.v_threshold[l],
-            inverse_tau_mem: c.inverse_tau_mem[l],
-            inverse_tau_syn,
-            gain,
-            drift: kick / frame.step.h as f32,
-            hold: hold(frame, (block, l)),
-        }
+        let drift = kick / frame.step.h as f32;
+        local_neuron((c, t), (old, drive), l, (drift, hold(frame, (block, l))))
     }
 
     /// How much higher membranes may have been within a step than at its end: by the

@@ -130,8 +130,8 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         Task::Spread(arguments) => {
             let experiment = arguments.setting.experiment(None)?;
             refuse_idle(&experiment.chip, "spread")?;
-            let tell = |seed| note!("calibrating chip {seed}");
-            let spread = chip_report::spread(&experiment, arguments.chips, tell);
+            let begun = |seed| note!("calibrating chip {seed}");
+            let spread = chip_report::spread(&experiment, arguments.chips, begun);
             tell!("{}", spread.into_diagnostic()?.table().trim_end());
         }
         Task::Power(arguments) => power(&arguments)?,
