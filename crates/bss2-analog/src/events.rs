@@ -11,19 +11,20 @@ use crate::lanes::{L, VECTOR};
 use crate::lowered::Common;
 use crate::synapse::Row;
 
-/// A step: its place, and its length in microseconds.
+/// A step: its place on the grid, where that begins, and its length in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) index: usize,
+    pub(crate) origin: f64,
     pub(crate) h: f64,
 }
 
 impl Step {
     pub(crate) fn start(self) -> f64 {
-        self.index as f64 * self.h
+        self.origin + self.index as f64 * self.h
     }
     pub(crate) fn end(self) -> f64 {
-        (self.index + 1) as f64 * self.h
+        self.origin + (self.index + 1) as f64 * self.h
     }
     /// Distance of a moment to the end of the step, from the step's middle.
     pub(crate) fn middle_offset(self, time: f64) -> f32 {

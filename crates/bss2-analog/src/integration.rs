@@ -22,6 +22,10 @@ const LONGEST_US: f64 = 65_536.0;
 /// rounding.
 const ROUNDING: f64 = 1e-9;
 
+/// Microseconds by which a step ends after the sample that it ends with: rounding must not
+/// take that into the next step.
+const BEYOND_US: f64 = 1e-7;
+
 /// How time is advanced.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -79,7 +83,20 @@ impl Integration {
         })
     }
 
-    /// Steps of a run whose last sample is taken at `last` microseconds.
+    /// Where the grid of a run begins whose first sample is taken at `first` microseconds and that
+    /// may begin and end with any part of a step: less than a step before zero, such that samples
+    /// are taken when steps end. At zero where that begins a step as well.
+    pub(crate) fn origin(&self, first: f64) -> f64 {
+        let h = self.step_us();
+        let past = first.rem_euclid(h);
+        let whole = past.min(h - past) < ROUNDING;
+        if whole || self.grid == Grid::Snapped || self.duration.is_some() {
+            return 0.0;
+        }
+        -(h - past - BEYOND_US).rem_euclid(h)
+    }
+
+    /// Steps that a run lasts whose last sample is taken at `last` microseconds.
     pub(crate) fn steps(&self, last: f64) -> usize {
         let h = self.step_us();
         self.duration.map_or((last / h) as usize + 1, |duration| {
@@ -142,5 +159,53 @@ impl Integration {
             "",
         )?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Step;
+
+    #[test]
+    fn samples_are_taken_just_before_steps_end_however_late_they_are() {
+        let of_period = [1.0, 1.5, 3.0, 4.5].map(|part| Seconds::micro(1.7 * part).as_micro());
+        for steps_per_sample in [1, 2, 7] {
+            let integration = Integration {
+                steps_per_sample,
+                ..Integration::default()
+            };
+            let h = integration.step_us();
+            let late = (1..1000).map(|i| 0.003 * f64::from(i));
+            for first in late.chain(of_period) {
+                let origin = integration.origin(first);
+                assert!(origin <= 0.0 && origin > -h, "{first}: {origin}");
+                for sample in (0..100).map(|i| first + 1.7 * f64::from(i)) {
+                    let index = ((sample - origin) / h).round() as usize - 1;
+                    let past = Step { index, origin, h }.end() - sample;
+                    // Whole steps from the run's beginning on the grid begins with it.
+                    let whole = origin == 0.0 && past.abs() < ROUNDING;
+                    assert!(whole || past > 0.5e-7 && past < 2e-7, "{first}: {past}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_grid_begins_with_the_run_where_that_has_a_duration_or_learns() {
+        let duration = Some(Seconds::micro(40.0));
+        let grid = Grid::Snapped;
+        for integration in [
+            Integration {
+                duration,
+                ..Integration::default()
+            },
+            Integration {
+                grid,
+                ..Integration::default()
+            },
+        ] {
+            assert_eq!(integration.origin(0.13), 0.0);
+        }
     }
 }

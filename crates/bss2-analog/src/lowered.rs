@@ -179,7 +179,8 @@ impl LoweredCore {
     }
 
     /// Goes on from where the last run with this workspace ended, as
-    /// [`LoweredCore::run`] otherwise: the end of that run is time zero.
+    /// [`LoweredCore::run`] otherwise: the end of that run is time zero. A run without a
+    /// [duration](Integration::duration) ends up to a step later than its spikes are told.
     /// Membranes, currents, refractory periods, recurrent events under way and
     /// the trial's variation are carried over; noise is that of `address`.
     ///

@@ -47,6 +47,16 @@ impl Sampler {
         self.start + sample as f64 * self.period + self.late[half]
     }
 
+    /// Whether samples are moments, not ramps.
+    pub(crate) fn takes_no_time(&self) -> bool {
+        self.conversion == 0.0
+    }
+
+    /// Beginning of the first sample of all.
+    pub(crate) fn first_time(&self) -> f64 {
+        self.time(0, 0)
+    }
+
     /// End of the last sample of all; of the first where there is none.
     pub(crate) fn last_time(&self) -> f64 {
         self.time(1, self.samples.saturating_sub(1)) + self.conversion
@@ -179,6 +189,9 @@ pub(crate) struct Courses {
     /// `[half][block]`.
     until: [Vec<Course<Lanes>>; 2],
 }
+
+/// From this part on a step is over but for rounding.
+const AT_END: f32 = 1.0 - 1e-6;
 
 /// Parts of a step that differ by less are the same: rounding alone does not part them.
 const SAME_PART: f32 = 1e-5;
@@ -363,7 +376,7 @@ impl<const G: usize> Read<'_, G> {
         let before = self.of(&around.before[self.block].v);
         let after = self.of(&around.after[self.block].v);
         let mut v = [0.0; VECTOR];
-        if SNAP || part >= 1.0 - 1e-6 {
+        if SNAP || part >= AT_END {
             for i in 0..VECTOR {
                 v[i] = before[i] + part * (after[i] - before[i]);
             }
@@ -441,11 +454,19 @@ impl<const G: usize> Read<'_, G> {
     /// Replaces what was read of the neurons on a half.
     #[inline(always)]
     fn write(&self, half: usize, v: &Vector, trace: &mut Vector) {
-        let (halves, half) = (vector(&self.c.half, self.which), half as u32);
+        if !self.c.has_half[1 - half] {
+            *trace = *v;
+            return;
+        }
+        let halves = vector(&self.c.half, self.which);
         // Into a vector of its own: a store under a condition is done number by number.
         let (old, mut new) = (*trace, [0.0; VECTOR]);
         for i in 0..VECTOR {
-            new[i] = if halves[i] == half { v[i] } else { old[i] };
+            new[i] = if halves[i] == half as u32 {
+                v[i]
+            } else {
+                old[i]
+            };
         }
         *trace = new;
     }
@@ -483,7 +504,16 @@ fn read<const G: usize, const SNAP: bool>(
     at: f32,
     (courses, traces): (&mut Courses, &mut [Lanes]),
 ) {
-    let courses = courses.until((blocks, trials), &around, half, at / around.h);
+    let part = at / around.h;
+    // When a step ends all is known, also of neurons that fired in it.
+    if !SNAP && part >= AT_END {
+        for read in vectors(blocks, trials, &around, half) {
+            let v = read.of(&around.after[read.block].v);
+            read.write(half, &v, vector_mut(&mut traces[read.block], read.which));
+        }
+        return;
+    }
+    let courses = courses.until((blocks, trials), &around, half, part);
     for read in vectors(blocks, trials, &around, half) {
         let [away, rise] = &courses[read.block];
         let v = read.membranes::<SNAP>(

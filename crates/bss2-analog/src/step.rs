@@ -10,7 +10,7 @@ use bss2_event::random::{Address, Domain};
 
 use crate::events::{Events, Step};
 use crate::lanes::{L, Lanes};
-use crate::lowered::{Common, RunAddress};
+use crate::lowered::{Common, RunAddress, Start};
 use crate::madc::Recorder;
 use crate::neuron::lif::{BlockState, LifBlock};
 use crate::neuron::pack::Strengths;
@@ -139,12 +139,21 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
     let mut sampler = Sampler::new(common, draws(Domain::CadcTiming));
     let madc = Recorder::new(common, draws(Domain::MadcNoise));
     let last = madc.as_ref().map_or(0.0, Recorder::end);
+    // Ramps span steps, and what is held is released at time zero or a little later.
+    let free = !input.resumes && common.start == Start::Rest && sampler.takes_no_time();
+    let origin = if free {
+        common.integration.origin(sampler.first_time())
+    } else {
+        0.0
+    };
     let steps = common.integration.steps(sampler.last_time().max(last));
+    let run = 0.0..=steps as f64 * h;
+    let steps = steps + usize::from(origin < 0.0);
     observation.spikes.clear();
     let madc_samples = madc.as_ref().map_or(0, Recorder::samples);
     observation.madc.resize(madc_samples, 0);
     for index in 0..steps {
-        let step = Step { index, h };
+        let step = Step { index, origin, h };
         let frame = Frame {
             common,
             path,
@@ -188,6 +197,9 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
             let neuron = crossing.lane;
             // Rounding may put the end of a step behind the beginning of the next.
             let sent = (step.start() + f64::from(crossing.sent)).min(step.end());
+            if !run.contains(&sent) {
+                continue; // in what the grid has more than the run
+            }
             let time = (sent + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });
             if let Some(arrival) = recurrence(neuron, time) {
@@ -231,7 +243,7 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
         );
         std::mem::swap(&mut buffers.before, &mut buffers.after);
     }
-    buffers.elapsed = steps as f64 * h;
+    buffers.elapsed = origin + steps as f64 * h;
     let (words, traces) = (&mut buffers.words, &mut buffers.traces);
     readout::convert(
         common,

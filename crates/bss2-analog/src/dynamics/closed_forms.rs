@@ -68,20 +68,24 @@ fn refractory_periods_are_met_at_the_end_of_the_longest_run() {
 
 #[test]
 fn responses_are_differences_of_exponentials() {
-    for (tau_mem, tau_syn) in [(6.0, 6.0), (10.0, 3.0), (4.0, 12.0)] {
+    // None is shorter than what a step of 1.7 us is good for, see `Integration::refined`.
+    for (tau_mem, tau_syn) in [(6.0, 6.0), (10.0, 4.3), (4.3, 12.0)] {
         let p = LaneParameters {
             tau_mem,
             tau_syn: [tau_syn; 4],
             v_threshold: f64::INFINITY,
             ..LEAKY
         };
-        // Samples at ends of steps, and between them.
+        // Samples at beginnings of steps, and between them; at ends where the grid may move.
+        let held = Setting::new(vec![], 0.0).start;
         let grids = [(1, 0.0), (1, 0.37), (2, 0.0), (2, 0.37)];
+        let grids = [held, Start::Rest].map(|start| grids.map(|grid| (start, grid)));
         let settings = both(p)
             .into_iter()
-            .flat_map(|p| grids.map(|grid| (p, grid)));
-        for (p, (steps_per_sample, first_sample)) in settings {
+            .flat_map(|p| grids.concat().into_iter().map(move |grid| (p, grid)));
+        for (p, (start, (steps_per_sample, first_sample))) in settings {
             let setting = Setting {
+                start,
                 slew: 0.02,
                 events: vec![(4.321, 1.0)],
                 first_sample,

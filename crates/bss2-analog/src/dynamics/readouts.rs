@@ -167,3 +167,29 @@ fn events_that_jitter_past_each_other_act_when_they_arrive() {
         assert!(mine.windows(2).all(|pair| pair[1] - pair[0] > 2.0 - 1.7));
     }
 }
+
+/// Whose grid begins before it and ends after it.
+#[test]
+fn only_what_fires_within_a_run_is_told() {
+    let restless = |i: u32| LaneParameters {
+        v_rest: 0.9 + 0.01 * f64::from(i),
+        ..LEAKY
+    };
+    for first_sample in [0.0, 0.05, 0.4, 1.6] {
+        let setting = Setting {
+            first_sample,
+            start: Start::Rest,
+            ..Setting::new((0..64).map(restless).collect(), 40.0)
+        };
+        let mut observation = Observation::default();
+        setting.observe(&setting.lower(), &mut observation);
+        let times = observation.spikes().iter().map(|spike| 1e6 * spike.time);
+        let times: Vec<f64> = times.collect();
+        let integration = setting.lower().common.integration;
+        let last_sample = first_sample + 1.7 * (integration.schedule.samples - 1) as f64;
+        let end = integration.step_us() * integration.steps(last_sample) as f64;
+        let (first, last) = (times[0], times[times.len() - 1]);
+        assert!((0.0..0.5).contains(&first), "{first_sample}: {first}");
+        assert!((end - 0.5..=end).contains(&last), "{first_sample}: {last}");
+    }
+}

@@ -404,6 +404,7 @@ mod tests {
             .collect();
         let step = Step {
             index: 0,
+            origin: 0.0,
             h: H.into(),
         };
         let (met, rows) = Events::of_step(step, &events);

@@ -278,7 +278,11 @@ mod tests {
     use crate::step::follow::local_neuron;
     use proptest::prelude::*;
 
-    const STEP: Step = Step { index: 0, h: 1.7 };
+    const STEP: Step = Step {
+        index: 0,
+        origin: 0.0,
+        h: 1.7,
+    };
     /// Volts above the rest.
     const THRESHOLD: f64 = 0.3;
     /// By how much a peak that is not followed may lie above the threshold, of it.
