@@ -2,14 +2,14 @@
 //!
 //! All of them meet the same events at the same times: one pass over the events
 //! advances a vector of neurons from event to event. A neuron that is released between two
-//! events begins its own part of that time there; one that may cross its threshold is followed
-//! by [`LocalNeuron::resolve`] until the next event.
+//! events begins its own part of that time there; one that may cross its threshold is looked
+//! at alone, and followed by [`LocalNeuron::resolve`] if it is released before the next event.
 
 use std::ops::Range;
 
 use crate::events::{Events, StepEvent};
 use crate::lanes::{L, Lanes, VECTOR, Vector, place};
-use crate::neuron::threshold::{Leaky, LocalNeuron, Moment, Series, TOGETHER};
+use crate::neuron::threshold::{Course, Leaky, LocalNeuron, Moment, Quartic, Series, TOGETHER};
 
 /// Neurons side by side, at some moment of the step; on cache lines of their own, as [`Lanes`].
 #[derive(Debug, Clone, Copy)]
@@ -271,18 +271,21 @@ impl<const G: usize> Pack<G> {
         // Copies: of two places in memory a selection would be a gather.
         let (own, reset) = (self.v, self.v_reset);
         let (mut begin, mut next) = ([0.0; VECTOR], [0.0; VECTOR]);
+        let (mut waits, mut slopes) = ([0.0; VECTOR], [[0.0; VECTOR]; 4]);
         for i in 0..VECTOR {
             // A neuron that is held begins at its release, with the currents of that moment.
             let wait = self.held_until[i] - now;
             let wait = if wait > 0.0 { wait } else { 0.0 };
             let wait = if wait < span { wait } else { span };
-            let (span, waits) = (span - wait, wait > 0.0);
+            waits[i] = wait;
+            let (span, held) = (span - wait, wait > 0.0);
             let (half, third) = (0.5 * span, span * (1.0 / 3.0));
-            let v = if waits { reset[i] } else { own[i] };
+            let v = if held { reset[i] } else { own[i] };
             let (rate, series) = (self.inverse_tau_mem[i], at(&self.series, i).after(wait));
             let v1 = (self.v_rest[i] - v).mul_add(rate, self.drift[i] + series.0[0]);
             let derivatives = series.derivatives(v1, rate);
             let [_, v2, v3, v4] = derivatives;
+            put(&mut slopes, i, Series(derivatives));
             let v_end = span.mul_add(mean_slope(derivatives, span), v);
             let slope_end = span.mul_add(half.mul_add(third.mul_add(v4, v3), v2), v1);
             // It may peak in between: the tangent at the beginning lies above.
@@ -300,24 +303,44 @@ impl<const G: usize> Pack<G> {
                 if flags[i] == 0 {
                     continue;
                 }
-                let until = self.held_until[i] - now;
-                let from = until.max(0.0);
-                let moment = Moment {
-                    v: begin[i],
-                    current: at(&self.series, i).after(from),
-                    held_until: until,
-                };
-                let crossing = |at| on_spike(lane, now + at);
-                let (neuron, span) = (self.neuron(i), from..span);
-                let moment = neuron.resolve(&mut Leaky, moment, &[], span, crossing);
-                next[i] = moment.v;
-                if moment.held_until != until {
-                    self.held_until[i] = now + moment.held_until;
+                let course = Quartic::new(begin[i], at(&slopes, i).0);
+                match course.follow(self.v_threshold[i], span - waits[i]) {
+                    Course::Ends(v) => next[i] = v,
+                    Course::Crosses(after) => {
+                        let crossing = waits[i] + after;
+                        on_spike(lane, now + crossing);
+                        next[i] = self.fired(i, (now, crossing..span), |at| on_spike(lane, at));
+                    }
                 }
             }
         }
         self.v = next;
         self.series = passed(&self.series, span);
+    }
+
+    /// Resets a neuron that crosses its threshold some time after `now`, and answers where it
+    /// is at the end of a span without events, which it may reach by way of further crossings.
+    #[inline(always)]
+    fn fired(
+        &mut self,
+        i: usize,
+        (now, span): (f32, Range<f32>),
+        mut on_spike: impl FnMut(f32),
+    ) -> f32 {
+        let (crossing, held_until) = (span.start, span.start + self.hold[i]);
+        self.held_until[i] = now + held_until;
+        if held_until >= span.end {
+            return self.v_reset[i];
+        }
+        let moment = Moment {
+            v: self.v_reset[i],
+            current: at(&self.series, i).after(crossing),
+            held_until,
+        };
+        let neuron = self.neuron(i);
+        let moment = neuron.resolve(&mut Leaky, moment, &[], span, |at| on_spike(now + at));
+        self.held_until[i] = now + moment.held_until;
+        moment.v
     }
 }
 

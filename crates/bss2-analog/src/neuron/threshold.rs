@@ -326,14 +326,7 @@ impl<const G: usize> LocalNeuron<G> {
         let rate = self.inverse_tau_mem;
         let current = self.drift + moment.current.0[0];
         let v1 = (self.v_rest - moment.v).mul_add(rate, current);
-        let [v1, v2, v3, v4] = moment.current.derivatives(v1, rate);
-        Quartic {
-            v: moment.v,
-            v1,
-            v2: v2 * 0.5,
-            v3: v3 * (1.0 / 6.0),
-            v4: v4 * (1.0 / 24.0),
-        }
+        Quartic::new(moment.v, moment.current.derivatives(v1, rate))
     }
 }
 
@@ -347,7 +340,7 @@ pub(crate) enum Course {
 
 /// `v + d (v1 + d (v2 + d (v3 + d v4)))`.
 #[derive(Debug, Clone, Copy)]
-struct Quartic {
+pub(crate) struct Quartic {
     v: f32,
     v1: f32,
     v2: f32,
@@ -356,6 +349,18 @@ struct Quartic {
 }
 
 impl Quartic {
+    /// A membrane with its first four derivatives.
+    #[inline(always)]
+    pub(crate) fn new(v: f32, [v1, v2, v3, v4]: [f32; 4]) -> Self {
+        Self {
+            v,
+            v1,
+            v2: v2 * 0.5,
+            v3: v3 * (1.0 / 6.0),
+            v4: v4 * (1.0 / 24.0),
+        }
+    }
+
     #[inline(always)]
     fn at(&self, d: f32) -> f32 {
         let upper = d.mul_add(d.mul_add(self.v4, self.v3), self.v2);
@@ -376,7 +381,7 @@ impl Quartic {
     /// Follows the membrane until `end`, or to where it first is above the
     /// threshold.
     #[inline(always)]
-    fn follow(&self, threshold: f32, end: f32) -> Course {
+    pub(crate) fn follow(&self, threshold: f32, end: f32) -> Course {
         if self.v > threshold {
             return Course::Crosses(0.0);
         }
