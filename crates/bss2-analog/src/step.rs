@@ -146,9 +146,9 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
     } else {
         0.0
     };
-    let steps = common.integration.steps(sampler.last_time().max(last));
-    let run = 0.0..=steps as f64 * h;
-    let steps = steps + usize::from(origin < 0.0);
+    let whole = common.integration.steps(sampler.last_time().max(last));
+    let of_run = 0.0..=whole as f64 * h;
+    let steps = whole + usize::from(origin < 0.0);
     observation.spikes.clear();
     let madc_samples = madc.as_ref().map_or(0, Recorder::samples);
     observation.madc.resize(madc_samples, 0);
@@ -197,8 +197,8 @@ pub(crate) fn run<const G: usize, const SNAP: bool>(
             let neuron = crossing.lane;
             // Rounding may put the end of a step behind the beginning of the next.
             let sent = (step.start() + f64::from(crossing.sent)).min(step.end());
-            if !run.contains(&sent) {
-                continue; // in what the grid has more than the run
+            if !of_run.contains(&sent) {
+                continue; // the grid begins and ends up to a step further out
             }
             let time = (sent + f64::from(delay)) * 1e-6;
             observation.spikes.push(NeuronSpike { time, neuron });

@@ -185,7 +185,7 @@ fn time(point: &Point, data: &Data) -> miette::Result<(f64, f64)> {
     let shape = network_shape(experiment, data);
     pool(experiment.run.threads)?.install(|| {
         let mut workload = Workload::new(experiment, data, shape)?;
-        // Some 0.3 s: processor time is told in ticks of 4 ms.
+        // 0.06 to 1 s: processor time is told in ticks of 4 ms.
         let images = if point.substrate == "chip" {
             4_000
         } else {

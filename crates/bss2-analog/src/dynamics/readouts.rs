@@ -168,7 +168,7 @@ fn events_that_jitter_past_each_other_act_when_they_arrive() {
     }
 }
 
-/// Whose grid begins before it and ends after it.
+/// The grid begins up to a step before a run and ends up to a step after it.
 #[test]
 fn only_what_fires_within_a_run_is_told() {
     let restless = |i: u32| LaneParameters {
