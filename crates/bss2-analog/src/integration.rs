@@ -23,7 +23,8 @@ const LONGEST_US: f64 = 65_536.0;
 const ROUNDING: f64 = 1e-9;
 
 /// Microseconds by which a step ends after the sample that it ends with: rounding must not
-/// take that into the next step. The readout takes it for the step's end if steps last 0.1 us at least.
+/// take that into the next step. The readout takes it for the step's end if steps last 0.1 us
+/// at least.
 const BEYOND_US: f64 = 1e-7;
 
 /// How time is advanced.

@@ -3,7 +3,8 @@
 //! All of them meet the same events at the same times: one pass over the events
 //! advances a vector of neurons from event to event. A neuron that is released between two
 //! events begins its own part of that time there; one that may cross its threshold is looked
-//! at alone, and followed by [`LocalNeuron::resolve`] if it fires and is released again before the next event.
+//! at alone, and followed by [`LocalNeuron::resolve`] if it fires and is released again before
+//! the next event.
 
 use std::ops::Range;
 
