@@ -32,6 +32,8 @@ pub(crate) struct SynapseTable {
     shared: bool,
     /// The weights that `strengths` stand for: zeros at first, as they are zero then.
     written: Vec<u8>,
+    /// Buffer: the synapses whose weights change.
+    changed: Vec<u32>,
     /// Current of each weight relative to weight 63.
     dac: [f32; 64],
 }
@@ -195,6 +197,7 @@ impl SynapseTable {
             cells: cells.into_iter().map(|(_, cell)| cell).collect(),
             shared,
             written: vec![0; SYNAPSES],
+            changed: Vec::new(),
             dac,
         }
     }
@@ -212,26 +215,33 @@ impl SynapseTable {
             self.strengths.fill(Lanes::ZERO);
             self.written.fill(0);
         }
-        // From step to step of a training few weights change: words of eight that are the
-        // same are passed over.
+        // From step to step of a training few weights change: words of eight that are the same
+        // are passed over. All changes are found before the first is written, since each waits
+        // for tables in a far cache, and the next one's wait could not begin before its branch.
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.clear();
         let (new, old) = (weights.as_chunks().0, self.written.as_chunks_mut().0);
         for (word, (new, old)) in new.iter().zip(old).enumerate() {
             let mut differ = u64::from_le_bytes(*new) ^ u64::from_le_bytes(*old);
             *old = *new;
             while differ != 0 {
-                let byte = (differ.trailing_zeros() / 8) as usize;
+                let byte = differ.trailing_zeros() / 8;
                 differ &= !(0xff << (8 * byte));
-                let synapse = 8 * word + byte;
-                let share = self.dac[usize::from(new[byte] & 63)];
-                let cells = self.first_cell[synapse]..self.first_cell[synapse + 1];
-                for cell in &self.cells[cells.start as usize..cells.end as usize] {
-                    let target = cell.target as usize;
-                    let strength = &mut self.strengths[target / L][target % L];
-                    let others = if self.shared { *strength } else { 0.0 };
-                    *strength = others + share * cell.full_strength;
-                }
+                changed.push(8 * word as u32 + byte);
             }
         }
+        for &synapse in &changed {
+            let synapse = synapse as usize;
+            let share = self.dac[usize::from(weights[synapse] & 63)];
+            let cells = self.first_cell[synapse]..self.first_cell[synapse + 1];
+            for cell in &self.cells[cells.start as usize..cells.end as usize] {
+                let target = cell.target as usize;
+                let strength = &mut self.strengths[target / L][target % L];
+                let others = if self.shared { *strength } else { 0.0 };
+                *strength = others + share * cell.full_strength;
+            }
+        }
+        self.changed = changed;
         Ok(())
     }
 
