@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::LearnError;
 use crate::events::{InputSteps, SpikeList, StepEvents};
 use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, write_part};
-use crate::network::{NetworkShape, Weights};
+use crate::network::{NetworkShape, Weights, grid_faults};
 use crate::neuron::{
     BlockState, Decay, HoldAtLeak, Integrate, MembraneRule, NeuronModel, Subtract, add_events,
 };
@@ -143,7 +143,7 @@ impl<T: Real> Ideal<T> {
         LearnError::check_inputs(self.shape, batch)?;
         let (steps, neurons) = (self.grid.steps, self.shape.neurons());
         recording.resize(batch.len(), steps, neurons);
-        let late_events = self.inputs.fill(batch, self.grid);
+        self.inputs.fill(batch, self.grid);
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize_with(batch.len().div_ceil(SAMPLES_PER_TASK), Scratch::default);
         let per_task = SAMPLES_PER_TASK * steps * neurons;
@@ -168,10 +168,7 @@ impl<T: Real> Ideal<T> {
                 });
         }
         self.scratch = scratch;
-        Ok(RunReport {
-            late_events,
-            ..RunReport::default()
-        })
+        Ok(RunReport::default())
     }
 
     #[inline(always)]
@@ -368,15 +365,4 @@ impl Substrate for Ideal {
     ) -> Result<RunReport, SubstrateError> {
         self.forward(batch, recording).map_err(SubstrateError::new)
     }
-}
-
-pub(crate) fn grid_faults(grid: TimeGrid) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    if grid.steps == 0 {
-        faults.push(Fault::new("time.steps", 0, "1 and more"));
-    }
-    if !(grid.dt.get() > 0.0 && grid.dt.get().is_finite()) {
-        faults.push(Fault::new("time.dt", grid.dt, "positive times"));
-    }
-    faults
 }

@@ -118,7 +118,7 @@ impl<T: Real> BlockedMatrix<T> {
     }
 
     /// Copies the transpose of a matrix: its columns become the targets here,
-    /// each times `keep[column]`.
+    /// each entry times `keep[source]`.
     pub(crate) fn fill_transposed(&mut self, from: &DMatrix<T>, keep: Option<&[T]>) {
         debug_assert_eq!(from.shape(), (self.sources, self.targets));
         for (target, column) in from

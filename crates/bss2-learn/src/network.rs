@@ -1,6 +1,6 @@
 //! What a network is: its shape and its weights.
 
-use bss2_event::Fault;
+use bss2_event::{Fault, TimeGrid};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,18 @@ impl NetworkShape {
             .map(|(name, size)| Fault::new(name, size, format!("0 to {MOST}")))
             .collect()
     }
+}
+
+/// Time grids on which nothing can be learned.
+pub(crate) fn grid_faults(grid: TimeGrid) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if grid.steps == 0 {
+        faults.push(Fault::new("time.steps", 0, "1 and more"));
+    }
+    if !(grid.dt.get() > 0.0 && grid.dt.get().is_finite()) {
+        faults.push(Fault::new("time.dt", grid.dt, "positive times"));
+    }
+    faults
 }
 
 /// A projection of the network, to name it in reports.

@@ -71,8 +71,6 @@ pub struct RunReport {
     /// Events that did not arrive in all samples: lost where a link or a bus had
     /// more than it can carry.
     pub lost_events: u64,
-    /// Events past the end of the time grid, which the learner does not see.
-    pub late_events: u64,
     /// Input spikes that came too late in their sample to be sent.
     pub unsent_inputs: u64,
 }
@@ -81,7 +79,6 @@ impl Sum for RunReport {
     fn sum<I: Iterator<Item = Self>>(reports: I) -> Self {
         reports.fold(Self::default(), |sum, report| Self {
             lost_events: sum.lost_events + report.lost_events,
-            late_events: sum.late_events + report.late_events,
             unsent_inputs: sum.unsent_inputs + report.unsent_inputs,
         })
     }

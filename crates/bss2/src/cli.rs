@@ -1,4 +1,4 @@
-//! The command line: one file per command, no logic of its own.
+//! The command line: one file per command.
 
 mod chip;
 mod data;
@@ -20,6 +20,7 @@ use miette::{IntoDiagnostic, MietteHandlerOpts, miette};
 use crate::config::{Assignment, Experiment, SubstrateKind};
 use crate::evaluation;
 use crate::note;
+use crate::run_folder;
 
 /// A BrainScaleS-2 chip in software, and training of spiking networks on it.
 #[derive(Debug, Parser)]
@@ -102,6 +103,24 @@ fn warn_of_losses(silent_layers: &[Layer], lost_events: f64, sample: &str) {
     }
     if lost_events > 0.0 {
         note!("warning: {}", evaluation::loss_warning(lost_events, sample));
+    }
+}
+
+/// Which of a run's checkpoints.
+#[derive(Debug, Args)]
+struct CheckpointFlag {
+    /// Take the weights of highest test accuracy, of the epochs that were tested, in place of the last.
+    #[arg(long)]
+    best: bool,
+}
+
+impl CheckpointFlag {
+    fn path(&self, run: &Path) -> PathBuf {
+        if self.best {
+            run_folder::best_checkpoint_path(run)
+        } else {
+            run_folder::last_checkpoint_path(run)
+        }
     }
 }
 

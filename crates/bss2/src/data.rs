@@ -4,11 +4,13 @@
 mod images;
 mod speech;
 
+use std::io;
+
 use bss2_encode::{
     AugmentationConfig, EncodeError, Encoder, EncoderConfig, ImageSet, SpeechConfig,
     SpikeAugmentation, SpikeEncoder, SpikeSet, Transcribed,
 };
-use bss2_event::{Seed, SpikeBatch};
+use bss2_event::{Seed, SpikeBatch, TimeGrid};
 
 use crate::config::Experiment;
 use crate::error::Error;
@@ -45,7 +47,7 @@ pub struct Feed<'a>(Kind<'a>);
 
 #[derive(Debug)]
 enum Kind<'a> {
-    Images(&'a ImageSet, Box<Encoder>),
+    Images(&'a ImageSet, Box<Encoder>, TimeGrid),
     Spikes(&'a SpikeSet, SpikeEncoder),
 }
 
@@ -72,11 +74,20 @@ impl Data {
         experiment: &mut Experiment,
         progress: &(dyn Fn(Transcribed) + Sync),
     ) -> Result<Self, Error> {
-        Ok(if experiment.data.set.is_speech() {
+        let data = if experiment.data.set.is_speech() {
             speech::load(experiment, progress)?
         } else {
             images::load(experiment)?
-        })
+        };
+        match &experiment.data.folder {
+            // It could not be told in the configuration of the run.
+            Some(folder) if folder.to_str().is_none() => Err(EncodeError::Io {
+                path: folder.clone(),
+                source: io::Error::new(io::ErrorKind::InvalidInput, "its name is not UTF-8"),
+            }
+            .into()),
+            _ => Ok(data),
+        }
     }
 
     /// Name of the data set, for every output. It says so where accuracies are
@@ -255,7 +266,8 @@ impl Samples {
                     augmentation: images,
                     ..experiment.encoder
                 };
-                Kind::Images(set, Box::new(Encoder::new(&config, seed)?))
+                let encoder = Box::new(Encoder::new(&config, seed)?);
+                Kind::Images(set, encoder, experiment.time.grid())
             }
             Self::Spikes(set) => {
                 let config = SpeechConfig {
@@ -276,7 +288,7 @@ impl Feed<'_> {
     #[must_use]
     pub fn channels(&self) -> usize {
         match &self.0 {
-            Kind::Images(_, encoder) => encoder.channels(),
+            Kind::Images(_, encoder, _) => encoder.channels(),
             Kind::Spikes(_, encoder) => encoder.channels(),
         }
     }
@@ -293,13 +305,21 @@ impl Feed<'_> {
         batch: &mut SpikeBatch,
     ) -> Result<u64, EncodeError> {
         match &mut self.0 {
-            Kind::Images(set, encoder) => {
+            Kind::Images(set, encoder, grid) => {
                 encoder.encode(set, indices, epoch, batch)?;
-                Ok(0)
+                Ok((0..batch.len())
+                    .map(|i| late(batch.sample(i).times(), *grid))
+                    .sum())
             }
             Kind::Spikes(set, encoder) => encoder.encode(set, indices, epoch, batch),
         }
     }
+}
+
+/// How many of some ascending times come past a time grid.
+fn late(times: &[f64], grid: TimeGrid) -> u64 {
+    let late = times.iter().rev();
+    late.take_while(|time| grid.bin(**time).is_none()).count() as u64
 }
 
 /// The name of data of which some training samples take the place of the test.
@@ -319,6 +339,27 @@ fn first(count: usize, len: usize) -> Option<Vec<u32>> {
 mod tests {
     use super::*;
     use crate::config::DataSet;
+
+    #[test]
+    fn spikes_past_the_window_are_counted_for_images_too() {
+        let mut experiment = Experiment::default();
+        experiment.data.set = DataSet::Generated;
+        experiment.data.train_images = 8;
+        experiment.data.test_images = 1;
+        let data = Data::load(&mut experiment).unwrap();
+        for (steps, some) in [(20, false), (6, true)] {
+            experiment.time.steps = steps;
+            let mut feed = data.train_feed(&experiment).unwrap();
+            let mut batch = SpikeBatch::new(feed.channels());
+            let lost = feed.encode(&[0, 1, 2, 3, 4], 0, &mut batch).unwrap();
+            let end = experiment.time.window().get();
+            let late = |sample: bss2_event::SampleSpikes<'_>| {
+                sample.times().iter().filter(|time| **time >= end).count()
+            };
+            assert_eq!(lost as usize, batch.samples().map(late).sum::<usize>());
+            assert_eq!(lost > 0, some, "{steps} steps");
+        }
+    }
 
     #[test]
     fn what_was_learned_can_be_tested() {

@@ -57,7 +57,17 @@ pub(crate) fn silence_warning(layer: Layer) -> String {
 
 /// What a user must know where so many events are lost for each sample.
 pub(crate) fn loss_warning(each: f64, sample: &str) -> String {
-    format!("{each:.2} events per {sample} are lost: links and buses of the chip carry no more")
+    let rate = rate(each, sample);
+    format!("events are lost, {rate}: links and buses of the chip carry no more")
+}
+
+/// So many per sample; of what is rare, one in so many samples.
+pub(crate) fn rate(each: f64, sample: &str) -> String {
+    if each < 0.1 {
+        format!("one in {:.0} {sample}s", 1.0 / each)
+    } else {
+        format!("{each:.1} per {sample}")
+    }
 }
 
 /// Shows all test images, not augmented and in their order, to the network as
@@ -139,4 +149,16 @@ pub fn evaluate_changed(
     let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;
     trainer.take_changed_weights(&state.into_snapshot(), change)?;
     test(experiment, data, &mut trainer, substrate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rare_losses_are_told_as_one_in_many() {
+        assert_eq!(rate(0.004, "image"), "one in 250 images");
+        assert_eq!(rate(0.1, "image"), "0.1 per image");
+        assert_eq!(rate(12.34, "recording"), "12.3 per recording");
+    }
 }

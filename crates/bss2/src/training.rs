@@ -349,9 +349,15 @@ impl<'a> Training<'a> {
         }
         let late = metrics.lost_inputs_per_image;
         if late > 0.0 && self.epochs.iter().all(|e| e.lost_inputs_per_image == 0.0) {
+            let rate = evaluation::rate(late, sample);
+            let shorter = if self.experiment.data.set.is_speech() {
+                "speech.compression"
+            } else {
+                "encoder.latency.tau_in"
+            };
             observer.warning(&format!(
-                "{late:.1} input spikes per {sample} come past the window of the run and are lost: \
-                 time.steps makes it longer, speech.compression the input shorter"
+                "input spikes come past the window of the run and are lost, {rate}: \
+                 time.steps makes it longer, {shorter} the input shorter"
             ));
         }
         self.epochs.push(metrics);

@@ -89,7 +89,6 @@ impl Worker {
         RunReport {
             lost_events: lost as u64,
             unsent_inputs: (sample.times().len() - sent) as u64,
-            ..RunReport::default()
         }
     }
 
@@ -121,23 +120,20 @@ impl Worker {
         }
         spikes.fill(0);
         let grid = time.grid();
-        let mut report = RunReport {
-            lost_events: self.traffic.take_counts().lost(),
-            ..RunReport::default()
-        };
         for spike in &self.spikes {
             let Some(neuron) = spike.neuron else { continue };
-            match grid.bin((spike.time - config.spike_shift.get()).max(0.0)) {
-                Some(bin) => {
-                    let at = bin * gains.len() + usize::from(neuron);
-                    spikes[at] = 1;
-                    if config.membrane_at_spike > 0.0 {
-                        traces[at] = traces[at].max(config.membrane_at_spike);
-                    }
-                }
-                None => report.late_events += 1,
+            let bin = grid.bin((spike.time - config.spike_shift.get()).max(0.0));
+            // A spike past the last sample is none of the learner's.
+            let Some(bin) = bin else { continue };
+            let at = bin * gains.len() + usize::from(neuron);
+            spikes[at] = 1;
+            if config.membrane_at_spike > 0.0 {
+                traces[at] = traces[at].max(config.membrane_at_spike);
             }
         }
-        report
+        RunReport {
+            lost_events: self.traffic.take_counts().lost(),
+            ..RunReport::default()
+        }
     }
 }

@@ -7,11 +7,11 @@ use crate::chip::RunMode;
 use crate::config::{self, Assignment};
 use crate::data::Data;
 use crate::evaluation;
-use crate::run_folder::{self, RunFolder};
+use crate::run_folder::RunFolder;
 use crate::substrates;
 use crate::{note, tell};
 
-use super::{PlaceFlags, SubstrateFlags};
+use super::{CheckpointFlag, PlaceFlags, SubstrateFlags};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -24,9 +24,8 @@ pub(super) struct Arguments {
     /// How images follow each other on the chip.
     #[arg(long)]
     mode: Option<RunMode>,
-    /// Take the weights of highest test accuracy, of the epochs that were tested, in place of the last.
-    #[arg(long)]
-    best: bool,
+    #[command(flatten)]
+    checkpoint: CheckpointFlag,
 }
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
@@ -46,11 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     for warning in substrate.warnings() {
         note!("warning: {warning}");
     }
-    let checkpoint = if arguments.best {
-        run_folder::best_checkpoint_path(&arguments.run)
-    } else {
-        run_folder::last_checkpoint_path(&arguments.run)
-    };
+    let checkpoint = arguments.checkpoint.path(&arguments.run);
     let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), &checkpoint)?;
     let sample = experiment.data.sample();
     super::warn_of_losses(
@@ -70,14 +65,14 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     );
     if evaluation.unsent_inputs_per_image > 0.0 {
         tell!(
-            "{:.1} input spikes/{sample} come after the reset and are not sent",
-            evaluation.unsent_inputs_per_image,
+            "input spikes come after the reset and are not sent, {}",
+            evaluation::rate(evaluation.unsent_inputs_per_image, sample),
         );
     }
     if evaluation.lost_inputs_per_image > 0.0 {
         tell!(
-            "{:.1} input spikes/{sample} come past the window and are lost",
-            evaluation.lost_inputs_per_image,
+            "input spikes come past the window and are lost, {}",
+            evaluation::rate(evaluation.lost_inputs_per_image, sample),
         );
     }
     Ok(ExitCode::SUCCESS)

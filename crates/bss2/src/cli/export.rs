@@ -7,12 +7,12 @@ use crate::config::{self, SubstrateKind};
 use crate::data::Data;
 use crate::exchange;
 use crate::observation::Observation;
-use crate::run_folder::{self, RunFolder};
+use crate::run_folder::RunFolder;
 use crate::substrates;
 use crate::tell;
 use crate::training::State;
 
-use super::PlaceFlags;
+use super::{CheckpointFlag, PlaceFlags};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,9 +26,8 @@ pub(super) struct Arguments {
     /// How many test images are shown to the network, from the first.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     images: u32,
-    /// Take the weights of highest test accuracy, of the epochs that were tested, in place of the last.
-    #[arg(long)]
-    best: bool,
+    #[command(flatten)]
+    checkpoint: CheckpointFlag,
 }
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
@@ -37,11 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
     let data = Data::load(&mut experiment)?;
-    let checkpoint = if arguments.best {
-        run_folder::best_checkpoint_path(&arguments.run)
-    } else {
-        run_folder::last_checkpoint_path(&arguments.run)
-    };
+    let checkpoint = arguments.checkpoint.path(&arguments.run);
     let state = State::read(&checkpoint)?;
     let weights = state.weights().clone();
     let mut substrate = substrates::build(&experiment, &data)?;

@@ -80,7 +80,7 @@ fn a_spike_file_is_learned_from_with_and_without_augmentation() {
         text.contains("100 training and 50 test recordings"),
         "{text}"
     );
-    let late = "input spikes per recording come past the window";
+    let late = "input spikes come past the window";
     assert!(text.contains(late), "{text}");
     let last = metrics(&at.join("bob")).pop().unwrap();
     // Each has 160 spikes on 700 channels, of which 70 are used.

@@ -335,3 +335,23 @@ fn a_schedule_that_does_not_end_with_the_run_is_told_of() {
         "{longer}"
     );
 }
+
+#[test]
+fn a_window_too_short_for_images_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let short = ["--epochs", "2", "--set", "time.steps=6"];
+    let said = stderr(&succeed(train(at, "short", &short)));
+    let warning = "input spikes come past the window of the run and are lost, ";
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
+    assert!(said.contains("encoder.latency.tau_in"), "{said}");
+    let lost = metrics(&at.join("short"))[1]["lost_inputs_per_image"].clone();
+    assert!(lost.as_f64().unwrap() > 1.0, "{lost}");
+    let mut eval = bss2(at);
+    eval.args(["eval", "short"]);
+    let said = stdout(&succeed(eval));
+    assert!(
+        said.contains("come past the window and are lost, "),
+        "{said}"
+    );
+}
