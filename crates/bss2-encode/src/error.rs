@@ -21,6 +21,14 @@ pub enum EncodeError {
         /// What the system says.
         source: io::Error,
     },
+    /// The system refuses to write a file, or to make or remove one.
+    #[error("{path} cannot be written: {source}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A folder lacks a file of the data set.
     #[error("{folder} has no {name}, nor the same name with .gz or spelled {alternative}")]
     MissingFile {
@@ -227,6 +235,14 @@ impl EncodeError {
 
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// What the system says of a file that is written.
+    pub fn write(path: &Path, source: io::Error) -> Self {
+        Self::Write {
             path: path.to_owned(),
             source,
         }

@@ -27,6 +27,10 @@ use crate::wav::{AudioFault, WavFile};
 
 use journal::Journal;
 
+/// To be raised when the same sound and settings give other spikes, as the golden test of the
+/// cochlea then says: spikes that are kept are of the program that made them.
+const VERSION: u32 = 1;
+
 /// SHA-256 of a recording.
 type Fingerprint = [u8; 32];
 
@@ -179,7 +183,7 @@ impl Transcription<'_> {
     ///
     /// # Errors
     /// [`EncodeError::Recordings`] with every recording that cannot be encoded,
-    /// once all others are; [`EncodeError::Io`] for the journal, above all when
+    /// once all others are; [`EncodeError::Write`] for the journal, above all when
     /// another process writes it; [`EncodeError::Range`] for settings.
     pub fn run(
         &self,
@@ -268,6 +272,7 @@ impl Transcription<'_> {
     /// SHA-256 of all that the spikes of a recording depend on but its sound.
     fn settings(&self) -> Fingerprint {
         let mut hash = Sha256::new();
+        hash.update(VERSION.to_le_bytes());
         hash.update(toml::to_string(self.cochlea).expect("settings are a TOML table"));
         hash.update(self.least_rate.get().to_le_bytes());
         hash.update(self.seed.0.to_le_bytes());

@@ -115,7 +115,10 @@ fn what_is_written_is_read() {
     assert!(error.to_string().contains("70000 s"), "{error}");
     assert_eq!(read_spikes(&path).unwrap(), halves);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    assert!(write_spikes(&folder.path().join("no/such.h5"), &set, TimePrecision::Half).is_err());
+    let nowhere = folder.path().join("no/such.h5");
+    let error = write_spikes(&nowhere, &set, TimePrecision::Half).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no/such.h5 cannot be written"), "{text}");
 }
 
 /// Runs where `BSS2_PYTHON`, or else `python3`, knows h5py.

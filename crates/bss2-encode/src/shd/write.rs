@@ -42,14 +42,14 @@ impl H5Type for Half {
 /// any moment there is the old file or the new one.
 ///
 /// # Errors
-/// [`EncodeError::Io`], [`EncodeError::SpikeFile`], and [`EncodeError::Sample`]
+/// [`EncodeError::Write`], [`EncodeError::SpikeFile`], and [`EncodeError::Sample`]
 /// for a time that half precision cannot hold.
 pub fn write_spikes(
     path: &Path,
     set: &SpikeSet,
     precision: TimePrecision,
 ) -> Result<(), EncodeError> {
-    let io = |error| EncodeError::io(path, error);
+    let refused = |error| EncodeError::write(path, error);
     let halves = match precision {
         TimePrecision::Half => Some(halves(set)?),
         TimePrecision::Single => None,
@@ -63,7 +63,7 @@ pub fn write_spikes(
             },
         })
     };
-    replace(path, write, io)
+    replace(path, write, refused)
 }
 
 fn halves(set: &SpikeSet) -> Result<Vec<Half>, EncodeError> {

@@ -31,7 +31,7 @@ pub(super) struct Journal {
 
 impl Journal {
     pub(super) fn open(path: &Path, settings: Fingerprint) -> Result<Self, EncodeError> {
-        let io = |error| EncodeError::io(path, error);
+        let io = |error| EncodeError::write(path, error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -87,7 +87,7 @@ impl Journal {
         }
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
         let written = self.file.write_all(&bytes);
-        written.map_err(|error| EncodeError::io(&self.path, error))?;
+        written.map_err(|error| EncodeError::write(&self.path, error))?;
         self.done.insert(print, train);
         Ok(())
     }

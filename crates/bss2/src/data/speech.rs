@@ -161,15 +161,11 @@ fn transcribed(
     if path.exists() {
         return Ok(read_spikes(&path)?.named(name));
     }
-    let io = |path: &Path, source| EncodeError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    std::fs::create_dir_all(CACHE).map_err(|error| io(Path::new(CACHE), error))?;
+    std::fs::create_dir_all(CACHE).map_err(|error| EncodeError::write(Path::new(CACHE), error))?;
     let journal = journal_of(&path);
     let set = transcription.run(name, recordings, &journal, progress)?;
     write_spikes(&path, &set, TimePrecision::Single)?;
-    std::fs::remove_file(&journal).map_err(|error| io(&journal, error))?;
+    std::fs::remove_file(&journal).map_err(|error| EncodeError::write(&journal, error))?;
     Ok(set)
 }
 
