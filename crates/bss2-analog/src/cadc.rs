@@ -27,6 +27,11 @@ pub struct CadcSchedule {
     pub samples: usize,
 }
 
+impl CadcSchedule {
+    /// Shortest and longest period that is computed.
+    pub const PERIODS: [Seconds; 2] = [Seconds::micro(0.54), Seconds::micro(1e3)];
+}
+
 impl Default for CadcSchedule {
     /// 20 samples 1.7 us apart, the first at time zero, as in the paper.
     fn default() -> Self {

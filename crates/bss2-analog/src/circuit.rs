@@ -227,7 +227,7 @@ impl RefractoryCounter {
 
 /// Capacitance of a membrane, in farads, for a setting of its capacitor.
 pub(crate) fn membrane_capacitance(setting: u8, profile: &MismatchProfile) -> f64 {
-    profile.parasitic_capacitance.get() + CAPACITOR_FULL_SCALE * f64::from(setting.min(63)) / 63.0
+    profile.parasitic_capacitance.get() + CAPACITOR_FULL_SCALE * f64::from(setting) / 63.0
 }
 
 /// What the codes of a circuit stand for: for each cell of [`Cell::ALL`] the code

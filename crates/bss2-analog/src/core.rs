@@ -282,6 +282,13 @@ impl AnalogCore {
                 parameters
             }
         };
+        for circuit in [Some(neuron.membrane), neuron.partner]
+            .into_iter()
+            .flatten()
+        {
+            let setting = self.circuits[usize::from(circuit)].capacitance;
+            RangeError::check("capacitance", setting.into(), 0.0, 63.0, "")?;
+        }
         let config = &self.circuits[usize::from(neuron.membrane)];
         config.refractory.validate(neuron.membrane)?;
         config.adaptation.validate()?;

@@ -12,12 +12,6 @@ use crate::neuron::lif::LaneParameters;
 /// the middle of a step to hold.
 const STEPS_PER_TAU: f64 = 2.5;
 
-/// Microseconds that a run lasts at most. Moments are f32 microseconds since its
-/// beginning: below 2^16 they lie 2^-8 us = 3.9 ns apart. The end of a refractory period
-/// and the beginning of the step that it ends in are rounded by half of that each, so it
-/// is met to 4 ns.
-const LONGEST_US: f64 = 65_536.0;
-
 /// Slack, so that multiples of a step or a period stay what they are in spite of
 /// rounding.
 const ROUNDING: f64 = 1e-9;
@@ -75,6 +69,12 @@ impl Default for Integration {
 }
 
 impl Integration {
+    /// What a run lasts at most. Moments are f32 microseconds since its beginning: below
+    /// 2^16 they lie 2^-8 us = 3.9 ns apart. The end of a refractory period and the
+    /// beginning of the step that it ends in are rounded by half of that each, so it is met
+    /// to 4 ns.
+    pub const LONGEST: Seconds = Seconds::micro(65_536.0);
+
     /// Length of a step in microseconds.
     pub(crate) fn step_us(&self) -> f64 {
         let longest = self.schedule.period.as_micro() / self.steps_per_sample as f64;
@@ -128,12 +128,13 @@ impl Integration {
         let schedule = &self.schedule;
         let (start, period) = (schedule.start.as_micro(), schedule.period.as_micro());
         RangeError::check("schedule.start", start, 0.0, 1e6, "us")?;
-        RangeError::check("schedule.period", period, 0.54, 1e3, "us")?;
+        let [shortest, longest] = CadcSchedule::PERIODS.map(|period| period.as_micro());
+        RangeError::check("schedule.period", period, shortest, longest, "us")?;
         let (least, most) = match self.duration {
             None => (1.0, 1e6),
             Some(duration) => {
                 let duration = duration.as_micro();
-                RangeError::check("duration", duration, 0.01, LONGEST_US, "us")?;
+                RangeError::check("duration", duration, 0.01, Self::LONGEST.as_micro(), "us")?;
                 let room = (duration - start - late.as_micro()) / period;
                 (0.0, (room + ROUNDING + 1.0).floor().max(0.0))
             }
@@ -142,7 +143,7 @@ impl Integration {
         RangeError::check("schedule.samples", samples, least, most, "")?;
         let sampled = start + period * (samples - 1.0).max(0.0);
         let end = sampled.max(self.madc.map_or(0.0, |madc| madc.end_us()));
-        RangeError::check("length of a run", end, 0.0, LONGEST_US, "us")?;
+        RangeError::check("length of a run", end, 0.0, Self::LONGEST.as_micro(), "us")?;
         if let Some(madc) = &self.madc {
             if self.grid == Grid::Snapped {
                 return Err(AnalogError::MadcOnSnappedGrid);

@@ -195,6 +195,12 @@ fn what_the_chip_cannot_do_is_refused() {
     let text = "circuit 2 has adaptation.pulse_scale 7 and another of its half 5; a half has \
                 one pulse length";
     assert_eq!(error.to_string(), text);
+    for circuit in [2, 3] {
+        let mut capacitor = core();
+        capacitor.circuits_mut()[circuit].capacitance = 64;
+        let error = lower(&capacitor, true, Grid::Exact).unwrap_err();
+        assert!(error.to_string().contains("capacitance is 64"), "{error}");
+    }
     let mut scale = core();
     scale.circuits_mut()[0] = CircuitConfig::default();
     scale.circuits_mut()[0].adaptation.pulse_scale = 16;

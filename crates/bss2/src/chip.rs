@@ -268,13 +268,7 @@ impl Substrate for Chip {
         batch: &SpikeBatch,
         recording: &mut Recording,
     ) -> Result<RunReport, SubstrateError> {
-        if batch.channels() != self.shape.inputs {
-            let error = ChipError::Channels {
-                found: batch.channels(),
-                expected: self.shape.inputs,
-            };
-            return Err(SubstrateError::new(error));
-        }
+        ChipError::check_channels(self.shape, batch).map_err(SubstrateError::new)?;
         let (grid, neurons) = (self.time.grid(), self.shape.neurons());
         recording.resize(batch.len(), grid.steps, neurons);
         if batch.is_empty() {

@@ -92,11 +92,13 @@ impl Substrate for Fleet {
         batch: &SpikeBatch,
         recording: &mut Recording,
     ) -> Result<RunReport, SubstrateError> {
+        ChipError::check_channels(self.shape(), batch).map_err(SubstrateError::new)?;
         let (grid, neurons) = (self.time_grid(), self.shape().neurons());
         recording.resize(batch.len(), grid.steps, neurons);
         for member in &mut self.members {
             member.batch.clear();
             member.batch.set_presentation(batch.presentation());
+            member.recording.trace_from(recording.traced_from());
         }
         let owners: Vec<usize> = batch
             .samples()
@@ -183,6 +185,12 @@ mod tests {
             assert_eq!(whole.sample_spikes(place), alone.sample_spikes(0), "{id}");
         }
         assert!(whole.spikes().contains(&1));
+        let wide = SpikeBatch::new(9);
+        let refused = fleet.run(&wide, &mut Recording::default()).unwrap_err();
+        assert!(
+            refused.to_string().contains("9 input channels"),
+            "{refused}"
+        );
         assert_eq!(run(&mut fleet, &[9]).traces(), whole.sample_traces(4));
     }
 }

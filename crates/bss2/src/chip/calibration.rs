@@ -40,7 +40,7 @@ impl ChipTargets {
         if let Some(path) = &config.targets_file {
             let table: TargetTable = read(path)?;
             let overlaid = table.overlay(&mut of);
-            overlaid.map_err(|error| file_error(path, &error))?;
+            overlaid.map_err(|error| ChipError::file(path, &error))?;
         }
         let repeated = config.decalibration.scatter(&mut of)?;
         Ok(Self { of, repeated })
@@ -72,7 +72,7 @@ pub fn set_up(
         let saved: SavedCalibration = read(path)?;
         saved
             .apply(core, neurons, targets)
-            .map_err(|error| file_error(path, &error))?;
+            .map_err(|error| ChipError::file(path, &error))?;
         return Ok(Some(saved.report().clone()));
     }
     let report = calib::calibrate(core, neurons, targets, &config.calibration, progress)?;
@@ -84,20 +84,13 @@ pub fn set_up(
 /// # Errors
 /// [`ChipError::File`].
 pub fn save(calibration: &SavedCalibration, path: &Path) -> Result<(), ChipError> {
-    let text = toml::to_string(calibration).map_err(|error| file_error(path, &error))?;
-    write_atomically(path, text.as_bytes()).map_err(|error| file_error(path, &error))
+    let text = toml::to_string(calibration).map_err(|error| ChipError::file(path, &error))?;
+    write_atomically(path, text.as_bytes()).map_err(|error| ChipError::file(path, &error))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ChipError> {
-    let text = fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
-    toml::from_str(&text).map_err(|error| file_error(path, &error))
-}
-
-fn file_error(path: &Path, error: &impl ToString) -> ChipError {
-    ChipError::File {
-        path: path.to_owned(),
-        reason: error.to_string().trim_end().to_owned(),
-    }
+    let text = fs::read_to_string(path).map_err(|error| ChipError::file(path, &error))?;
+    toml::from_str(&text).map_err(|error| ChipError::file(path, &error))
 }
 
 #[cfg(test)]

@@ -199,7 +199,7 @@ impl ChipConfig {
             RangeError::check(
                 "inference.interval",
                 inference.interval.as_micro(),
-                (inference.reset.duration + Seconds::micro(1.7)).as_micro(),
+                inference.reset.duration.as_micro(),
                 1e4,
                 "us",
             ),

@@ -1,8 +1,10 @@
 //! What can go wrong with a chip.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bss2_analog::AnalogError;
+use bss2_event::SpikeBatch;
+use bss2_learn::NetworkShape;
 use bss2_routing::RoutingError;
 use thiserror::Error;
 
@@ -44,4 +46,24 @@ pub enum ChipError {
         /// Inputs of the network.
         expected: usize,
     },
+}
+
+impl ChipError {
+    /// What is wrong with a file or folder.
+    pub(crate) fn file(path: &Path, reason: &impl ToString) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            reason: reason.to_string().trim_end().to_owned(),
+        }
+    }
+
+    /// Refuses a batch of other input channels than the network on the chip has.
+    pub(crate) fn check_channels(shape: NetworkShape, batch: &SpikeBatch) -> Result<(), Self> {
+        let (found, expected) = (batch.channels(), shape.inputs);
+        if found == expected {
+            Ok(())
+        } else {
+            Err(Self::Channels { found, expected })
+        }
+    }
 }

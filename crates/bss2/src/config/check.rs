@@ -1,5 +1,6 @@
 //! The ranges of all values; every fault is reported, not the first.
 
+use bss2_analog::{CadcSchedule, Integration};
 use bss2_encode::{EncodeError, Encoder};
 use bss2_event::Fault;
 use bss2_learn::{LearnError, Readout};
@@ -25,8 +26,19 @@ impl Experiment {
             };
             check.range("network.weight_bits", bits, 2.0, most);
         }
-        check.range("time.steps", self.time.steps as f64, 1.0, 65_536.0);
-        check.range("time.dt", self.time.dt.as_micro(), 1e-3, 1e6);
+        let dt = self.time.dt.as_micro();
+        let ([least, most], steps) = match self.substrate {
+            SubstrateKind::Software => ([1e-3, 1e6], 65_536.0),
+            SubstrateKind::Chip => {
+                let periods = CadcSchedule::PERIODS.map(|period| period.as_micro());
+                (periods, (Integration::LONGEST.as_micro() / dt).floor())
+            }
+        };
+        // The number of steps that has room is told of a period that there is.
+        if check.range("time.dt", dt, least, most) {
+            let steps = steps.min(65_536.0);
+            check.range("time.steps", self.time.steps as f64, 1.0, steps);
+        }
         check.range(
             "time.interpolation",
             self.time.interpolation as f64,
@@ -86,17 +98,26 @@ impl Experiment {
 struct Check(Vec<Fault>);
 
 impl Check {
-    /// Complains unless `min <= value <= max`; a NaN is outside every range.
-    fn range(&mut self, key: &str, value: impl Into<f64>, min: f64, max: f64) {
+    /// Complains unless `min <= value <= max`, which it returns; a NaN is outside every range.
+    fn range(&mut self, key: &str, value: impl Into<f64>, min: f64, max: f64) -> bool {
         let value = value.into();
-        if !(value >= min && value <= max) {
+        let within = value >= min && value <= max;
+        if !within {
             self.0
                 .push(Fault::new(key, value, format!("{min} to {max}")));
         }
+        within
     }
 
-    /// Keys that the set needs, or does not know.
+    /// Numbers of samples, and keys that the set needs or does not know.
     fn data(&mut self, data: &DataConfig) {
+        for (key, samples) in [
+            ("data.train_images", data.train_images),
+            ("data.test_images", data.test_images),
+            ("data.hold_out", data.hold_out),
+        ] {
+            self.range(key, samples as f64, 0.0, 1e7);
+        }
         let recordings = data.set == DataSet::Recordings;
         // An empty path is none: there is no other word for it on the command line.
         let file = data

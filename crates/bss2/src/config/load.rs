@@ -146,7 +146,8 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
         }
     };
     let mut table: toml::Table = text.parse().map_err(file_error)?;
-    let named_profile = profile::expand(&mut table).map_err(bad_name("chip.profile"))?;
+    let named_profile =
+        profile::expand(&mut table).map_err(|(key, message)| bad_name(key)(message))?;
     let recipe = table.remove(recipe::KEY);
     let mut base = match &recipe {
         Some(name) => recipe::named(name).map_err(bad_name(recipe::KEY))?,
@@ -178,7 +179,7 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
             message,
         };
         assign(&mut table, assignment).map_err(fail)?;
-        profile::expand(&mut table).map_err(fail)?;
+        profile::expand(&mut table).map_err(|(_, message)| fail(message))?;
         stages.push(table.clone());
     }
     // As a whole, since another kind may need several keys.
@@ -320,6 +321,45 @@ mod tests {
         );
         let error = load_text("", &["recipe=no"]).unwrap_err().to_string();
         assert!(error.contains("--set recipe=no"), "{error}");
+    }
+
+    #[test]
+    fn a_measured_chip_that_is_missing_is_pointed_at() {
+        let text = "[chip]\nprofile = \"ideal\"\nmeasured = \"no.toml\"\n";
+        let ConfigError::Parse { message, place, .. } = load_text(text, &[]).unwrap_err() else {
+            panic!("a parse error is due");
+        };
+        assert!(message.contains("no.toml"), "{message}");
+        let place = place.unwrap();
+        let at = &text[place.offset()..place.offset() + place.len()];
+        assert!(at.contains("no.toml"), "{at}");
+    }
+
+    #[test]
+    fn what_a_chip_cannot_sample_is_refused_by_the_key_of_the_user() {
+        let refused = |set: &[&str], key: &str| {
+            let chip = [&["substrate=chip"], set].concat();
+            let error = load_text("", &chip).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        };
+        refused(&["time.dt=2 ms"], "time.dt is 2000");
+        refused(&["time.dt=1 ms", "time.steps=66"], "time.steps is 66");
+        for set in [
+            &["substrate=chip", "time.dt=1 ms", "time.steps=65"][..],
+            &["substrate=software", "time.dt=2 ms"],
+            // A sample fits in beside the reset.
+            &[
+                "substrate=chip",
+                "time.dt=1 us",
+                "chip.mode=inference",
+                "chip.inference.interval=3.5 us",
+            ],
+        ] {
+            load_text("", set).unwrap();
+        }
+        let many = load_text("", &["data.train_images=1000000000000"]);
+        let error = many.unwrap_err().to_string();
+        assert!(error.contains("data.train_images"), "{error}");
     }
 
     #[test]

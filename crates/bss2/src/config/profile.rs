@@ -8,16 +8,19 @@ use bss2_analog::{AnalogError, MeasuredChip, MismatchProfile};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+const PROFILE: &str = "chip.profile";
+const MEASURED: &str = "chip.measured";
+
 /// Replaces the name of a profile and the paths of files that hold a profile or a
 /// measured chip by what they stand for; `none` is a drawn chip. Whether there was any.
 ///
 /// # Errors
-/// What is wrong with a name or a file.
-pub(super) fn expand(table: &mut toml::Table) -> Result<bool, String> {
+/// The key of a name or a file, and what is wrong with it.
+pub(super) fn expand(table: &mut toml::Table) -> Result<bool, (&'static str, String)> {
     let Some(chip) = table.get_mut("chip").and_then(toml::Value::as_table_mut) else {
         return Ok(false);
     };
-    let profile = replace(chip, "profile", |name| {
+    let profile = replace(chip, PROFILE, |name| {
         if Path::new(name).extension().is_some_and(|end| end == "toml") {
             read(name, MismatchProfile::validate)
         } else {
@@ -28,22 +31,24 @@ pub(super) fn expand(table: &mut toml::Table) -> Result<bool, String> {
         chip.remove("measured");
         return Ok(true);
     }
-    let measured = replace(chip, "measured", |path| read(path, MeasuredChip::validate))?;
+    let measured = replace(chip, MEASURED, |path| read(path, MeasuredChip::validate))?;
     Ok(profile || measured)
 }
 
 fn replace<T: Serialize>(
     chip: &mut toml::Table,
-    key: &str,
+    key: &'static str,
     of: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<bool, String> {
-    let Some(value) = chip.get_mut(key) else {
+) -> Result<bool, (&'static str, String)> {
+    let name = key.rsplit('.').next().expect("a key has a last part");
+    let Some(value) = chip.get_mut(name) else {
         return Ok(false);
     };
     let Some(name) = value.as_str() else {
         return Ok(false);
     };
-    *value = toml::Value::try_from(of(name)?).map_err(|error| error.to_string())?;
+    let part = of(name).map_err(|fault| (key, fault))?;
+    *value = toml::Value::try_from(part).map_err(|error| (key, error.to_string()))?;
     Ok(true)
 }
 
@@ -85,7 +90,8 @@ mod tests {
     fn an_unknown_profile_is_refused() {
         for name in ["none", "none.toml"] {
             let mut table: toml::Table = format!("[chip]\nprofile = \"{name}\"").parse().unwrap();
-            assert!(expand(&mut table).unwrap_err().contains(name));
+            let (key, fault) = expand(&mut table).unwrap_err();
+            assert!(key == PROFILE && fault.contains(name), "{key}: {fault}");
         }
     }
 }
