@@ -17,7 +17,7 @@ pub struct Endpoints {
     pub addressing: Addressing,
     /// Link label of every input from outside.
     pub inputs: Vec<LinkLabel>,
-    /// NeuronCircuits of every neuron; the first one sends its spikes.
+    /// Circuits of every neuron; the first one sends its spikes.
     pub neurons: Vec<NeuronCircuits>,
 }
 

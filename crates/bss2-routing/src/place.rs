@@ -134,7 +134,7 @@ impl Placement {
     pub fn inputs(&self) -> usize {
         self.inputs.len()
     }
-    /// NeuronCircuits of every logical neuron, in network order.
+    /// Circuits of every logical neuron, in network order.
     #[must_use]
     pub fn circuits(&self) -> &[NeuronCircuits] {
         &self.circuits

@@ -1,6 +1,6 @@
 //! The digital part of the synapse array: a weight and a label per synapse.
 
-use bss2_event::{RangeError, SignedWeight, Site, Weight};
+use bss2_event::{RangeError, Site, Weight};
 
 use crate::backend::COLUMNS;
 use crate::error::RoutingError;
@@ -105,20 +105,6 @@ impl Synram {
     }
 }
 
-/// A signed weight as (excitatory, inhibitory): `(max(w, 0), max(-w, 0))`.
-#[must_use]
-pub fn split_signed(weight: SignedWeight) -> (Weight, Weight) {
-    let weight = i64::from(weight);
-    (Weight::saturating(weight), Weight::saturating(-weight))
-}
-
-/// The signed weight of a pair, or `None` where both are set.
-#[must_use]
-pub fn join_signed(excitatory: Weight, inhibitory: Weight) -> Option<SignedWeight> {
-    let (excitatory, inhibitory) = (i64::from(excitatory), i64::from(inhibitory));
-    (excitatory == 0 || inhibitory == 0).then(|| SignedWeight::saturating(excitatory - inhibitory))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,20 +119,6 @@ mod tests {
             row: 3,
         };
         assert_eq!(Synram::index(site), 65_536 + 3 * 256 + 1);
-    }
-
-    #[test]
-    fn signed_weights_and_canonical_pairs_are_one_to_one() {
-        for w in -63..=63 {
-            let weight = SignedWeight::new(w).unwrap();
-            let (excitatory, inhibitory) = split_signed(weight);
-            assert_eq!(join_signed(excitatory, inhibitory), Some(weight));
-        }
-        let pairs = (0..=63).flat_map(|e| (0..=63).map(move |i| (e, i)));
-        let canonical = pairs
-            .filter_map(|(e, i)| join_signed(Weight::new(e).unwrap(), Weight::new(i).unwrap()))
-            .count();
-        assert_eq!(canonical, 127);
     }
 
     #[test]

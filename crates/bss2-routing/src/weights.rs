@@ -19,7 +19,7 @@ use crate::synram::Synram;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
     signed: bool,
-    /// NeuronCircuits per neuron, hence columns from target to target.
+    /// Circuits per neuron, hence columns from target to target.
     stride: usize,
     sources: Vec<Cell>,
     /// Targets (relative to the projection) and first column, per half.
@@ -283,4 +283,40 @@ fn check_length(what: &str, found: usize, expected: usize) -> Result<(), Routing
         found,
         expected,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LayerConfig, NetworkConfig};
+
+    #[test]
+    fn a_signed_weight_is_one_of_a_pair() {
+        // A target for each weight, so that each is written once.
+        let all: Vec<i8> = (-63..=63).collect();
+        let placement = Placement::new(&NetworkConfig {
+            inputs: 1,
+            layers: vec![LayerConfig::feed_forward(all.len())],
+            circuits_per_neuron: 2,
+            signed: true,
+        })
+        .unwrap();
+        let mut synram = placement.synram();
+        placement.write_weights(&[&all], &mut synram).unwrap();
+        let block = &placement.blocks()[0];
+        let mut pairs = Vec::new();
+        block.runs(|_, cell, targets, place| {
+            for target in 0..targets.len() {
+                let even = place + target * block.stride + cell.circuit;
+                pairs.push([even, even + COLUMNS].map(|cell| synram.weights()[cell]));
+            }
+        });
+        let expected = all.iter().map(|w| [(*w).max(0) as u8, (-*w).max(0) as u8]);
+        assert_eq!(pairs, expected.collect::<Vec<_>>());
+        let set = synram.weights().iter().filter(|w| **w > 0).count();
+        assert_eq!(set, 126, "nothing else is written");
+        let mut back = vec![0; all.len()];
+        placement.read_weights(0, &synram, &mut back).unwrap();
+        assert_eq!(back, all);
+    }
 }

@@ -24,7 +24,7 @@ use crate::chip::calibration::set_up;
 use crate::chip_report::{self, Bench};
 use crate::config::Experiment;
 use crate::error::Error;
-use crate::files::write_atomically;
+use crate::files::write_texts;
 use crate::power_report::{self, ImageLoad};
 
 pub use rate::Rates;
@@ -136,20 +136,11 @@ impl Characterisation {
     /// # Errors
     /// [`Error`] when a file cannot be written or the figure not be drawn.
     pub fn write(&self, folder: &Path) -> Result<(), Error> {
-        let failed = |path: &Path, reason: String| ChipError::File {
-            path: path.to_owned(),
-            reason,
-        };
-        let write = |name: &str, text: &str| {
-            let path = folder.join(name);
-            let written = write_atomically(&path, text.as_bytes());
-            written.map_err(|error| failed(&path, error.to_string()))
-        };
-        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error.to_string()))?;
         let numbers = serde_json::to_string_pretty(&self.summary());
-        let numbers = numbers.map_err(|error| failed(folder, error.to_string()))?;
-        write("characterise.json", &(numbers + "\n"))?;
-        Ok(write("characterise.svg", &self.figure().to_svg()?)?)
+        let numbers = numbers.map_err(|error| ChipError::file(folder, &error))? + "\n";
+        write_texts(folder, &[("characterise.json", &numbers)])?;
+        let figure = self.figure().to_svg()?;
+        Ok(write_texts(folder, &[("characterise.svg", &figure)])?)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::chip::calibration::{ChipTargets, save, set_up};
 use crate::chip::{Chip, ChipConfig, ChipError};
 use crate::config::Experiment;
 use crate::error::Error;
-use crate::files::write_atomically;
+use crate::files::write_texts;
 use crate::plot;
 
 /// A chip whose neurons are joined as the experiment's network needs them,
@@ -194,19 +194,12 @@ impl ChipReport {
             return Ok(());
         };
         let figure = plot::calibration(&self.label, &self.before, after)?;
-        let failed = |path: &Path, error: std::io::Error| ChipError::File {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-        for (name, text) in [
-            ("report.txt", self.table()),
-            ("neurons.tsv", after.neuron_table()),
-            ("calibration.svg", figure),
-        ] {
-            let path = folder.join(name);
-            write_atomically(&path, text.as_bytes()).map_err(|error| failed(&path, error))?;
-        }
+        let texts = [
+            ("report.txt", &self.table()[..]),
+            ("neurons.tsv", &after.neuron_table()),
+            ("calibration.svg", &figure),
+        ];
+        write_texts(folder, &texts)?;
         Ok(save(calibration, &folder.join("calibration.toml"))?)
     }
 }

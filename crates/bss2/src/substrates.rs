@@ -1,6 +1,6 @@
 //! What an experiment's network runs on.
 
-use bss2_event::{Seconds, TimeGrid};
+use bss2_event::TimeGrid;
 use bss2_learn::{Coarse, Ideal, LearnError, NetworkShape, Reset, Substrate};
 
 use crate::chip::Chip;
@@ -22,7 +22,7 @@ pub fn network_shape(experiment: &Experiment, data: &Data) -> NetworkShape {
 }
 
 /// The learner's model of a chip: ideal neurons that are reset to leak and held
-/// there as long as the published chip holds them, 2 us, in whole steps.
+/// there as long as the chip is calibrated to hold them, in whole steps.
 ///
 /// # Errors
 /// [`LearnError`] for settings outside their range.
@@ -31,7 +31,7 @@ pub fn ideal_chip(
     shape: NetworkShape,
     grid: TimeGrid,
 ) -> Result<Ideal, LearnError> {
-    let held = Seconds::micro(2.0) / grid.dt;
+    let held = experiment.chip.targets.refractory / grid.dt;
     let reset = Reset::ToLeak {
         refractory_steps: (held.round() as u32).max(1),
     };

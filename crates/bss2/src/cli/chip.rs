@@ -81,7 +81,7 @@ pub(super) struct SpreadArguments {
     #[command(flatten)]
     setting: Setting,
     /// How many chips: that of --chip-seed, and of the seeds after it.
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     chips: u64,
 }
 

@@ -138,7 +138,7 @@ fn a_run_does_not_go_on_with_other_images() {
 fn a_data_folder_without_data_is_said() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
-    fail(train_on_folder(folder.path()), &["data"]);
+    fail(train_on_folder(folder.path()), &["was not found", "data"]);
 }
 
 #[test]
