@@ -155,44 +155,48 @@ impl ChipConfig {
             AnalogError::Range(error) => Fault::from(error).within("profile"),
             error => Fault::new("profile", &self.profile.name, error.to_string()),
         });
-        let fabric = self.fabric.validate();
-        let inference = &self.inference;
-        let reset = inference.reset.validate();
-        let calibration = match self.calibration_file() {
-            Some(file) if !self.calibrated => Err(Fault::new(
-                "calibration_file",
-                file.display(),
-                "none while calibrated is false",
-            )),
-            _ => Ok(()),
-        };
+        let within = |error, section| Fault::from(error).within(section);
+        let reset = self.inference.reset.validate();
+        let sections = [
+            profile,
+            reset.map_err(|error| within(error, "inference.reset")),
+            (self.fabric.validate()).map_err(|error| within(error, "fabric")),
+        ];
+        let sections = sections.into_iter().filter_map(Result::err);
+        let ranges = self.ranges().into_iter().filter_map(Result::err);
+        self.contradictions()
+            .chain(sections)
+            .chain(ranges.map(Fault::from))
+            .collect()
+    }
+
+    /// Settings that exclude each other.
+    fn contradictions(&self) -> impl Iterator<Item = Fault> {
+        let uncalibrated = !self.calibrated;
+        let saved = self.calibration_file();
+        let file = saved.filter(|_| uncalibrated).map(|file| {
+            let allowed = "none while calibrated is false";
+            Fault::new("calibration_file", file.display(), allowed)
+        });
         let sigma = self.decalibration.sigma;
-        let scatter = if sigma > 0.0 && !self.calibrated {
-            Err(Fault::new(
-                "decalibration.sigma",
-                sigma,
-                "0 while calibrated is false",
-            ))
-        } else {
-            Ok(())
-        };
-        let number = |field, value: f64, min, max| RangeError::check(field, value, min, max, "");
+        let scatter = (sigma > 0.0 && uncalibrated)
+            .then(|| Fault::new("decalibration.sigma", sigma, "0 while calibrated is false"));
         let alone = [
             (self.mode == RunMode::Inference, "1 in inference mode"),
             (self.measured.is_some(), "1 with a measured chip"),
-            (
-                self.calibration_file().is_some(),
-                "1 with a saved calibration",
-            ),
+            (saved.is_some(), "1 with a saved calibration"),
         ];
-        let alone = alone
+        let fleet = alone
             .into_iter()
-            .find(|(holds, _)| *holds && self.fleet > 1);
-        let fleet = alone.map_or(Ok(()), |(_, allowed)| {
-            Err(Fault::new("fleet", self.fleet, allowed))
-        });
-        let (quantise, trace) = (&self.quantise, &self.trace);
-        let ranges = [
+            .find(|(holds, _)| *holds && self.fleet > 1)
+            .map(|(_, allowed)| Fault::new("fleet", self.fleet, allowed));
+        [file, scatter, fleet].into_iter().flatten()
+    }
+
+    fn ranges(&self) -> impl IntoIterator<Item = Result<(), RangeError>> {
+        let number = |field, value: f64, min, max| RangeError::check(field, value, min, max, "");
+        let (quantise, trace, inference) = (&self.quantise, &self.trace, &self.inference);
+        [
             self.targets.validate(),
             self.decalibration.validate(),
             self.power.validate(),
@@ -241,21 +245,7 @@ impl ChipConfig {
             RangeError::check("age", self.age.get(), 0.0, 1e8, "s"),
             RangeError::check("trace.full_scale", trace.full_scale.get(), 0.1, 10.0, "V"),
             RangeError::check("trace.swing", trace.swing.get(), 0.01, 10.0, "V"),
-        ];
-        let ranges = ranges.into_iter().filter_map(Result::err).map(Fault::from);
-        let sections = [
-            calibration,
-            scatter,
-            fleet,
-            profile,
-            reset.map_err(|error| Fault::from(error).within("inference.reset")),
-            fabric.map_err(|error| Fault::from(error).within("fabric")),
-        ];
-        sections
-            .into_iter()
-            .filter_map(Result::err)
-            .chain(ranges)
-            .collect()
+        ]
     }
 }
 
