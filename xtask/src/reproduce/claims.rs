@@ -28,6 +28,9 @@ pub(super) struct Claim {
     /// image, but so many at most.
     #[serde(default)]
     pub(super) hidden_spikes_at_most: Option<f64>,
+    /// Beside it: but so many at least.
+    #[serde(default)]
+    pub(super) hidden_spikes_at_least: Option<f64>,
     /// What the paper reports; none where it has words alone.
     #[serde(default)]
     pub(super) paper: Option<f64>,
@@ -100,9 +103,20 @@ impl Claim {
         } else if self.at.is_some() && self.hidden_spikes_at_most.is_some() {
             "it is looked at either in one place or at the best one".to_owned()
         } else {
-            return None;
+            self.fault_of_spikes()?
         };
         Some(format!("{}: {fault}", self.id))
+    }
+
+    fn fault_of_spikes(&self) -> Option<String> {
+        let least = self.hidden_spikes_at_least?;
+        match self.hidden_spikes_at_most {
+            None => Some("hidden_spikes_at_least needs hidden_spikes_at_most".to_owned()),
+            Some(most) if (least..=most).is_empty() => Some(format!(
+                "hidden_spikes_at_least = {least} is more than hidden_spikes_at_most = {most}"
+            )),
+            Some(_) => None,
+        }
     }
 
     /// Of what the claim is made of, in its unit.
@@ -119,6 +133,7 @@ impl Claim {
             runs.iter().map(|run| self.measure.of(run)).collect()
         };
         if let Some(most) = self.hidden_spikes_at_most {
+            let range = self.hidden_spikes_at_least.unwrap_or(f64::NEG_INFINITY)..=most;
             let spikes = |runs: &[Outcome]| {
                 let each: Option<Vec<f64>> = runs
                     .iter()
@@ -130,7 +145,7 @@ impl Claim {
             let (_, point) = points
                 .iter()
                 .filter_map(|point| Some((spikes(&point.runs)?.mean, point)))
-                .filter(|(spikes, _)| *spikes <= most)
+                .filter(|(spikes, _)| range.contains(spikes))
                 .max_by(|a, b| a.0.total_cmp(&b.0))?;
             return Spread::of(&values(&point.runs)?);
         }
@@ -190,6 +205,12 @@ mod tests {
             "id = \"c\"\ntext = \"t\"\nseries = \"s\"\npaper = 97.0\n{text}"
         ))
         .unwrap()
+    }
+
+    fn of_spikes(limits: &str) -> Claim {
+        claim(&format!(
+            "measure = \"test_accuracy\"\nband = [0.0, 1.0]\nbetter = \"higher\"\n{limits}"
+        ))
     }
 
     fn tested(accuracy: f64, hidden_spikes: f64) -> Outcome {
@@ -266,18 +287,57 @@ mod tests {
         let value = change.value(&points).unwrap();
         assert!((value.mean - 75.0).abs() < 1e-9, "{value}");
         assert_eq!(change.unit(), "relative change / %");
-        let nearest = |most: f64| {
-            let text = format!(
-                "measure = \"test_accuracy\"\nhidden_spikes_at_most = {most:?}\n\
-                 band = [0.0, 1.0]\nbetter = \"higher\""
-            );
-            claim(&text)
-                .value(&points)
-                .map(|spread| spread.mean.round())
+        let nearest = |limits: &str| {
+            let found = of_spikes(limits).value(&points);
+            found.map(|spread| spread.mean.round())
         };
-        assert_eq!(
-            (nearest(16.0), nearest(12.0), nearest(5.0)),
-            (Some(75.0), Some(95.0), None)
-        );
+        for (limits, value) in [
+            ("hidden_spikes_at_most = 16.0", Some(75.0)),
+            ("hidden_spikes_at_most = 12.0", Some(95.0)),
+            ("hidden_spikes_at_most = 5.0", None),
+            (
+                "hidden_spikes_at_least = 16.0\nhidden_spikes_at_most = 16.0",
+                Some(75.0),
+            ),
+            (
+                "hidden_spikes_at_least = 9.0\nhidden_spikes_at_most = 20.0",
+                Some(75.0),
+            ),
+            (
+                "hidden_spikes_at_least = 9.0\nhidden_spikes_at_most = 15.0",
+                Some(95.0),
+            ),
+            // One has fewer, one more: none that is near enough.
+            (
+                "hidden_spikes_at_least = 11.0\nhidden_spikes_at_most = 15.0",
+                None,
+            ),
+        ] {
+            assert_eq!(nearest(limits), value, "{limits}");
+        }
+    }
+
+    #[test]
+    fn limits_of_spikes_are_a_range() {
+        for (limits, named) in [
+            (
+                "hidden_spikes_at_least = 15.0\nhidden_spikes_at_most = 22.0",
+                None,
+            ),
+            (
+                "hidden_spikes_at_least = 22.5\nhidden_spikes_at_most = 22.0",
+                Some("c: hidden_spikes_at_least = 22.5 is more"),
+            ),
+            (
+                "hidden_spikes_at_least = 15.0",
+                Some("hidden_spikes_at_least needs hidden_spikes_at_most"),
+            ),
+        ] {
+            match (of_spikes(limits).fault(), named) {
+                (None, None) => {}
+                (Some(fault), Some(named)) => assert!(fault.contains(named), "{fault}"),
+                (fault, _) => panic!("{limits}: {fault:?}"),
+            }
+        }
     }
 }
