@@ -85,6 +85,7 @@ impl Asked {
                 epochs: Some(4),
                 train_images: Some(10_000),
                 test_images: Some(2_000),
+                draws: None,
             }
         } else {
             Scale {
@@ -92,6 +93,7 @@ impl Asked {
                 epochs: Some(50),
                 train_images: Some(0),
                 test_images: Some(0),
+                draws: None,
             }
         };
         let set = self.set.iter().map(|text| Assignment::parse(text));

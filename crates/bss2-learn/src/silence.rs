@@ -7,8 +7,8 @@ use crate::network::Weights;
 
 /// Silences a share of the hidden neurons, 0 to 1, rounded to whole neurons: all
 /// weights into and out of them become zero, so that one which fires without
-/// input is not heard either. With one seed a larger share holds every neuron of
-/// a smaller one.
+/// input is not heard either. In one draw of a seed a larger share holds every
+/// neuron of a smaller one; other draws are other choices.
 ///
 /// # Source
 /// Cramer et al. 2022, Figure 4C: neurons are silenced after training. Which ones
@@ -16,10 +16,10 @@ use crate::network::Weights;
 ///
 /// # Errors
 /// A share outside 0 to 1; the weights then are as before.
-pub fn silence(weights: &mut Weights, seed: Seed, share: f64) -> Result<(), RangeError> {
+pub fn silence(weights: &mut Weights, seed: Seed, draw: u32, share: f64) -> Result<(), RangeError> {
     RangeError::check("share of silenced neurons", share, 0.0, 1.0, "")?;
     let hidden = weights.hidden.nrows();
-    let address = Address::new(seed, Domain::Silence);
+    let address = Address::new(seed, Domain::Silence).sample(draw.into());
     let mut order: Vec<(f64, usize)> = (0..hidden)
         .map(|neuron| (address.element(neuron as u32).uniform(0), neuron))
         .collect();
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use crate::network::NetworkShape;
 
-    fn silenced(share: f64) -> Vec<usize> {
+    fn silenced(draw: u32, share: f64) -> Vec<usize> {
         let shape = NetworkShape {
             inputs: 5,
             hidden: 40,
@@ -52,7 +52,7 @@ mod tests {
         for (_, matrix) in weights.layers_mut() {
             matrix.fill(1.0);
         }
-        silence(&mut weights, Seed(4), share).unwrap();
+        silence(&mut weights, Seed(4), draw, share).unwrap();
         let recurrent = weights.recurrent.as_ref().unwrap();
         let silent = |i: &usize| weights.hidden.row(*i).sum() == 0.0;
         let neurons: Vec<usize> = (0..40).filter(silent).collect();
@@ -69,9 +69,19 @@ mod tests {
 
     #[test]
     fn a_share_is_exact_and_grows_by_adding_neurons() {
-        let (few, many) = (silenced(0.1), silenced(0.5));
-        assert_eq!((silenced(0.0).len(), few.len(), many.len()), (0, 4, 20));
-        assert!(few.iter().all(|i| many.contains(i)));
-        assert_eq!(silenced(1.0).len(), 40);
+        for draw in 0..3 {
+            let [none, few, many, all] = [0.0, 0.1, 0.5, 1.0].map(|share| silenced(draw, share));
+            assert_eq!([&none, &few, &many, &all].map(Vec::len), [0, 4, 20, 40]);
+            assert!(few.iter().all(|i| many.contains(i)));
+        }
+    }
+
+    #[test]
+    fn draws_are_other_choices_and_the_first_is_that_of_old() {
+        assert_eq!(silenced(0, 0.1), [1, 29, 34, 37]);
+        let draws = [0, 1, 2].map(|draw| silenced(draw, 0.5));
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            assert_ne!(draws[one], draws[other]);
+        }
     }
 }

@@ -215,13 +215,13 @@ mod tests {
 
     fn tested(accuracy: f64, hidden_spikes: f64) -> Outcome {
         Outcome {
-            test: Some(TestOutcome {
+            tests: vec![TestOutcome {
                 accuracy,
                 train_accuracy: None,
                 hidden_spikes,
                 images_per_s: 1.0,
                 silicon: None,
-            }),
+            }],
             ..Outcome::default()
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
@@ -63,6 +64,10 @@ pub(super) struct Scale {
     /// From the first; 0 for all.
     pub(super) train_images: Option<u32>,
     pub(super) test_images: Option<u32>,
+    /// Choices of the silenced neurons for each seed, one where it is left out; a run's
+    /// measures are the means over them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) draws: Option<NonZeroU32>,
 }
 
 /// Trainings that differ in their seed, and along a sweep.
@@ -97,6 +102,15 @@ pub(super) struct Series {
     /// What the paper reports of it.
     #[serde(default)]
     pub(super) paper: BTreeMap<Measure, Spread>,
+}
+
+impl Series {
+    /// Whether hidden neurons are silenced anywhere.
+    fn silences(&self) -> bool {
+        let swept = self.sweep.as_ref().and_then(|sweep| sweep.key.as_deref());
+        let deploy = self.deploy.as_ref();
+        swept == Some(SILENCE) || deploy.is_some_and(|deploy| deploy.silence > 0.0)
+    }
 }
 
 /// What is done with a setting.
@@ -423,6 +437,10 @@ impl Declaration {
                 faults.push(format!("{}: only spiking networks are moved", series.id));
             }
         }
+        let draws = self.full.draws.or(self.quick.draws);
+        if draws.is_some() && !self.series.iter().any(Series::silences) {
+            faults.push("draws are of silenced neurons, and none are".to_owned());
+        }
         let panels = self.figure.iter().flat_map(|figure| &figure.panels);
         let named = panels
             .flat_map(|panel| &panel.series)
@@ -561,6 +579,12 @@ mod tests {
                 "name = \"S\"\nwork = \"reference\"\nrecord = 1",
                 "only spiking",
             ),
+            (
+                "[[series]]",
+                "full = { draws = 2 }\n[[series]]",
+                "draws are of",
+            ),
+            ("[[series]]", "quick = { draws = 0 }\n[[series]]", "nonzero"),
             ("about", "abuot", "abuot"),
             ("test_accuracy", "test_acuracy", "test_acuracy"),
         ] {

@@ -73,7 +73,7 @@ impl Results {
                     Done::Reference(epochs) => {
                         (outcome.training, outcome.reference) = (epochs, true);
                     }
-                    Done::Tested(test) => outcome.test = Some(test),
+                    Done::Tested(test) => outcome.tests.push(test),
                     Done::Recorded(scenes) => outcome.scenes = scenes,
                     Done::Measured(parameters) => outcome.parameters = Some(parameters),
                     Done::Answered(answers) => outcome.answers = Some(answers),
@@ -171,9 +171,11 @@ impl<'a> Shared<'a> {
             Work::Test {
                 training,
                 silence,
+                draw,
                 train_images,
             } => {
-                let make = || test(job, self, &self.run(training), silence, train_images);
+                let run = self.run(training);
+                let make = || test(job, self, &run, (draw, silence), train_images);
                 let (outcome, known) = once(&tested, make)?;
                 (Done::Tested(outcome), known)
             }
@@ -338,12 +340,12 @@ fn train_reference(
 }
 
 /// The weights of a run on the substrate of another experiment, with a share of the hidden
-/// neurons silenced; also on so many of the images that they were trained on.
+/// neurons of a draw silenced; also on so many of the images that they were trained on.
 fn test(
     job: &Job,
     shared: &Shared<'_>,
     run: &Path,
-    share: f64,
+    (draw, share): (u32, f64),
     train_images: u32,
 ) -> miette::Result<TestOutcome> {
     let (experiment, images) = shared.load(job)?;
@@ -352,7 +354,7 @@ fn test(
     let evaluate = |data: &Data, substrate: &mut dyn Substrate| {
         let seed = experiment.train.seed;
         evaluation::evaluate_changed(&experiment, data, substrate, &checkpoint, |weights| {
-            silence(weights, seed, share).expect("the plan checks shares");
+            silence(weights, seed, draw, share).expect("the plan checks shares");
         })
     };
     let shape = substrates::network_shape(&experiment, data);

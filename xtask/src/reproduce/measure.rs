@@ -186,12 +186,15 @@ impl Measure {
     }
 
     /// The quantity of a whole run. A run with a deployment is what the deployment
-    /// measured; its training is that of another substrate.
+    /// measured, as a mean over draws; its training is that of another substrate.
     pub(super) fn of(self, outcome: &Outcome) -> Option<f64> {
-        match (&outcome.parameters, &outcome.test) {
+        match (&outcome.parameters, outcome.tests.as_slice()) {
             (Some(parameters), _) => self.of_parameters(parameters),
-            (None, Some(test)) => self.of_test(test),
-            (None, None) => self.of_epochs(outcome).last()?,
+            (None, []) => self.of_epochs(outcome).last()?,
+            (None, tests) => {
+                let sum: Option<f64> = tests.iter().map(|test| self.of_test(test)).sum();
+                Some(sum? / tests.len() as f64)
+            }
         }
     }
 }

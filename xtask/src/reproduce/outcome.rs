@@ -10,8 +10,9 @@ pub(super) struct Outcome {
     pub(super) training: Vec<EpochMetrics>,
     /// Whether the network has no spikes.
     pub(super) reference: bool,
-    /// Where the weights were tested elsewhere.
-    pub(super) test: Option<TestOutcome>,
+    /// Where the weights were tested elsewhere: one test for each draw of silenced
+    /// neurons.
+    pub(super) tests: Vec<TestOutcome>,
     /// Images that were recorded.
     pub(super) scenes: Vec<Scene>,
     /// What the neurons of a chip are like.

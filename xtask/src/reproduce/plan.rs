@@ -1,6 +1,7 @@
 //! From declarations to jobs: every run with its full configuration, each only
 //! once, each after the one whose weights it needs.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use bss2::analog::calib::Decalibration;
@@ -48,11 +49,12 @@ pub(super) enum Work {
     Training { from: Option<usize>, shuffled: bool },
     /// Trains a network without spikes.
     Reference,
-    /// Tests the weights of a training, with a share of hidden neurons silenced, also
-    /// on so many of the images that they were trained on.
+    /// Tests the weights of a training, with a share of hidden neurons silenced that are
+    /// chosen by a draw, also on so many of the images that they were trained on.
     Test {
         training: usize,
         silence: f64,
+        draw: u32,
         train_images: u32,
     },
     /// Records the first test images with the weights of a training.
@@ -125,6 +127,7 @@ impl Scale {
             epochs: self.epochs.or(other.epochs),
             train_images: self.train_images.or(other.train_images),
             test_images: self.test_images.or(other.test_images),
+            draws: self.draws.or(other.draws),
         }
     }
 
@@ -209,6 +212,7 @@ impl Plan {
             None => vec![None],
         };
         let seeds = scale.seeds.unwrap_or(1);
+        let draws = scale.draws.map_or(1, NonZeroU32::get);
         let mut points = Vec::new();
         for step in steps {
             let mut runs = Vec::new();
@@ -222,7 +226,12 @@ impl Plan {
                     None => String::new(),
                 };
                 let settings = Settings::of(format!("{label}{at}, seed {seed}"), scale, request);
-                let draft = Draft { series, step, seed };
+                let draft = Draft {
+                    series,
+                    step,
+                    seed,
+                    draws,
+                };
                 match self.run(&draft, settings, request, library)? {
                     Ok(run) => runs.push(run),
                     Err(reason) => return Ok(Err(reason)),
@@ -317,13 +326,18 @@ impl Plan {
             settings.set(draft.swept(Stage::Deployment));
             let silence = draft.silence().unwrap_or(deploy.silence);
             RangeError::check(SILENCE, silence, 0.0, 1.0, "").into_diagnostic()?;
-            let work = Work::Test {
-                training,
-                silence,
-                train_images: deploy.train_images,
-            };
-            if let Err(reason) = add(self, &settings, work, &mut run)? {
-                return Ok(Err(reason));
+            // Where none are silenced every draw is the same.
+            let draws = if silence > 0.0 { draft.draws } else { 1 };
+            for draw in 0..draws {
+                let work = Work::Test {
+                    training,
+                    silence,
+                    draw,
+                    train_images: deploy.train_images,
+                };
+                if let Err(reason) = add(self, &settings, work, &mut run)? {
+                    return Ok(Err(reason));
+                }
             }
         }
         if series.answers {
@@ -418,10 +432,14 @@ impl Plan {
             Work::Reference => hash.update("reference"),
             Work::Test {
                 silence,
+                draw,
                 train_images,
                 ..
             } => {
                 hash.update(silence.to_le_bytes());
+                if draw > 0 {
+                    hash.update(format!("draw {draw}"));
+                }
                 if train_images > 0 {
                     hash.update(format!("train {train_images}"));
                 }
@@ -443,6 +461,8 @@ struct Draft<'a> {
     series: &'a Series,
     step: Option<&'a Step>,
     seed: u32,
+    /// Of silenced neurons.
+    draws: u32,
 }
 
 impl Draft<'_> {

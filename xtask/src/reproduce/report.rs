@@ -516,7 +516,7 @@ mod tests {
         };
         let run = Outcome {
             training: vec![epoch],
-            test: Some(test),
+            tests: vec![test],
             ..Outcome::default()
         };
         let found = Found {

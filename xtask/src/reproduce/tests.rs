@@ -12,6 +12,7 @@ use bss2::encode::{
 use super::declaration::Declaration;
 use super::engine::{self, Results, Watcher};
 use super::library::Library;
+use super::measure::Measure;
 use super::outcome::{Answers, Outcome};
 use super::plan::{Job, Plan, Work};
 use super::report::Report;
@@ -430,6 +431,51 @@ fn interrupted_again_and_again_the_report_is_the_same() {
     let (results, plan, known) = run(folders[0].path(), u32::MAX);
     assert_eq!(known, [true; 12]);
     assert_eq!(json(&results.unwrap(), &plan), whole);
+}
+
+#[test]
+fn a_run_with_several_draws_is_their_mean() {
+    let declare = |scale: &str| {
+        format!(
+            "id = \"draws\"\ntitle = \"t\"\nabout = \"a\"\ncolumns = [\"test_error\"]\n{scale}\n\
+             [[series]]\nid = \"s\"\nname = \"s\"\ndeploy = {{}}\n\
+             sweep = {{ key = \"silence\", of = \"deployment\", values = [0.0, 0.5] }}\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = declare("full = { draws = 3 }");
+    let (results, plan, known) = run_declared(&drawn, folder.path(), u32::MAX);
+    // Of each seed a training, a test with all neurons, three with half of them.
+    assert_eq!(known, [false; 2 * (1 + 1 + 3)]);
+    let (results, points) = (results.unwrap(), plan.experiments[0].series[0].as_ref());
+    let [whole, half] = &points.unwrap()[..] else {
+        panic!("two shares");
+    };
+    assert!(
+        results
+            .of(whole)
+            .runs
+            .iter()
+            .all(|run| run.tests.len() == 1)
+    );
+    let half = results.of(half);
+    assert_eq!(half.runs.len(), 2);
+    for run in &half.runs {
+        let [a, b, c] = [0, 1, 2].map(|draw| 100.0 * run.tests[draw].accuracy);
+        assert!(a != b || a != c, "{a}");
+        let mean = Measure::TestAccuracy.of(run).unwrap();
+        assert!((mean - (a + b + c) / 3.0).abs() < 1e-9, "{mean}");
+    }
+    // The first draw is that of a run which knows of no others.
+    for single in ["", "quick = { draws = 3 }"] {
+        let (results, plan, known) = run_declared(&declare(single), folder.path(), u32::MAX);
+        assert_eq!(known, [true; 2 * (1 + 1 + 1)]);
+        let point = &plan.experiments[0].series[0].as_ref().unwrap()[1];
+        let runs = results.unwrap().of(point).runs;
+        for (run, of_three) in runs.iter().zip(&half.runs) {
+            assert_eq!(run.tests, of_three.tests[..1]);
+        }
+    }
 }
 
 const CHIP: &str = r#"

@@ -135,7 +135,7 @@ fn outcome(series: &Series, place: usize, share: f64, seed: usize) -> Outcome {
     Outcome {
         training: training(seed, worse.abs()),
         reference: series.work == declaration::SeriesWork::Reference,
-        test: series.deploy.as_ref().map(test),
+        tests: series.deploy.iter().map(test).collect(),
         scenes: (0..scenes).map(|number| scene(series, number)).collect(),
         parameters: calibration.then(|| parameters(seed, 0.05 + 0.5 * share)),
         answers: series.answers.then(answers),
