@@ -15,6 +15,7 @@ mod plan;
 mod progress;
 mod reference;
 mod report;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -202,7 +203,7 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         }
         write(&file, toml::to_string(&asked).into_diagnostic()?.as_bytes())?;
         let mut progress = Progress::new(&plan);
-        let results = engine::run(&plan, &mut library, &arguments.out, &mut progress)?;
+        let results = engine::run(&plan, &mut library, &arguments.out, &program, &mut progress)?;
         let report = report::Report::new(&plan, &results, &asked, &program);
         report.write(&arguments.out)?;
         tell!("{}", report.summary());

@@ -5,6 +5,7 @@
 //! training is a run folder `runs/NAME`, from which it goes on; what is complete has an
 //! outcome beside it that was written last and is only read from then on.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,7 @@ use super::lanes::{Task, side_by_side};
 use super::library::{Library, Loaded};
 use super::outcome::{Answer, Answers, Found, Outcome, Parameters, Scene, Silicon, TestOutcome};
 use super::plan::{Job, Plan, Point, Run, Work};
+use super::stored::Stored;
 use super::{look, reference};
 
 /// Who watches the jobs, of which several may be at work.
@@ -50,7 +52,7 @@ pub(super) trait Watcher: Send {
 
 /// Outcomes of the jobs of a plan, in their order.
 #[derive(Debug)]
-pub(super) struct Results(Vec<Done>);
+pub(super) struct Results(Vec<Stored<Done>>);
 
 #[derive(Debug, Clone)]
 enum Done {
@@ -68,7 +70,7 @@ impl Results {
         let run = |jobs: &Run| {
             let mut outcome = Outcome::default();
             for &job in jobs {
-                match self.0[job].clone() {
+                match self.0[job].outcome.clone() {
                     Done::Trained(epochs) => outcome.training = epochs,
                     Done::Reference(epochs) => {
                         (outcome.training, outcome.reference) = (epochs, true);
@@ -87,12 +89,23 @@ impl Results {
             runs: point.runs.iter().map(run).collect(),
         }
     }
+
+    /// How many outcomes each program has made.
+    pub(super) fn revisions(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for stored in &self.0 {
+            *counts.entry(stored.revision.as_str()).or_default() += 1;
+        }
+        counts
+    }
 }
 
 /// What the jobs share.
 pub(super) struct Shared<'a> {
     plan: &'a Plan,
     out: &'a Path,
+    /// Which one this is.
+    program: &'a str,
     library: Mutex<&'a mut Library>,
     watcher: Mutex<&'a mut dyn Watcher>,
     /// Another training has failed: those at work need not go on.
@@ -129,16 +142,18 @@ impl<'a> Shared<'a> {
 
     /// Whether a training is complete, with all tests that are asked for now.
     fn is_trained(&self, place: usize) -> bool {
-        let Ok(text) = fs::read_to_string(self.trained(place)) else {
+        let path = self.trained(place);
+        if !path.is_file() {
             return false;
-        };
+        }
         // Whoever needs what cannot be read says so.
-        let epochs: Vec<EpochMetrics> = serde_json::from_str(&text).unwrap_or_default();
-        !lacks_tests(&epochs, &self.plan.jobs[place].experiment)
+        Stored::<Vec<EpochMetrics>>::read(&path).map_or(true, |stored| {
+            !lacks_tests(&stored.outcome, &self.plan.jobs[place].experiment)
+        })
     }
 
     /// Does a job that is not done yet.
-    fn done(&self, place: usize) -> miette::Result<Done> {
+    fn done(&self, place: usize) -> miette::Result<Stored<Done>> {
         let job = &self.plan.jobs[place];
         self.watcher().begin(place, job);
         let (result, known) = self.result(place, job)?;
@@ -147,7 +162,7 @@ impl<'a> Shared<'a> {
     }
 
     /// The result of a job, and whether it was known before.
-    fn result(&self, place: usize, job: &Job) -> miette::Result<(Done, bool)> {
+    fn result(&self, place: usize, job: &Job) -> miette::Result<(Stored<Done>, bool)> {
         let folder = self.run(place);
         let trained = self.trained(place);
         let tested = self.out.join("tests").join(format!("{}.json", job.name));
@@ -162,11 +177,13 @@ impl<'a> Shared<'a> {
                 let from = from.as_deref().map(|run| Origin { run, shuffled });
                 let known = self.is_trained(place);
                 let make = || train(job, &folder, from, steps);
-                (Done::Trained(unless(known, &trained, make)?), known)
+                let epochs = self.unless(known, &trained, make)?;
+                (epochs.map(Done::Trained), known)
             }
             Work::Reference => {
-                let (epochs, known) = once(&trained, || train_reference(job, &folder, steps))?;
-                (Done::Reference(epochs), known)
+                let make = || train_reference(job, &folder, steps);
+                let (epochs, known) = self.once(&trained, make)?;
+                (epochs.map(Done::Reference), known)
             }
             Work::Test {
                 training,
@@ -176,37 +193,69 @@ impl<'a> Shared<'a> {
             } => {
                 let run = self.run(training);
                 let make = || test(job, self, &run, (draw, silence), train_images);
-                let (outcome, known) = once(&tested, make)?;
-                (Done::Tested(outcome), known)
+                let (outcome, known) = self.once(&tested, make)?;
+                (outcome.map(Done::Tested), known)
             }
             Work::Record { training, images } => {
                 let make = || look::record(job, self, &self.run(training), images);
-                let (scenes, known) = once(&tested, make)?;
-                (Done::Recorded(scenes), known)
+                let (scenes, known) = self.once(&tested, make)?;
+                (scenes.map(Done::Recorded), known)
             }
             Work::Answers { training } => {
                 let make = || answers(job, self, &self.run(training));
-                let (given, known) = once(&tested, make)?;
-                (Done::Answered(given), known)
+                let (given, known) = self.once(&tested, make)?;
+                (given.map(Done::Answered), known)
             }
             Work::Calibration => {
-                let (parameters, known) = once(&tested, || look::measure(job))?;
-                (Done::Measured(parameters), known)
+                let (parameters, known) = self.once(&tested, || look::measure(job))?;
+                (parameters.map(Done::Measured), known)
             }
         })
     }
+
+    /// What a file holds, or, where there is none, what is made and written to it; and whether
+    /// there was one.
+    fn once<T: Serialize + DeserializeOwned>(
+        &self,
+        path: &Path,
+        make: impl FnOnce() -> miette::Result<T>,
+    ) -> miette::Result<(Stored<T>, bool)> {
+        let known = path.is_file();
+        Ok((self.unless(known, path, make)?, known))
+    }
+
+    /// What a file holds that is known, or what is made and written to it. It is read in
+    /// either case, so that both give the same bits.
+    fn unless<T: Serialize + DeserializeOwned>(
+        &self,
+        known: bool,
+        path: &Path,
+        make: impl FnOnce() -> miette::Result<T>,
+    ) -> miette::Result<Stored<T>> {
+        if !known {
+            let made = Stored {
+                revision: self.program.to_owned(),
+                outcome: make()?,
+            };
+            made.write(path)?;
+        }
+        Stored::read(path)
+    }
 }
 
-/// Runs what is not done yet, on the threads of the pool that it is called in.
+/// Runs what is not done yet, on the threads of the pool that it is called in. What is made is
+/// kept as that of `program`.
 pub(super) fn run(
     plan: &Plan,
     library: &mut Library,
     out: &Path,
+    program: &str,
     watcher: &mut dyn Watcher,
 ) -> miette::Result<Results> {
     let shared = Shared {
         plan,
         out,
+        program,
         library: Mutex::new(library),
         watcher: Mutex::new(watcher),
         failed: AtomicBool::new(false),
@@ -241,36 +290,6 @@ pub(super) fn run(
 fn lacks_tests(epochs: &[EpochMetrics], experiment: &Experiment) -> bool {
     let missing = |e: &EpochMetrics| e.test_accuracy.is_none() && experiment.tests_after(e.epoch);
     epochs.iter().any(missing)
-}
-
-/// What a file holds, or, where there is none, what is made and written to it; and whether
-/// there was one.
-fn once<T: Serialize + DeserializeOwned>(
-    path: &Path,
-    make: impl FnOnce() -> miette::Result<T>,
-) -> miette::Result<(T, bool)> {
-    let known = path.is_file();
-    Ok((unless(known, path, make)?, known))
-}
-
-/// What a file holds that is known, or what is made and written to it. It is read in either
-/// case, so that both give the same bits.
-fn unless<T: Serialize + DeserializeOwned>(
-    known: bool,
-    path: &Path,
-    make: impl FnOnce() -> miette::Result<T>,
-) -> miette::Result<T> {
-    if !known {
-        let made = make()?;
-        let text = serde_json::to_string_pretty(&made).into_diagnostic()?;
-        super::write(path, text.as_bytes())?;
-    }
-    let text = fs::read_to_string(path).into_diagnostic();
-    let value = text.and_then(|text| serde_json::from_str(&text).into_diagnostic());
-    value.wrap_err_with(|| {
-        let path = path.display();
-        format!("{path} is no outcome of this program; remove it to have it made again")
-    })
 }
 
 /// Where a training takes weights from.

@@ -170,9 +170,8 @@ impl<'a> Report<'a> {
             }
         });
         let mut notes = plan.announcements.clone();
-        notes.push(format!(
-            "made by {program}; what was complete in its folder before may be of another commit"
-        ));
+        notes.push(format!("made by {program}"));
+        notes.extend(origins(&results.revisions(), program));
         Self {
             command: asked.command(None),
             cautions,
@@ -361,6 +360,15 @@ impl Section<'_> {
     }
 }
 
+/// Which programs have made the outcomes, if any is another one than that of the report.
+fn origins(revisions: &BTreeMap<&str, usize>, program: &str) -> Option<String> {
+    let other = revisions.keys().any(|&revision| revision != program);
+    let counts = revisions.iter();
+    let counts = counts.map(|(revision, count)| format!("{count} of {revision}"));
+    let counts: Vec<String> = counts.collect();
+    other.then(|| format!("outcomes by revision: {}", counts.join("; ")))
+}
+
 fn judge(
     declaration: &Declaration,
     series: &[Result<Points, &str>],
@@ -546,6 +554,21 @@ mod tests {
         }
         let claims = judged("MNIST", 0.976);
         assert!(claims.iter().all(|c| c.verdict == Verdict::Reproduced));
+    }
+
+    #[test]
+    fn outcomes_of_other_programs_are_counted() {
+        let told = |of: &[(&'static str, usize)]| origins(&of.iter().copied().collect(), "b");
+        assert_eq!(told(&[("b", 4)]), None);
+        let all = told(&[("unknown", 2), ("b", 1), ("a", 3)]);
+        assert_eq!(
+            all.as_deref(),
+            Some("outcomes by revision: 3 of a; 1 of b; 2 of unknown")
+        );
+        assert_eq!(
+            told(&[("a", 3)]).as_deref(),
+            Some("outcomes by revision: 3 of a")
+        );
     }
 
     #[test]

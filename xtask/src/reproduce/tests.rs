@@ -184,7 +184,7 @@ fn run_declared(
         left: steps,
         known: Vec::new(),
     };
-    let results = engine::run(&plan, &mut library, out, &mut watcher);
+    let results = engine::run(&plan, &mut library, out, PROGRAM, &mut watcher);
     (results, plan, watcher.known)
 }
 
@@ -431,6 +431,22 @@ fn interrupted_again_and_again_the_report_is_the_same() {
     let (results, plan, known) = run(folders[0].path(), u32::MAX);
     assert_eq!(known, [true; 12]);
     assert_eq!(json(&results.unwrap(), &plan), whole);
+    // As programs left it that did not say who they were.
+    let tests = fs::read_dir(folders[0].path().join("tests")).unwrap();
+    let test = tests.map(|file| file.unwrap().path()).next().unwrap();
+    let stored: serde_json::Value = serde_json::from_slice(&fs::read(&test).unwrap()).unwrap();
+    assert_eq!(stored["revision"], PROGRAM);
+    fs::write(&test, stored["outcome"].to_string()).unwrap();
+    let (results, plan, known) = run(folders[0].path(), u32::MAX);
+    assert_eq!(known, [true; 12]);
+    let text = json(&results.unwrap(), &plan);
+    let origins = "outcomes by revision: 11 of a program; 1 of unknown";
+    assert!(text.contains(origins), "{text}");
+    let found = |text: &str| -> serde_json::Value {
+        let report: serde_json::Value = serde_json::from_str(text).unwrap();
+        report["experiments"].clone()
+    };
+    assert_eq!(found(&text), found(&whole));
 }
 
 #[test]
@@ -550,7 +566,7 @@ fn neurons_are_measured_and_images_recorded() {
     let mut run = |left| {
         let known = Vec::new();
         let mut watcher = Steps { left, known };
-        let results = engine::run(&plan, &mut library, folder.path(), &mut watcher);
+        let results = engine::run(&plan, &mut library, folder.path(), PROGRAM, &mut watcher);
         (results.unwrap(), watcher.known)
     };
     let (first, known) = run(u32::MAX);
@@ -739,7 +755,7 @@ fn speakers_are_held_out_and_answers_kept() {
         left: u32::MAX,
         known: Vec::new(),
     };
-    let results = engine::run(&plan, &mut library, folder.path(), &mut watcher).unwrap();
+    let results = engine::run(&plan, &mut library, folder.path(), PROGRAM, &mut watcher).unwrap();
     // Heard, answered, recorded; two voices; trained and with other recurrence.
     assert_eq!(watcher.known, [false; 7]);
     let report = Report::new(&plan, &results, &asked, PROGRAM);
