@@ -3,7 +3,6 @@
 //! [`rows`] says what is asked for, [`works`] does it, [`floor`] knows the least work,
 //! [`record`] tells. [`instructions`] counts, by [`kernels`], and [`growth`] asks for more and more.
 
-mod document;
 mod floor;
 mod growth;
 mod instructions;
@@ -27,6 +26,8 @@ use instructions::Counted;
 use machine::Machine;
 use record::{Record, Runs};
 use works::Stock;
+
+use crate::document;
 
 /// What is measured, and where it goes.
 #[derive(Debug, Args)]
@@ -100,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     let table = record.table();
     tell!("{}", table.trim_end());
     if arguments.docs {
-        document::replace("bench", &table)?;
+        document::replace(document::PERFORMANCE, &[("bench", table)])?;
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&record.json()).into_diagnostic()?;

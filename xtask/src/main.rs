@@ -5,6 +5,7 @@
 
 mod bench;
 mod cli;
+mod document;
 mod reproduce;
 mod revision;
 mod tidy;

@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Worker threads; 0 for one per processor.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
+    /// Put tables and figures into docs/results.md as well, and all claims if no --only is given.
+    #[arg(long)]
+    docs: bool,
 }
 
 /// What a report depends on; kept in the output folder.
@@ -173,6 +176,14 @@ impl Asked {
     }
 }
 
+/// Names of the parts of `docs/results.md` that `--docs` writes.
+#[cfg(test)]
+pub(crate) fn documented() -> miette::Result<Vec<String>> {
+    let declarations = declaration::load(&declaration::folder(), &[])?;
+    let experiments = declarations.into_iter().map(|declaration| declaration.id);
+    Ok(experiments.chain([report::CLAIMS.to_owned()]).collect())
+}
+
 /// Plans, runs, reports.
 pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     let file = arguments.out.join(ASKED);
@@ -186,6 +197,9 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     } else {
         arguments.asked.clone()
     };
+    if arguments.docs && (!asked.full || !asked.set.is_empty()) {
+        bail!("--docs is for results of --full without --set");
+    }
     let declarations = declaration::load(&declaration::folder(), &asked.only)?;
     let request = asked.request()?;
     let pool = rayon::ThreadPoolBuilder::new()
@@ -207,6 +221,14 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         let report = report::Report::new(&plan, &results, &asked, &program);
         report.write(&arguments.out)?;
         tell!("{}", report.summary());
+        if arguments.docs {
+            // Documents know no folders of this machine.
+            let asked = Asked {
+                data: None,
+                ..asked.clone()
+            };
+            report::Report::new(&plan, &results, &asked, &program).document()?;
+        }
         Ok::<(), miette::Report>(())
     })?;
     tell!(

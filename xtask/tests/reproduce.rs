@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -103,16 +103,25 @@ fn progress(folder: &Path) -> usize {
 fn kill(mut command: Command, out: &Path, moment: Duration) -> bool {
     let (before, start) = (progress(out), Instant::now());
     let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = silent.spawn().unwrap();
-    while progress(out) == before && child.try_wait().unwrap().is_none() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{command:?}");
+    let mut child = Killed(silent.spawn().unwrap());
+    let mut at_work = || child.0.try_wait().unwrap().is_none();
+    while progress(out) == before && at_work() {
+        assert!(start.elapsed() < Duration::from_secs(300), "{command:?}");
         sleep(Duration::from_millis(2));
     }
     sleep(moment);
-    let at_work = child.try_wait().unwrap().is_none();
-    child.kill().unwrap(); // SIGKILL
-    child.wait().unwrap();
-    at_work
+    at_work()
+}
+
+/// A process that is killed when the test is done with it, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // SIGKILL; it may be over already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

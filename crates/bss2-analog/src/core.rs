@@ -282,10 +282,7 @@ impl AnalogCore {
                 parameters
             }
         };
-        for circuit in [Some(neuron.membrane), neuron.partner]
-            .into_iter()
-            .flatten()
-        {
+        for circuit in std::iter::once(neuron.membrane).chain(neuron.partner) {
             let setting = self.circuits[usize::from(circuit)].capacitance;
             RangeError::check("capacitance", setting.into(), 0.0, 63.0, "")?;
         }

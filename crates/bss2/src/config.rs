@@ -22,7 +22,7 @@ use bss2_encode::{EncoderConfig, SpeechConfig};
 use bss2_learn::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::chip::{ChipConfig, ChipError};
+use crate::chip::{ChipConfig, ChipError, RunMode};
 
 /// A whole experiment.
 ///
@@ -99,6 +99,11 @@ impl Experiment {
     #[must_use]
     pub fn tests_after(&self, epoch: u32) -> bool {
         epoch == self.epochs || epoch.checked_rem(self.run.test_every) == Some(0)
+    }
+
+    /// Whether samples follow each other on a chip, each in a slot of its own.
+    pub(crate) fn shows_slots(&self) -> bool {
+        self.substrate == SubstrateKind::Chip && self.chip.mode == RunMode::Inference
     }
 
     /// What the network runs on, for titles: `software` or `chip 3 (cube66)`.

@@ -47,7 +47,8 @@ pub struct Feed<'a>(Kind<'a>);
 
 #[derive(Debug)]
 enum Kind<'a> {
-    Images(&'a ImageSet, Box<Encoder>, TimeGrid),
+    /// Spikes past the grid are lost; without one the chip counts them.
+    Images(&'a ImageSet, Box<Encoder>, Option<TimeGrid>),
     Spikes(&'a SpikeSet, SpikeEncoder),
 }
 
@@ -267,7 +268,8 @@ impl Samples {
                     ..experiment.encoder
                 };
                 let encoder = Box::new(Encoder::new(&config, seed)?);
-                Kind::Images(set, encoder, experiment.time.grid())
+                let grid = (!experiment.shows_slots()).then(|| experiment.time.grid());
+                Kind::Images(set, encoder, grid)
             }
             Self::Spikes(set) => {
                 let config = SpeechConfig {
@@ -294,7 +296,8 @@ impl Feed<'_> {
     }
 
     /// Fills a batch with some samples, in the order of `indices`, and returns
-    /// how many of their spikes come past the window and are lost.
+    /// how many of their spikes come past the window and are lost. In inference mode the chip
+    /// tells of images how many it was not sent.
     ///
     /// # Errors
     /// As [`Encoder::encode`] and [`SpikeEncoder::encode`].
@@ -307,9 +310,8 @@ impl Feed<'_> {
         match &mut self.0 {
             Kind::Images(set, encoder, grid) => {
                 encoder.encode(set, indices, epoch, batch)?;
-                Ok((0..batch.len())
-                    .map(|i| late(batch.sample(i).times(), *grid))
-                    .sum())
+                let late = |grid| batch.samples().map(|s| late(s.times(), grid)).sum();
+                Ok(grid.map_or(0, late))
             }
             Kind::Spikes(set, encoder) => encoder.encode(set, indices, epoch, batch),
         }

@@ -61,10 +61,10 @@ pub(crate) fn loss_warning(each: f64, sample: &str) -> String {
     format!("events are lost, {rate}: links and buses of the chip carry no more")
 }
 
-/// So many per sample; of what is rare, one in so many samples.
+/// So many per sample; of what is rare, one per so many samples.
 pub(crate) fn rate(each: f64, sample: &str) -> String {
     if each < 0.1 {
-        format!("one in {:.0} {sample}s", 1.0 / each)
+        format!("one per {:.0} {sample}s", 1.0 / each)
     } else {
         format!("{each:.1} per {sample}")
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn rare_losses_are_told_as_one_in_many() {
-        assert_eq!(rate(0.004, "image"), "one in 250 images");
+        assert_eq!(rate(0.004, "image"), "one per 250 images");
         assert_eq!(rate(0.1, "image"), "0.1 per image");
         assert_eq!(rate(12.34, "recording"), "12.3 per recording");
     }

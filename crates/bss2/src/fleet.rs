@@ -185,6 +185,12 @@ mod tests {
             assert_eq!(whole.sample_spikes(place), alone.sample_spikes(0), "{id}");
         }
         assert!(whole.spikes().contains(&1));
+        // What is not asked for is not read.
+        let mut outputs = Recording::default();
+        outputs.trace_from(SHAPE.hidden);
+        fleet.run(&batch(&ids), &mut outputs).unwrap();
+        let asked = |member: &Member| member.recording.traced_from();
+        assert!(fleet.members.iter().all(|m| asked(m) == SHAPE.hidden));
         let wide = SpikeBatch::new(9);
         let refused = fleet.run(&wide, &mut Recording::default()).unwrap_err();
         assert!(

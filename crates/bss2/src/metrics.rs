@@ -32,7 +32,7 @@ pub struct EpochMetrics {
     #[serde(default)]
     pub lost_events_per_image: f64,
     /// Mean number of input spikes per training image or recording that come
-    /// past the window.
+    /// past the window, in inference mode past its slot.
     #[serde(default)]
     pub lost_inputs_per_image: f64,
     /// Training images per second of this epoch, without the test.

@@ -288,7 +288,7 @@ impl<'a> Training<'a> {
             totals.correct += report.correct as u64;
             totals.hidden_spikes += report.hidden_spikes;
             totals.lost_events += report.run.lost_events;
-            totals.lost_inputs += lost_inputs;
+            totals.lost_inputs += lost_inputs + report.run.unsent_inputs;
             images += report.samples;
             images_per_s = images as f64 / begin.elapsed().as_secs_f64();
             observer.step(&StepReport {
@@ -355,9 +355,14 @@ impl<'a> Training<'a> {
             } else {
                 "encoder.latency.tau_in"
             };
+            let longer = if self.experiment.shows_slots() {
+                "chip.inference.interval"
+            } else {
+                "time.steps"
+            };
             observer.warning(&format!(
                 "input spikes come past the window of the run and are lost, {rate}: \
-                 time.steps makes it longer, {shorter} the input shorter"
+                 {longer} makes it longer, {shorter} the input shorter"
             ));
         }
         self.epochs.push(metrics);

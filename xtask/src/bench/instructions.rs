@@ -23,12 +23,12 @@ use clap::ValueEnum;
 use miette::{IntoDiagnostic, WrapErr, bail, miette};
 use serde::{Deserialize, Serialize};
 
-use super::document;
 use super::floor::{Activity, Floor};
 use super::kernels::{Costs, Kernel};
 use super::machine::rustc;
 use super::rows::number;
 use super::works::{Buses, PAPER_SHAPE, lively, pool, spikes};
+use crate::document;
 use crate::tidy;
 
 /// What is counted.
@@ -113,8 +113,8 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
     let by_kernel = by_kernel(&kernels);
     tell!("{table}\n{}", by_kernel.trim_end());
     if documented {
-        document::replace("instructions", &table)?;
-        document::replace("kernels", &by_kernel)?;
+        let parts = [("instructions", table), ("kernels", by_kernel)];
+        document::replace(document::PERFORMANCE, &parts)?;
     }
     let path = file();
     if accept {

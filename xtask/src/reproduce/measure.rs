@@ -186,7 +186,7 @@ impl Measure {
     }
 
     /// The quantity of a whole run. A run with a deployment is what the deployment
-    /// measured, as a mean over draws; its training is that of another substrate.
+    /// measured, as a mean over draws; its training may be that of another substrate.
     pub(super) fn of(self, outcome: &Outcome) -> Option<f64> {
         match (&outcome.parameters, outcome.tests.as_slice()) {
             (Some(parameters), _) => self.of_parameters(parameters),

@@ -328,7 +328,11 @@ impl Plan {
             RangeError::check(SILENCE, silence, 0.0, 1.0, "").into_diagnostic()?;
             // Where none are silenced every draw is the same.
             let draws = if silence > 0.0 { draft.draws } else { 1 };
+            let label = settings.label.clone();
             for draw in 0..draws {
+                if draws > 1 {
+                    settings.label = format!("{label}, choice {}", draw + 1);
+                }
                 let work = Work::Test {
                     training,
                     silence,
@@ -339,6 +343,7 @@ impl Plan {
                     return Ok(Err(reason));
                 }
             }
+            settings.label = label;
         }
         if series.answers {
             let work = Work::Answers { training };
@@ -513,7 +518,7 @@ fn beside(set: DataSet) -> Option<(&'static str, &'static str)> {
     match set {
         DataSet::FashionMnist => Some((
             "Fashion-MNIST",
-            "`bss2 data fetch fashion-mnist` downloads it",
+            "`bss2 data fetch fashion-mnist` downloads it, with `--out` into the folder of --data",
         )),
         DataSet::Shd => Some((
             "SHD",

@@ -27,6 +27,7 @@ use std::path::Path;
 
 use miette::IntoDiagnostic;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::Asked;
 use super::claims::{Verdict, side};
@@ -35,14 +36,22 @@ use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome};
 use super::plan::Plan;
+use crate::{document, tidy};
+
+/// The part of `docs/results.md` with all claims; the others are called as their experiments.
+pub(super) const CLAIMS: &str = "claims";
 
 /// Everything that is told.
 pub(super) struct Report<'a> {
     command: String,
+    /// Whether it is of all experiments.
+    whole: bool,
     /// What a reader must know before all else.
     cautions: Vec<String>,
-    /// Which data were found, and what made the report.
-    notes: Vec<String>,
+    /// Which data were found.
+    announcements: Vec<String>,
+    /// What made it.
+    made: Vec<String>,
     sections: Vec<Section<'a>>,
 }
 
@@ -169,13 +178,14 @@ impl<'a> Report<'a> {
                 claims,
             }
         });
-        let mut notes = plan.announcements.clone();
-        notes.push(format!("made by {program}"));
-        notes.extend(origins(&results.revisions(), program));
+        let mut made = vec![format!("made by {program}")];
+        made.extend(origins(&results.revisions(), program));
         Self {
             command: asked.command(None),
+            whole: asked.only.is_empty(),
             cautions,
-            notes,
+            announcements: plan.announcements.clone(),
+            made,
             sections: sections.collect(),
         }
     }
@@ -186,7 +196,10 @@ impl<'a> Report<'a> {
 
     /// All that stands before the claims.
     fn notes(&self) -> impl Iterator<Item = &String> {
-        self.cautions.iter().chain(&self.notes)
+        self.cautions
+            .iter()
+            .chain(&self.announcements)
+            .chain(&self.made)
     }
 
     fn count(&self, verdict: Verdict) -> usize {
@@ -222,6 +235,27 @@ impl<'a> Report<'a> {
         }
         super::write(&out.join("report.md"), markdown::page(self).as_bytes())?;
         super::write(&out.join("report.html"), html::page(self).as_bytes())
+    }
+
+    /// Puts tables and figures into `docs/results.md`, and all claims where all were asked for.
+    pub(super) fn document(&self) -> miette::Result<()> {
+        let day = OffsetDateTime::now_utc().date();
+        let stamp = format!("{day}, {}", self.made.join("; "));
+        let figures = tidy::root().join("docs/figures");
+        let mut parts = Vec::new();
+        for section in &self.sections {
+            for (name, svg) in figures::files(section) {
+                super::write(&figures.join(name), svg.as_bytes())?;
+            }
+            let content = markdown::part(section, &stamp);
+            parts.push((section.declaration.id.as_str(), content));
+        }
+        if self.whole {
+            let claims = markdown::claims(self);
+            let content = format!("`{}`, {stamp}.\n\n{claims}", self.command);
+            parts.push((CLAIMS, content));
+        }
+        document::replace(document::RESULTS, &parts)
     }
 
     pub(super) fn json(&self) -> miette::Result<String> {
@@ -313,6 +347,7 @@ impl Section<'_> {
             seeds,
             train_images,
             test_images,
+            draws,
             ..
         } = self.scale;
         let seeds = match seeds.unwrap_or(1) {
@@ -328,11 +363,14 @@ impl Section<'_> {
             0 => "all".to_owned(),
             count => count.to_string(),
         };
+        let choices = draws.filter(|draws| draws.get() > 1);
+        let choices = choices.map(|draws| format!(", {draws} choices of silenced neurons"));
         format!(
-            "{seeds}, {epochs} epochs, {} training and {} test {}",
+            "{seeds}, {epochs} epochs, {} training and {} test {}{}",
             images(train_images),
             images(test_images),
-            self.declaration.samples
+            self.declaration.samples,
+            choices.unwrap_or_default()
         )
     }
 

@@ -43,12 +43,13 @@ impl<T: DeserializeOwned> Stored<T> {
 
     /// Files were once outcomes alone.
     fn parse(text: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(text).or_else(|error| {
-            let outcome = serde_json::from_str(text).map_err(|_| error)?;
-            Ok(Self {
-                revision: "unknown".to_owned(),
-                outcome,
-            })
+        let value: serde_json::Value = serde_json::from_str(text)?;
+        if value.get("revision").is_some() {
+            return serde_json::from_str(text);
+        }
+        Ok(Self {
+            revision: "unknown".to_owned(),
+            outcome: serde_json::from_str(text)?,
         })
     }
 }

@@ -92,8 +92,8 @@ impl Worker {
         }
     }
 
-    /// Writes what was observed in the learner's units and on its grid, and counts
-    /// what is missing there.
+    /// Writes what was observed in the learner's units and on its grid, and tells what the
+    /// fabric lost.
     pub(super) fn record(
         &mut self,
         time: TimeConfig,

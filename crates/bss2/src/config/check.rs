@@ -2,7 +2,7 @@
 
 use bss2_analog::{CadcSchedule, Integration};
 use bss2_encode::{EncodeError, Encoder};
-use bss2_event::Fault;
+use bss2_event::{Fault, Seconds};
 use bss2_learn::{LearnError, Readout};
 
 use super::{DataConfig, DataSet, Experiment, SubstrateKind};
@@ -26,18 +26,29 @@ impl Experiment {
             };
             check.range("network.weight_bits", bits, 2.0, most);
         }
-        let dt = self.time.dt.as_micro();
-        let ([least, most], steps) = match self.substrate {
-            SubstrateKind::Software => ([1e-3, 1e6], 65_536.0),
-            SubstrateKind::Chip => {
-                let periods = CadcSchedule::PERIODS.map(|period| period.as_micro());
-                (periods, (Integration::LONGEST.as_micro() / dt).floor())
-            }
+        let chip = self.substrate == SubstrateKind::Chip;
+        let [shortest, longest] = match chip {
+            true => CadcSchedule::PERIODS,
+            false => [Seconds::micro(1e-3), Seconds::micro(1e6)],
         };
-        // The number of steps that has room is told of a period that there is.
-        if check.range("time.dt", dt, least, most) {
-            let steps = steps.min(65_536.0);
-            check.range("time.steps", self.time.steps as f64, 1.0, steps);
+        let dt = self.time.dt;
+        let periodic = (shortest..=longest).contains(&dt);
+        if !periodic {
+            let allowed = format!("{shortest} to {longest}");
+            check.0.push(Fault::new("time.dt", dt, allowed));
+        }
+        check.range("time.steps", self.time.steps as f64, 1.0, 65_536.0);
+        let inference = &self.chip.inference;
+        if chip && periodic && self.chip.mode == RunMode::Training {
+            // The first sample is taken at time zero.
+            let most = (Integration::LONGEST / dt).floor() + 1.0;
+            if (most..=65_536.0).contains(&(self.time.steps as f64 - 1.0)) {
+                let longest = Integration::LONGEST;
+                let allowed = format!("1 to {most}: a run on the chip lasts {longest} at most");
+                check
+                    .0
+                    .push(Fault::new("time.steps", self.time.steps, allowed));
+            }
         }
         check.range(
             "time.interpolation",
@@ -77,8 +88,11 @@ impl Experiment {
         }
         check.data(&self.data);
         check.section("chip", self.chip.faults());
-        let inference = &self.chip.inference;
-        if self.chip.mode == RunMode::Inference && inference.time(self.time).steps == 0 {
+        // Faults of its own explain an interval without a sample.
+        let blameless =
+            periodic && self.time.steps > 0 && inference.interval >= inference.reset.duration;
+        if self.chip.mode == RunMode::Inference && blameless && inference.time(self.time).steps == 0
+        {
             let least = inference.reset.duration + self.time.dt;
             check.0.push(Fault::new(
                 "chip.inference.interval",
@@ -98,15 +112,13 @@ impl Experiment {
 struct Check(Vec<Fault>);
 
 impl Check {
-    /// Complains unless `min <= value <= max`, which it returns; a NaN is outside every range.
-    fn range(&mut self, key: &str, value: impl Into<f64>, min: f64, max: f64) -> bool {
+    /// Complains unless `min <= value <= max`; a NaN is outside every range.
+    fn range(&mut self, key: &str, value: impl Into<f64>, min: f64, max: f64) {
         let value = value.into();
-        let within = value >= min && value <= max;
-        if !within {
+        if !(value >= min && value <= max) {
             self.0
                 .push(Fault::new(key, value, format!("{min} to {max}")));
         }
-        within
     }
 
     /// Numbers of samples, and keys that the set needs or does not know.

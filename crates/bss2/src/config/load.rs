@@ -342,10 +342,37 @@ mod tests {
             let error = load_text("", &chip).unwrap_err().to_string();
             assert!(error.contains(key), "{error}");
         };
-        refused(&["time.dt=2 ms"], "time.dt is 2000");
-        refused(&["time.dt=1 ms", "time.steps=66"], "time.steps is 66");
+        refused(
+            &["time.dt=2 ms"],
+            "time.dt is 2 ms, allowed are 540 ns to 1 ms",
+        );
+        let most = "1 to 66: a run on the chip lasts 65.536 ms at most";
+        refused(&["time.dt=1 ms", "time.steps=67"], most);
+        for both in ["time.dt is 2 ms", "time.steps is 0"] {
+            refused(&["time.dt=2 ms", "time.steps=0"], both);
+        }
+        // What is wrong itself is not blamed on the interval.
         for set in [
-            &["substrate=chip", "time.dt=1 ms", "time.steps=65"][..],
+            &["time.steps=0"][..],
+            &["time.dt=nan us"],
+            &["chip.inference.interval=2 us"],
+        ] {
+            let chip = [&["substrate=chip", "chip.mode=inference"], set].concat();
+            let error = load_text("", &chip).unwrap_err();
+            let ConfigError::Invalid { faults, .. } = &error else {
+                panic!("faults are due: {error}");
+            };
+            assert_eq!(faults.len(), 1, "{error}");
+        }
+        for set in [
+            &["substrate=chip", "time.dt=1 ms", "time.steps=66"][..],
+            &[
+                "substrate=chip",
+                "chip.mode=inference",
+                "time.dt=20 us",
+                "time.steps=4000",
+                "chip.inference.interval=1 ms",
+            ],
             &["substrate=software", "time.dt=2 ms"],
             // A sample fits in beside the reset.
             &[

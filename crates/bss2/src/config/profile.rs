@@ -40,8 +40,8 @@ fn replace<T: Serialize>(
     key: &'static str,
     of: impl FnOnce(&str) -> Result<T, String>,
 ) -> Result<bool, (&'static str, String)> {
-    let name = key.rsplit('.').next().expect("a key has a last part");
-    let Some(value) = chip.get_mut(name) else {
+    let last = key.rsplit('.').next().expect("a key has a last part");
+    let Some(value) = chip.get_mut(last) else {
         return Ok(false);
     };
     let Some(name) = value.as_str() else {

@@ -64,7 +64,7 @@ pub(super) fn page(report: &Report) -> String {
                     (command(&report.command))
                 }
                 @for note in &report.cautions { p.note.first { (note) } }
-                @for note in &report.notes { p.note { (note) } }
+                @for note in report.announcements.iter().chain(&report.made) { p.note { (note) } }
                 @let all: Vec<_> = report.claims().collect();
                 @if !all.is_empty() {
                     ul.counts {

@@ -3,17 +3,41 @@
 use std::fmt::Write;
 
 use super::super::claims::Verdict;
-use super::{Report, Section, claim_numbers, figures};
+use super::{JudgedClaim, Report, Section, claim_numbers, figures};
 
 pub(super) fn page(report: &Report) -> String {
     let mut text = format!("# The paper, reproduced\n\n`{}`\n\n", report.command);
     for note in report.notes() {
         text += &format!("> {note}\n");
     }
+    text += &format!("\n## Claims\n\n{}", claims(report));
+    for section in &report.sections {
+        text += &format!("\n## {}\n\n", section.declaration.title);
+        write_section(&mut text, section, "");
+    }
+    text
+}
+
+/// Counts and the table of all claims.
+pub(super) fn claims(report: &Report) -> String {
     let counts = Verdict::ALL.map(|v| format!("{} {}", report.count(v), v.label()));
-    text += &format!("\n## Claims\n\n{}.\n\n", counts.join(", "));
+    format!("{}.\n\n{}", counts.join(", "), judged(report.claims()))
+}
+
+/// A section of a document that has titles of its own, with its claims; `stamp` says when
+/// and by what it was made.
+pub(super) fn part(section: &Section, stamp: &str) -> String {
+    let mut text = String::new();
+    write_section(&mut text, section, &format!("; {stamp}"));
+    if !section.claims.is_empty() {
+        text += &format!("\n{}", judged(section.claims.iter()));
+    }
+    text
+}
+
+fn judged<'a>(claims: impl Iterator<Item = &'a JudgedClaim>) -> String {
     let head = ["claim", "of", "paper", "band", "found", "verdict"].map(str::to_owned);
-    let claims = report.claims().map(|claim| {
+    let claims = claims.map(|claim| {
         let [paper, band, found] = claim_numbers(claim);
         let verdict = format!("**{}**", claim.verdict.label());
         let why = claim.not_run.iter();
@@ -21,25 +45,16 @@ pub(super) fn page(report: &Report) -> String {
         let words = format!("`{}` {}{why}", claim.id, claim.text);
         vec![words, claim.unit.clone(), paper, band, found, verdict]
     });
-    text += &table(std::iter::once(head.to_vec()).chain(claims).collect());
-    for section in &report.sections {
-        write_section(&mut text, section);
-    }
-    text
+    table(std::iter::once(head.to_vec()).chain(claims).collect())
 }
 
-fn write_section(text: &mut String, section: &Section) {
+fn write_section(text: &mut String, section: &Section, stamp: &str) {
     let declaration = section.declaration;
-    *text += &format!(
-        "\n## {}\n\n{}\n\n",
-        declaration.title,
-        declaration.about.trim()
-    );
-    *text += &format!("{}; `{}`\n\n", section.size(), section.command);
+    *text += &format!("{}\n\n", declaration.about.trim());
+    *text += &format!("{}; `{}`{stamp}\n\n", section.size(), section.command);
     for (name, _) in figures::files(section) {
-        writeln!(text, "![{}](figures/{name})", declaration.title).expect("text grows");
+        writeln!(text, "![{}](figures/{name})\n", declaration.title).expect("text grows");
     }
-    text.push('\n');
     let published = section.published();
     let mut head = vec!["what".to_owned()];
     head.extend(section.swept().map(|key| format!("`{key}`")));
