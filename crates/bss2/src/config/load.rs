@@ -354,7 +354,7 @@ mod tests {
         // What is wrong itself is not blamed on the interval.
         for set in [
             &["time.steps=0"][..],
-            &["time.dt=nan us"],
+            &["time.dt=-1 us"],
             &["chip.inference.interval=2 us"],
         ] {
             let chip = [&["substrate=chip", "chip.mode=inference"], set].concat();
