@@ -130,7 +130,11 @@ impl LearnError {
         }
     }
 
-    pub(crate) fn check_inputs(shape: NetworkShape, batch: &SpikeBatch) -> Result<(), Self> {
+    /// Refuses a batch of other input channels than the network has.
+    ///
+    /// # Errors
+    /// [`LearnError::Inputs`].
+    pub fn check_inputs(shape: NetworkShape, batch: &SpikeBatch) -> Result<(), Self> {
         let (found, wanted) = (batch.channels(), shape.inputs);
         if found == wanted {
             Ok(())

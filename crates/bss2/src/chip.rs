@@ -20,7 +20,8 @@ use bss2_analog::{
 };
 use bss2_event::{NeuronCircuits, Recording, RowMode, SpikeBatch, TimeGrid};
 use bss2_learn::{
-    NetworkShape, QuantisedWeights, RunReport, Substrate, SubstrateError, Weights, WriteReport,
+    LearnError, NetworkShape, QuantisedWeights, RunReport, Substrate, SubstrateError, Weights,
+    WriteReport,
 };
 use bss2_routing::{Compiled, Delivery, Fabric, LayerConfig, NetworkConfig, Placement, Synram};
 use rayon::prelude::*;
@@ -268,7 +269,7 @@ impl Substrate for Chip {
         batch: &SpikeBatch,
         recording: &mut Recording,
     ) -> Result<RunReport, SubstrateError> {
-        ChipError::check_channels(self.shape, batch).map_err(SubstrateError::new)?;
+        LearnError::check_inputs(self.shape, batch).map_err(SubstrateError::new)?;
         let (grid, neurons) = (self.time.grid(), self.shape.neurons());
         recording.resize(batch.len(), grid.steps, neurons);
         if batch.is_empty() {

@@ -342,13 +342,19 @@ mod tests {
     use super::*;
     use crate::config::DataSet;
 
-    #[test]
-    fn spikes_past_the_window_are_counted_for_images_too() {
+    /// So many generated digits to train and to test on.
+    fn generated(train: usize, test: usize) -> (Experiment, Data) {
         let mut experiment = Experiment::default();
         experiment.data.set = DataSet::Generated;
-        experiment.data.train_images = 8;
-        experiment.data.test_images = 1;
+        experiment.data.train_images = train;
+        experiment.data.test_images = test;
         let data = Data::load(&mut experiment).unwrap();
+        (experiment, data)
+    }
+
+    #[test]
+    fn spikes_past_the_window_are_counted_for_images_too() {
+        let (mut experiment, data) = generated(8, 1);
         for (steps, some) in [(20, false), (6, true)] {
             experiment.time.steps = steps;
             let mut feed = data.train_feed(&experiment).unwrap();
@@ -365,11 +371,7 @@ mod tests {
 
     #[test]
     fn what_was_learned_can_be_tested() {
-        let mut experiment = Experiment::default();
-        experiment.data.set = DataSet::Generated;
-        experiment.data.train_images = 30;
-        experiment.data.test_images = 20;
-        let data = Data::load(&mut experiment).unwrap();
+        let (experiment, data) = generated(30, 20);
         for (count, found) in [(7, 7), (30, 30), (99, 30)] {
             let learned = data.tested_on_training(count).unwrap();
             assert_eq!(learned.test.labels(), &data.train.labels()[..found]);

@@ -1,7 +1,9 @@
 //! Several chips that share the samples of a batch.
 
 use bss2_event::{Recording, Seed, SpikeBatch, TimeGrid};
-use bss2_learn::{NetworkShape, RunReport, Substrate, SubstrateError, Weights, WriteReport};
+use bss2_learn::{
+    LearnError, NetworkShape, RunReport, Substrate, SubstrateError, Weights, WriteReport,
+};
 
 use crate::chip::{Chip, ChipConfig, ChipError};
 use crate::config::TimeConfig;
@@ -92,7 +94,7 @@ impl Substrate for Fleet {
         batch: &SpikeBatch,
         recording: &mut Recording,
     ) -> Result<RunReport, SubstrateError> {
-        ChipError::check_channels(self.shape(), batch).map_err(SubstrateError::new)?;
+        LearnError::check_inputs(self.shape(), batch).map_err(SubstrateError::new)?;
         let (grid, neurons) = (self.time_grid(), self.shape().neurons());
         recording.resize(batch.len(), grid.steps, neurons);
         for member in &mut self.members {

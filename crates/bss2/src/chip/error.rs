@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use bss2_analog::AnalogError;
-use bss2_event::SpikeBatch;
-use bss2_learn::NetworkShape;
 use bss2_routing::RoutingError;
 use thiserror::Error;
 
@@ -38,14 +36,6 @@ pub enum ChipError {
     /// A source takes several ways through the fabric.
     #[error("a source of the network takes several ways through the fabric; placed ones take one")]
     SplitSource,
-    /// A batch of another number of input channels.
-    #[error("the batch has {found} input channels, the network on the chip has {expected}")]
-    Channels {
-        /// Channels of the batch.
-        found: usize,
-        /// Inputs of the network.
-        expected: usize,
-    },
 }
 
 impl ChipError {
@@ -54,16 +44,6 @@ impl ChipError {
         Self::File {
             path: path.to_owned(),
             reason: reason.to_string().trim_end().to_owned(),
-        }
-    }
-
-    /// Refuses a batch of other input channels than the network on the chip has.
-    pub(crate) fn check_channels(shape: NetworkShape, batch: &SpikeBatch) -> Result<(), Self> {
-        let (found, expected) = (batch.channels(), shape.inputs);
-        if found == expected {
-            Ok(())
-        } else {
-            Err(Self::Channels { found, expected })
         }
     }
 }

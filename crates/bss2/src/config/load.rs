@@ -323,15 +323,20 @@ mod tests {
         assert!(error.contains("--set recipe=no"), "{error}");
     }
 
-    #[test]
-    fn a_measured_chip_that_is_missing_is_pointed_at() {
-        let text = "[chip]\nprofile = \"ideal\"\nmeasured = \"no.toml\"\n";
+    /// What is wrong with a text, and the part of it that is pointed at.
+    fn pointed_at(text: &str) -> (String, &str) {
         let ConfigError::Parse { message, place, .. } = load_text(text, &[]).unwrap_err() else {
             panic!("a parse error is due");
         };
-        assert!(message.contains("no.toml"), "{message}");
         let place = place.unwrap();
-        let at = &text[place.offset()..place.offset() + place.len()];
+        (message, &text[place.offset()..][..place.len()])
+    }
+
+    #[test]
+    fn a_measured_chip_that_is_missing_is_pointed_at() {
+        let text = "[chip]\nprofile = \"ideal\"\nmeasured = \"no.toml\"\n";
+        let (message, at) = pointed_at(text);
+        assert!(message.contains("no.toml"), "{message}");
         assert!(at.contains("no.toml"), "{at}");
     }
 
@@ -391,16 +396,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_pointed_at() {
-        let text = "[train]\ndropuot = 0.1\n";
-        let ConfigError::Parse { message, place, .. } = load_text(text, &[]).unwrap_err() else {
-            panic!("a parse error is due");
-        };
+        let (message, at) = pointed_at("[train]\ndropuot = 0.1\n");
         assert!(message.contains("dropuot"), "{message}");
-        let place = place.unwrap();
-        assert_eq!(
-            &text[place.offset()..place.offset() + place.len()],
-            "dropuot"
-        );
+        assert_eq!(at, "dropuot");
     }
 
     #[test]
