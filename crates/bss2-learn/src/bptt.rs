@@ -39,8 +39,8 @@ pub struct Objective {
 pub struct PassWeights<'a, T> {
     /// Weights as they are learned.
     pub weights: &'a Weights<T>,
-    /// `[hidden]`: 1 for neurons that were kept, 0 for those whose incoming
-    /// weights were written as zero.
+    /// `[hidden]`: 1 for neurons that were kept, 0 for those whose weights from the
+    /// inputs were written as zero.
     pub keep: Option<&'a [T]>,
 }
 
@@ -163,7 +163,7 @@ impl<T: Real> Bptt<T> {
     ) -> Result<LossTerms, LearnError> {
         self.check(objective, pass, batch)?;
         gradient.check(self.shape)?;
-        self.load(pass);
+        self.load(pass.weights);
         self.inputs.fill(batch.inputs, batch.grid);
         match objective.surrogate {
             Surrogate::SuperSpike { beta } => {
@@ -258,13 +258,10 @@ impl<T: Real> Bptt<T> {
         loss
     }
 
-    fn load(&mut self, pass: PassWeights<'_, T>) {
-        self.weights
-            .output
-            .fill(&pass.weights.output.transpose(), None);
-        if let (Some(table), Some(weights)) = (&mut self.weights.recurrent, &pass.weights.recurrent)
-        {
-            table.fill_transposed(weights, pass.keep);
+    fn load(&mut self, weights: &Weights<T>) {
+        self.weights.output.fill(&weights.output.transpose());
+        if let (Some(table), Some(weights)) = (&mut self.weights.recurrent, &weights.recurrent) {
+            table.fill_transposed(weights);
         }
     }
 
@@ -353,7 +350,7 @@ impl<T: Real> Bptt<T> {
                     else {
                         continue;
                     };
-                    (blocked, weights, pass.keep)
+                    (blocked, weights, None)
                 }
             };
             let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;

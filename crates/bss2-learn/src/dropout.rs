@@ -6,11 +6,12 @@ use bss2_event::random::{Address, Domain};
 use crate::network::Weights;
 
 /// The neurons that stay, for one step of training: 1 for those kept, 0 for
-/// those whose incoming weights are written as zero. Kept neurons are not
-/// rescaled.
+/// those whose weights from the inputs are written as zero. Kept neurons are not
+/// rescaled. In a recurrent network dropped neurons still get what others send.
 ///
 /// # Source
-/// Cramer et al. 2022, public code: one mask for all samples of a step.
+/// Cramer et al. 2022, public code: one mask for all samples of a step, on the weights of
+/// the inputs alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropoutMask {
     keep: Vec<f32>,
@@ -40,18 +41,14 @@ impl DropoutMask {
         &self.keep
     }
 
-    /// Copies weights with the rows of dropped neurons zero, recurrent ones
-    /// too: such a neuron gets no input at all.
+    /// Copies weights, those from the inputs to dropped neurons as zero.
     pub fn apply(&self, weights: &Weights, masked: &mut Weights) {
         for ((_, from), (_, to)) in weights.layers().zip(masked.layers_mut()) {
             to.copy_from(from);
         }
-        let incoming = std::iter::once(&mut masked.hidden).chain(&mut masked.recurrent);
-        for matrix in incoming {
-            for mut column in matrix.column_iter_mut() {
-                for (w, keep) in column.iter_mut().zip(&self.keep) {
-                    *w *= keep;
-                }
+        for mut column in masked.hidden.column_iter_mut() {
+            for (w, keep) in column.iter_mut().zip(&self.keep) {
+                *w *= keep;
             }
         }
     }

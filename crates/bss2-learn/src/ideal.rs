@@ -123,10 +123,10 @@ impl<T: Real> Ideal<T> {
     /// [`LearnError::WeightShape`].
     pub fn load(&mut self, weights: &Weights<T>) -> Result<(), LearnError> {
         weights.check(self.shape)?;
-        self.hidden.fill(&weights.hidden, None);
-        self.output.fill(&weights.output, None);
+        self.hidden.fill(&weights.hidden);
+        self.output.fill(&weights.output);
         if let (Some(table), Some(weights)) = (&mut self.recurrent, &weights.recurrent) {
-            table.fill(weights, None);
+            table.fill(weights);
         }
         Ok(())
     }

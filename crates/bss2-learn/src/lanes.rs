@@ -97,29 +97,22 @@ impl<T: Real> BlockedMatrix<T> {
         }
     }
 
-    /// Copies a matrix `[target, source]`, each row times `keep[target]`.
-    pub(crate) fn fill(&mut self, from: &DMatrix<T>, keep: Option<&[T]>) {
+    /// Copies a matrix `[target, source]`.
+    pub(crate) fn fill(&mut self, from: &DMatrix<T>) {
         debug_assert_eq!(from.shape(), (self.targets, self.sources));
         if self.sources == 0 {
             return;
         }
         for (block, rows) in self.rows.chunks_exact_mut(self.sources).enumerate() {
             let first = block * LANES;
-            let mask = keep.map(|keep| Lanes::read(&keep[first..], T::ZERO));
             for (column, row) in from.as_slice().chunks_exact(self.targets).zip(rows) {
                 *row = Lanes::read(&column[first..], T::ZERO);
-                if let Some(mask) = &mask {
-                    for l in 0..LANES {
-                        row.0[l] = row.0[l] * mask.0[l];
-                    }
-                }
             }
         }
     }
 
-    /// Copies the transpose of a matrix: its columns become the targets here,
-    /// each entry times `keep[source]`.
-    pub(crate) fn fill_transposed(&mut self, from: &DMatrix<T>, keep: Option<&[T]>) {
+    /// Copies the transpose of a matrix: its columns become the targets here.
+    pub(crate) fn fill_transposed(&mut self, from: &DMatrix<T>) {
         debug_assert_eq!(from.shape(), (self.sources, self.targets));
         for (target, column) in from
             .as_slice()
@@ -128,8 +121,8 @@ impl<T: Real> BlockedMatrix<T> {
         {
             let (block, lane) = (target / LANES, target % LANES);
             let rows = &mut self.rows[block * self.sources..][..self.sources];
-            for (source, (row, &w)) in rows.iter_mut().zip(column).enumerate() {
-                row.0[lane] = keep.map_or(w, |keep| w * keep[source]);
+            for (row, &w) in rows.iter_mut().zip(column) {
+                row.0[lane] = w;
             }
         }
     }
@@ -177,25 +170,16 @@ mod tests {
     fn a_matrix_and_its_transpose_are_found_in_their_blocks() {
         let matrix = DMatrix::from_fn(LANES + 3, 5, |t, s| (100 * t + s) as f64);
         let mut blocked = BlockedMatrix::zeros(LANES + 3, 5);
-        blocked.fill(&matrix, None);
+        blocked.fill(&matrix);
         let (last, at) = (LANES + 2, |t: usize, s: usize| (100 * t + s) as f64);
         assert_eq!(blocked.block(1)[4].0[2], at(last, 4));
         assert_eq!(blocked.block(1)[4].0[3], 0.0);
-        let keep: Vec<f64> = (0..LANES + 3)
-            .map(|t| f64::from(u8::from(t != last)))
-            .collect();
-        blocked.fill(&matrix, Some(&keep));
-        let row = &blocked.block(1)[4].0;
-        assert_eq!(row[..3], [at(LANES, 4), at(LANES + 1, 4), 0.0]);
         let mut transposed = BlockedMatrix::zeros(5, LANES + 3);
-        transposed.fill_transposed(&matrix, None);
+        transposed.fill_transposed(&matrix);
         let row = &transposed.block(0)[last].0;
         assert_eq!(
             row[..6],
             [0, 1, 2, 3, 4, 5].map(|s| if s < 5 { at(last, s) } else { 0.0 })
         );
-        transposed.fill_transposed(&matrix, Some(&keep));
-        assert_eq!(transposed.block(0)[last].0[1], 0.0);
-        assert_eq!(transposed.block(0)[last - 1].0[1], at(last - 1, 1));
     }
 }

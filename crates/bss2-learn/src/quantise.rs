@@ -14,7 +14,8 @@ use crate::network::{Layer, Weights};
 /// output_scale_max)`, since the readout's traces can be scaled back.
 ///
 /// # Source
-/// Cramer et al. 2022, public code: 240 and 250.
+/// Cramer et al. 2022, public code: 240 and 250, both for steps of 1.7 us; in proportion for
+/// a learner whose steps are shorter. That traces are scaled back is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuantiseConfig {
@@ -64,11 +65,6 @@ impl SignedMatrix {
     #[must_use]
     pub fn of(&self, source: usize) -> &[i8] {
         &self.weights[source * self.targets..][..self.targets]
-    }
-    /// One weight.
-    #[must_use]
-    pub fn weight(&self, source: usize, target: usize) -> SignedWeight {
-        SignedWeight::saturating(self.of(source)[target].into())
     }
 
     fn fill(&mut self, layer: Layer, from: &DMatrix<f32>, scale: f32) -> Result<Sums, LearnError> {
@@ -208,7 +204,7 @@ mod tests {
         assert_eq!(q.hidden.as_slice(), &[63, -24, 1]);
         assert_eq!(q.output_scale, 31.5);
         assert_eq!(q.output.as_slice(), &[16, -63, 22]);
-        assert_eq!(q.output.weight(1, 0).get(), -63);
+        assert_eq!(q.output.of(1), &[-63]);
         assert!(q.silent_layers.is_empty());
     }
 

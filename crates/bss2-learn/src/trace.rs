@@ -38,7 +38,8 @@ impl Default for TraceScale {
 
 impl TraceScale {
     /// Change of the trace per code, for each neuron of a network: output
-    /// traces are scaled back by `hidden_scale / output_scale`.
+    /// traces are scaled back by `hidden_scale / output_scale`, so that they are those of the
+    /// learned weights (ours; the public code leaves them as they are).
     #[must_use]
     pub fn gains(
         &self,
