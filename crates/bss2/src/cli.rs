@@ -77,9 +77,11 @@ impl SubstrateFlags {
         list
     }
 
-    /// Refuses flags of a chip for an experiment that has none.
-    fn check(&self, experiment: &Experiment) -> miette::Result<()> {
-        refuse_without_chip(experiment, &self.of_chip())
+    /// Refuses flags of a chip, and what `--set` says of one, for an experiment that has none.
+    fn check(&self, experiment: &Experiment, set: &[Assignment]) -> miette::Result<()> {
+        let mut list = self.of_chip();
+        list.extend(set.iter().filter(|a| a.key.starts_with("chip.")).cloned());
+        refuse_without_chip(experiment, &list)
     }
 }
 

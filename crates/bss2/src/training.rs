@@ -12,7 +12,7 @@ use std::time::Instant;
 use bss2_encode::EpochOrder;
 use bss2_event::SpikeBatch;
 use bss2_learn::checkpoint::{read_checkpoint, write_checkpoint};
-use bss2_learn::{Ideal, Layer, LearnError, Snapshot, Substrate, Trainer, Weights};
+use bss2_learn::{Layer, LearnError, Snapshot, Substrate, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Experiment, SubstrateKind};
@@ -120,7 +120,7 @@ pub struct Training<'a> {
     data: &'a Data,
     substrate: &'a mut dyn Substrate,
     /// What the first epochs of a chip train on, if they do so in software.
-    software: Option<Ideal>,
+    software: Option<Box<dyn Substrate + 'a>>,
     folder: &'a RunFolder,
     trainer: Trainer,
     feed: Feed<'a>,
@@ -194,7 +194,10 @@ impl<'a> Training<'a> {
         let begins_in_software =
             experiment.software_epochs > 0 && experiment.substrate == SubstrateKind::Chip;
         let software = begins_in_software
-            .then(|| substrates::ideal_chip(experiment, shape, substrate.time_grid()))
+            .then(|| {
+                let ideal = substrates::ideal_chip(experiment, shape, substrate.time_grid())?;
+                substrates::rounding(experiment, Box::new(ideal))
+            })
             .transpose()?;
         Ok(Self {
             software,
@@ -270,7 +273,7 @@ impl<'a> Training<'a> {
             labels.clear();
             labels.extend(indices.iter().map(|&i| train.labels()[i as usize]));
             let substrate = match &mut self.software {
-                Some(software) if epoch < self.experiment.software_epochs => software,
+                Some(software) if epoch < self.experiment.software_epochs => software.as_mut(),
                 _ => &mut *self.substrate,
             };
             // One thread writes weights; the others encode meanwhile.

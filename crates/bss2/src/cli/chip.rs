@@ -112,6 +112,12 @@ impl Setting {
         assignments.extend(calibration.and_then(CalibrationFlag::assignment));
         assignments.extend(self.set.iter().cloned());
         let experiment = config::load(None, &assignments)?;
+        let fleet = experiment.chip.fleet;
+        if fleet > 1 {
+            return Err(miette!(
+                "chip.fleet is {fleet}: this looks at one chip, name it by --chip-seed"
+            ));
+        }
         super::use_threads(experiment.run.threads)?;
         Ok(experiment)
     }

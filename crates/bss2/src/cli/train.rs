@@ -65,7 +65,7 @@ impl Task {
             assignments.insert(0, Assignment::of_flag("speech", "recipe", "speech"));
         }
         let mut experiment = config::load(own.as_deref(), &assignments)?;
-        arguments.substrate.check(&experiment)?;
+        arguments.substrate.check(&experiment, &arguments.set)?;
         if let Some(assignment) = arguments.schedule_of_epochs(&experiment) {
             assignments.push(assignment);
             experiment = config::load(own.as_deref(), &assignments)?;
@@ -148,7 +148,9 @@ impl Arguments {
     /// The length of the schedule that goes with --epochs. What a run that goes on
     /// has learned came from the schedule that it has.
     fn schedule_of_epochs(&self, experiment: &Experiment) -> Option<Assignment> {
-        let named = self.set.iter().any(|a| a.key.starts_with(SCHEDULE));
+        // What `--set` says wins over flags, of epochs as well.
+        let named = |a: &Assignment| a.key.starts_with(SCHEDULE) || a.key == "epochs";
+        let named = self.set.iter().any(named);
         let cosine = matches!(experiment.train.schedule, Schedule::Cosine { .. });
         let epochs = self.epochs.filter(|_| cosine && !named && !self.resume)?;
         let key = format!("{SCHEDULE}.epochs");

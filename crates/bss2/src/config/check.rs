@@ -3,7 +3,7 @@
 use bss2_analog::{CadcSchedule, Integration};
 use bss2_encode::{EncodeError, Encoder};
 use bss2_event::{Fault, Seconds};
-use bss2_learn::{LearnError, Readout};
+use bss2_learn::{Layer, LearnError, Readout};
 
 use super::{DataConfig, DataSet, Experiment, SubstrateKind};
 use crate::chip::RunMode;
@@ -85,6 +85,18 @@ impl Experiment {
         // The rate of the recordings is checked when it is known.
         if let Err(error) = self.speech.cochlea.validate(8_000) {
             check.section("speech.cochlea", [error.into()]);
+        }
+        let (window, bin) = (self.time.window(), self.speech.bin);
+        if self.data.set.is_speech() && bin > window {
+            let allowed = format!("up to {window}, the length of a run");
+            check.0.push(Fault::new("speech.bin", bin, allowed));
+        }
+        if self.train.frozen.contains(&Layer::Recurrent) && !self.network.recurrent {
+            check.0.push(Fault::new(
+                "train.frozen",
+                Layer::Recurrent,
+                "it with network.recurrent = true only",
+            ));
         }
         check.data(&self.data);
         check.section("chip", self.chip.faults());

@@ -166,7 +166,8 @@ pub struct TimeConfig {
     pub dt: Seconds,
     /// k: steps of the learner per sample, 1 to 64. A weight of the learner acts
     /// once per step, so it drives a membrane about k times as far as before: set
-    /// `chip.quantise.hidden_scale` to 240 k and `train.weight_limit` to 63/(240 k).
+    /// `chip.quantise.hidden_scale` to 240 k, `.output_scale_max` to 250 k and
+    /// `train.weight_limit` to 63/(240 k).
     pub interpolation: usize,
     /// What a measured trace does between two samples.
     pub between: Interpolation,

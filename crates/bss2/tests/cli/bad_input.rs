@@ -170,6 +170,28 @@ fn configurations_are_refused_with_place_and_range() {
         &["--set train.no_such=1"],
     );
     fail(train(at, "run", &["--epochs", "0"]), &["epochs is 0"]);
+    for (set, said) in [
+        ("chip.decalibration.sigma=0.3", "the substrate is software"),
+        (
+            "train.frozen=[\"recurrent\"]",
+            "network.recurrent = true only",
+        ),
+    ] {
+        fail(
+            train(at, "run", &["--set", set]),
+            &[set.split('=').next().unwrap(), said],
+        );
+    }
+    let mut speech = bss2(at);
+    speech.args([
+        "train",
+        "speech",
+        "--out",
+        "run",
+        "--set",
+        "speech.bin=1 ms",
+    ]);
+    fail(speech, &["speech.bin is 1 ms", "the length of a run"]);
     assert!(!at.join("run").exists());
 
     let usage = train(at, "run", &["--no-such-flag"]).output().unwrap();

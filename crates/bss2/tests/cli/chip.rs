@@ -142,6 +142,8 @@ fn a_chip_can_be_looked_at_and_calibrated() {
     // A line for each of 256 neurons and 14 quantities.
     assert_eq!(read("neurons.tsv").lines().count(), 1 + 256 * 14);
     assert!(read("calibration.svg").contains("tau_mem / us"));
+    let fleet = chip(at, &["info", "--set", "chip.fleet=4"]);
+    fail(fleet, &["chip.fleet is 4", "one chip"]);
 }
 
 #[test]

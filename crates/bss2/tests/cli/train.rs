@@ -303,6 +303,9 @@ fn a_cosine_schedule_ends_with_the_run_unless_it_is_named() {
         assert_eq!(lengths(&[flag, value, "--epochs", "9"]), (9, Some(9)));
         let named = ["--epochs", "9", "--set", "train.schedule.epochs=11"];
         assert_eq!(lengths(&[&beneath[..], &named].concat()), (9, Some(11)));
+        // `--set` wins over the flag, and the schedule does not follow what has lost.
+        let both = ["--epochs", "9", "--set", "epochs=5"];
+        assert_eq!(lengths(&[&beneath[..], &both].concat()), (5, ends));
     }
     // The default is no cosine, and has no end.
     assert_eq!(lengths(&["--epochs", "9"]), (9, None));
