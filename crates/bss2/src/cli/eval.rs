@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     assignments.extend(mode.clone());
     let own = RunFolder::config_path(&arguments.run)?;
     let mut experiment = config::load(Some(&own), &assignments)?;
-    arguments.substrate.check(&experiment, &[])?;
+    arguments.substrate.check(&experiment)?;
     super::refuse_without_chip(&experiment, mode.as_slice())?;
     experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;

@@ -65,7 +65,7 @@ impl Task {
             assignments.insert(0, Assignment::of_flag("speech", "recipe", "speech"));
         }
         let mut experiment = config::load(own.as_deref(), &assignments)?;
-        arguments.substrate.check(&experiment, &arguments.set)?;
+        arguments.substrate.check(&experiment)?;
         if let Some(assignment) = arguments.schedule_of_epochs(&experiment) {
             assignments.push(assignment);
             experiment = config::load(own.as_deref(), &assignments)?;
