@@ -27,7 +27,7 @@ use machine::Machine;
 use record::{Record, Runs};
 use works::Stock;
 
-use crate::document;
+use crate::document::{self, Document};
 
 /// What is measured, and where it goes.
 #[derive(Debug, Args)]
@@ -101,7 +101,9 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     let table = record.table();
     tell!("{}", table.trim_end());
     if arguments.docs {
-        document::replace(document::PERFORMANCE, &[("bench", table)])?;
+        let mut document = Document::open(document::PERFORMANCE)?;
+        document.replace("bench", &table)?;
+        document.write()?;
     }
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&record.json()).into_diagnostic()?;

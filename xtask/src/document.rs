@@ -17,28 +17,51 @@ fn path(document: &str) -> PathBuf {
     tidy::root().join("docs").join(document)
 }
 
-/// Replaces what stands between `<!-- NAME -->` and `<!-- /NAME -->` in documents of `docs`.
-pub(crate) fn replace(document: &str, parts: &[(&str, String)]) -> miette::Result<()> {
-    let path = path(document);
-    let text = fs::read_to_string(&path);
-    let mut text = text
-        .into_diagnostic()
-        .wrap_err_with(|| format!("{} cannot be read", path.display()))?;
-    for (name, content) in parts {
-        let replaced = between(&text, name, content);
-        text = replaced.ok_or_else(|| miette!("{} has no place for {name}", path.display()))?;
-    }
-    write_atomically(&path, text.as_bytes())
-        .into_diagnostic()
-        .wrap_err_with(|| format!("{} cannot be written", path.display()))
+/// A document of `docs`, of which parts stand between `<!-- NAME -->` and `<!-- /NAME -->`.
+pub(crate) struct Document {
+    path: PathBuf,
+    text: String,
 }
 
-fn between(text: &str, name: &str, content: &str) -> Option<String> {
-    let (head, rest) = text.split_once(&format!("<!-- {name} -->\n"))?;
-    let (_, tail) = rest.split_once(&format!("<!-- /{name} -->"))?;
-    Some(format!(
-        "{head}<!-- {name} -->\n{content}<!-- /{name} -->{tail}"
-    ))
+impl Document {
+    pub(crate) fn open(name: &str) -> miette::Result<Self> {
+        let path = path(name);
+        let text = fs::read_to_string(&path)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be read", path.display()))?;
+        Ok(Self { path, text })
+    }
+
+    /// What stands before and after a part.
+    pub(crate) fn beside(&self, name: &str) -> miette::Result<[&str; 2]> {
+        let (head, _, tail) = self.around(name)?;
+        Ok([head, tail])
+    }
+
+    pub(crate) fn replace(&mut self, name: &str, content: &str) -> miette::Result<()> {
+        let (head, _, tail) = self.around(name)?;
+        self.text = [head, content, tail].concat();
+        Ok(())
+    }
+
+    pub(crate) fn write(&self) -> miette::Result<()> {
+        write_atomically(&self.path, self.text.as_bytes())
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be written", self.path.display()))
+    }
+
+    fn around(&self, name: &str) -> miette::Result<(&str, &str, &str)> {
+        around(&self.text, name)
+            .ok_or_else(|| miette!("{} has no place for {name}", self.path.display()))
+    }
+}
+
+/// A part without its marks, and what stands before and after it with them.
+fn around<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let first = text.find(&begin)? + begin.len();
+    let last = first + text[first..].find(&end)?;
+    Some((&text[..first], &text[first..last], &text[last..]))
 }
 
 #[cfg(test)]
@@ -46,19 +69,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_the_marks_is_replaced() {
-        let text = "a\n<!-- t -->\nold\n<!-- /t -->\nb\n";
-        let new = between(text, "t", "new\n").unwrap();
-        assert_eq!(new, "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n");
-        assert_eq!(between(text, "u", "new"), None);
+    fn what_stands_between_the_marks_is_a_part() {
+        let text = "a\n<!-- t -->\nold\n<!-- /t -->\nb\n".to_owned();
+        let path = PathBuf::from("a.md");
+        let mut document = Document { path, text };
+        document.replace("t", "new\n").unwrap();
+        assert_eq!(document.text, "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n");
+        let beside = ["a\n<!-- t -->\n", "<!-- /t -->\nb\n"];
+        assert_eq!(document.beside("t").unwrap(), beside);
+        let error = document.replace("u", "new").unwrap_err().to_string();
+        assert_eq!(error, "a.md has no place for u");
     }
 
     #[test]
     fn documents_have_a_place_for_each_part() {
         let has = |document: &str, names: &[&str]| {
-            let text = fs::read_to_string(path(document)).unwrap();
+            let document = Document::open(document).unwrap();
             for name in names {
-                assert!(between(&text, name, "").is_some(), "{name}");
+                document.beside(name).unwrap();
             }
         };
         has(PERFORMANCE, &["bench", "instructions", "kernels"]);

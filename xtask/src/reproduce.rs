@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     /// Worker threads; 0 for one per processor.
     #[arg(long, value_name = "N", default_value_t = 0)]
     threads: usize,
-    /// Put tables and figures into docs/results.md as well, and all claims if no --only is given.
+    /// Put tables, figures and claims into docs/results.md as well.
     #[arg(long)]
     docs: bool,
 }

@@ -28,7 +28,7 @@ use super::kernels::{Costs, Kernel};
 use super::machine::rustc;
 use super::rows::number;
 use super::works::{Buses, PAPER_SHAPE, lively, pool, spikes};
-use crate::document;
+use crate::document::{self, Document};
 use crate::tidy;
 
 /// What is counted.
@@ -113,8 +113,10 @@ pub(super) fn run(accept: bool, documented: bool) -> miette::Result<()> {
     let by_kernel = by_kernel(&kernels);
     tell!("{table}\n{}", by_kernel.trim_end());
     if documented {
-        let parts = [("instructions", table), ("kernels", by_kernel)];
-        document::replace(document::PERFORMANCE, &parts)?;
+        let mut document = Document::open(document::PERFORMANCE)?;
+        document.replace("instructions", &table)?;
+        document.replace("kernels", &by_kernel)?;
+        document.write()?;
     }
     let path = file();
     if accept {

@@ -36,7 +36,8 @@ use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome};
 use super::plan::Plan;
-use crate::{document, tidy};
+use crate::document::{self, Document};
+use crate::tidy;
 
 /// The part of `docs/results.md` with all claims; the others are called as their experiments.
 pub(super) const CLAIMS: &str = "claims";
@@ -44,8 +45,6 @@ pub(super) const CLAIMS: &str = "claims";
 /// Everything that is told.
 pub(super) struct Report<'a> {
     command: String,
-    /// Whether it is of all experiments.
-    whole: bool,
     /// What a reader must know before all else.
     cautions: Vec<String>,
     /// Which data were found.
@@ -182,7 +181,6 @@ impl<'a> Report<'a> {
         made.extend(origins(&results.revisions(), program));
         Self {
             command: asked.command(None),
-            whole: asked.only.is_empty(),
             cautions,
             announcements: plan.announcements.clone(),
             made,
@@ -237,25 +235,21 @@ impl<'a> Report<'a> {
         super::write(&out.join("report.html"), html::page(self).as_bytes())
     }
 
-    /// Puts tables and figures into `docs/results.md`, and all claims where all were asked for.
+    /// Puts tables and figures into `docs/results.md`, whose table of all claims follows.
     pub(super) fn document(&self) -> miette::Result<()> {
         let day = OffsetDateTime::now_utc().date();
         let stamp = format!("{day}, {}", self.made.join("; "));
         let figures = tidy::root().join("docs/figures");
-        let mut parts = Vec::new();
+        let mut document = Document::open(document::RESULTS)?;
         for section in &self.sections {
             for (name, svg) in figures::files(section) {
                 super::write(&figures.join(name), svg.as_bytes())?;
             }
-            let content = markdown::part(section, &stamp);
-            parts.push((section.declaration.id.as_str(), content));
+            document.replace(&section.declaration.id, &markdown::part(section, &stamp))?;
         }
-        if self.whole {
-            let claims = markdown::claims(self);
-            let content = format!("`{}`, {stamp}.\n\n{claims}", self.command);
-            parts.push((CLAIMS, content));
-        }
-        document::replace(document::RESULTS, &parts)
+        let claims = markdown::gathered(&document.beside(CLAIMS)?.concat());
+        document.replace(CLAIMS, &claims)?;
+        document.write()
     }
 
     pub(super) fn json(&self) -> miette::Result<String> {

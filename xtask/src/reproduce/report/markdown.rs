@@ -10,7 +10,12 @@ pub(super) fn page(report: &Report) -> String {
     for note in report.notes() {
         text += &format!("> {note}\n");
     }
-    text += &format!("\n## Claims\n\n{}", claims(report));
+    let counts = Verdict::ALL.map(|v| format!("{} {}", report.count(v), v.label()));
+    text += &format!(
+        "\n## Claims\n\n{}.\n\n{}",
+        counts.join(", "),
+        judged(report.claims())
+    );
     for section in &report.sections {
         text += &format!("\n## {}\n\n", section.declaration.title);
         write_section(&mut text, section, "");
@@ -18,10 +23,29 @@ pub(super) fn page(report: &Report) -> String {
     text
 }
 
-/// Counts and the table of all claims.
-pub(super) fn claims(report: &Report) -> String {
-    let counts = Verdict::ALL.map(|v| format!("{} {}", report.count(v), v.label()));
-    format!("{}.\n\n{}", counts.join(", "), judged(report.claims()))
+/// The claims that the parts of a document tell of, in one table with their counts.
+pub(super) fn gathered(text: &str) -> String {
+    let (mut lines, mut of_claims) = (vec![HEAD.map(str::to_owned).to_vec()], false);
+    for line in text.lines() {
+        of_claims = line.starts_with('|') && (of_claims || line.starts_with("| claim "));
+        if of_claims && line.starts_with("| `") {
+            let cells = line.trim_matches('|').split('|');
+            lines.push(cells.map(|cell| cell.trim().to_owned()).collect());
+        }
+    }
+    let counts = Verdict::ALL.map(|verdict| {
+        let cell = Some(cell_of(verdict));
+        let found = lines.iter().filter(|line| line.last() == cell.as_ref());
+        format!("{} {}", found.count(), verdict.label())
+    });
+    format!("{}.\n\n{}", counts.join(", "), table(lines))
+}
+
+/// Heads of a table of claims.
+const HEAD: [&str; 6] = ["claim", "of", "paper", "band", "found", "verdict"];
+
+fn cell_of(verdict: Verdict) -> String {
+    format!("**{}**", verdict.label())
 }
 
 /// A section of a document that has titles of its own, with its claims; `stamp` says when
@@ -36,16 +60,16 @@ pub(super) fn part(section: &Section, stamp: &str) -> String {
 }
 
 fn judged<'a>(claims: impl Iterator<Item = &'a JudgedClaim>) -> String {
-    let head = ["claim", "of", "paper", "band", "found", "verdict"].map(str::to_owned);
     let claims = claims.map(|claim| {
         let [paper, band, found] = claim_numbers(claim);
-        let verdict = format!("**{}**", claim.verdict.label());
         let why = claim.not_run.iter();
         let why: String = why.map(|reason| format!(" (not run: {reason})")).collect();
         let words = format!("`{}` {}{why}", claim.id, claim.text);
+        let verdict = cell_of(claim.verdict);
         vec![words, claim.unit.clone(), paper, band, found, verdict]
     });
-    table(std::iter::once(head.to_vec()).chain(claims).collect())
+    let head = HEAD.map(str::to_owned).to_vec();
+    table(std::iter::once(head).chain(claims).collect())
 }
 
 fn write_section(text: &mut String, section: &Section, stamp: &str) {
@@ -116,7 +140,7 @@ fn table(lines: Vec<Vec<String>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use super::{HEAD, gathered, table};
 
     #[test]
     fn columns_line_up() {
@@ -125,5 +149,27 @@ mod tests {
         let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
         assert_eq!(widths, [widths[0]; 3], "{text}");
         assert!(text.contains("| 97.2 ± 0.1 |"), "{text}");
+    }
+
+    #[test]
+    fn claims_of_all_parts_come_into_one_table() {
+        let claim = |id: &str, verdict: &str| {
+            let cells = [id, "%", "1", "0 to 2", "1.0 ± 0.1", verdict];
+            cells.map(str::to_owned).to_vec()
+        };
+        let (a, b) = (
+            claim("`a` holds", "**reproduced**"),
+            claim("`b`", "**not reproduced**"),
+        );
+        let head = HEAD.map(str::to_owned).to_vec();
+        let part = |row: &Vec<String>| table(vec![head.clone(), row.clone()]);
+        let other = "| what | b |\n|---|---|\n| `c` | 3 |\n";
+        let text = format!("{}\ntext\n\n{other}\n{}", part(&a), part(&b));
+        let all = gathered(&text);
+        assert!(
+            all.contains("1 reproduced, 0 better, 1 not reproduced"),
+            "{all}"
+        );
+        assert!(all.ends_with(&table(vec![head.clone(), a, b])), "{all}");
     }
 }

@@ -322,7 +322,6 @@ fn a_page_of_all_experiments_holds_them() {
     let report = Report {
         command: asked.command(None),
         cautions: vec!["Made up.".to_owned()],
-        whole: true,
         announcements: vec!["data: none".to_owned()],
         made: vec!["made by a test".to_owned()],
         sections: declarations.iter().map(|d| section(d, &asked)).collect(),
