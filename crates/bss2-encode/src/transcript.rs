@@ -184,7 +184,7 @@ impl Transcription<'_> {
     /// # Errors
     /// [`EncodeError::Recordings`] with every recording that cannot be encoded,
     /// once all others are; [`EncodeError::Write`] for the journal, above all when
-    /// another process writes it; [`EncodeError::Range`] for settings.
+    /// another process writes it or the file is something else, which then stays; [`EncodeError::Range`] for settings.
     pub fn run(
         &self,
         name: &str,
