@@ -15,6 +15,7 @@ use crate::cochlea::CochleaConfig;
 use crate::error::EncodeError;
 use crate::spike_augment::SpikeAugmentation;
 use crate::spike_set::SpikeSet;
+use crate::upsample::check_least;
 
 /// Samples per task; no result depends on it.
 const CHUNK: usize = 4;
@@ -65,7 +66,7 @@ impl SpeechConfig {
     /// # Errors
     /// [`RangeError`] with the field's name and range.
     pub fn validate(&self) -> Result<(), RangeError> {
-        RangeError::check("least_rate", self.least_rate.get(), 0.0, 96_000.0, "Hz")?;
+        check_least(self.least_rate)?;
         self.reduction.validate()?;
         RangeError::check("compression", self.compression, 1.0, 1e6, "")?;
         RangeError::check("bin", self.bin.get(), 1e-9, 1e-3, "s")?;
