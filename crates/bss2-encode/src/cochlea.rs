@@ -132,14 +132,15 @@ impl Cochlea {
     /// with `exact_length`; one serves all recordings of its rate.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] for settings outside their range.
+    /// [`EncodeError::Range`] for settings outside their range, hair cells too fast
+    /// for the rate ([`HairCellConfig`]), or a membrane whose response is no number.
     pub fn new(config: &CochleaConfig, rate: u32) -> Result<Self, EncodeError> {
         config.validate(rate)?;
         let steps = f64::from(rate / 2);
         Ok(Self {
             config: *config,
             rate,
-            response: Response::new(&config.membrane, config.channels, steps, config.grid()),
+            response: Response::new(&config.membrane, config.channels, steps, config.grid())?,
             hair_cell: config.hair_cell.compile(steps),
             bushy: config.bushy.compile(steps, config.nerve.fibres),
             path: SimdPath::Native,
