@@ -31,7 +31,8 @@ pub struct SpeechConfig {
     /// From sound to spikes, where a data set is sound.
     pub cochlea: CochleaConfig,
     /// Recordings of a lower rate are interpolated to the least whole multiple
-    /// of theirs that reaches it before they enter the cochlea; 0 to 96 kHz.
+    /// of theirs that reaches it before they enter the cochlea; 0 to 96 kHz. Of
+    /// recordings of different rates: [`crate::Upsampled`].
     pub least_rate: Hertz,
     /// Seed of the auditory nerve.
     pub seed: Seed,

@@ -167,7 +167,9 @@ pub struct Transcribed {
 pub struct Transcription<'a> {
     /// The cochlea.
     pub cochlea: &'a CochleaConfig,
-    /// Recordings of a lower rate are brought to a multiple of theirs, 0 to 96 kHz.
+    /// Recordings of a lower rate are brought to a multiple of theirs, 0 to 96 kHz;
+    /// those of different rates need not end at one ([`Upsampled`]), and have spikes
+    /// in different numbers then.
     pub least_rate: Hertz,
     /// Seed of the auditory nerve.
     pub seed: Seed,

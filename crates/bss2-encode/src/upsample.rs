@@ -28,6 +28,11 @@ const HALF_WIDTH: usize = 32;
 const BETA: f64 = 9.0;
 
 /// A recording with `factor` times its samples.
+///
+/// The factor is whole, so recordings of different rates end at different ones: with
+/// 24 kHz asked for, those of 8 kHz at 24, of 11.025 at 33.075, of 16 at 32 and of
+/// 44.1 at 44.1 kHz. The cochlea gives them different numbers of spikes, the
+/// fewer the higher the rate ([`crate::Cochlea`]).
 pub struct Upsampled<'a> {
     audio: &'a dyn Audio,
     factor: usize,
