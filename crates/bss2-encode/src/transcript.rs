@@ -179,6 +179,10 @@ impl Transcription<'_> {
     /// Encodes all recordings, in parallel over files. The set has them in the
     /// order given; classes are the labels, speakers the names, both sorted.
     ///
+    /// So the number of a class depends on which labels there are: in a folder of
+    /// the digits 3 and 7 alone, 3 is class 0. [`SpikeSet::with_keys`] gives such
+    /// a set the classes of another.
+    ///
     /// What is done is kept in the file `journal`, from which a transcription
     /// that was killed goes on; that of other settings is thrown away. It is
     /// left to the caller to remove it when the result is safe.
