@@ -30,8 +30,16 @@ impl PadiBus {
         (0..Self::COUNT as u8).map(Self)
     }
     /// The bus that a driver (0..128) of a half (0 top, 1 bottom) listens to.
+    ///
+    /// # Panics
+    /// If there is no such driver.
     #[must_use]
     pub const fn of_driver(half: usize, driver: usize) -> Self {
+        assert!(half < 2, "the chip has two halves");
+        assert!(
+            driver < Self::PER_HALF * Self::DRIVERS,
+            "drivers are below 128"
+        );
         Self((half * Self::PER_HALF + driver % Self::PER_HALF) as u8)
     }
     /// Index, 0..8.
