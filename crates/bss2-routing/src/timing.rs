@@ -15,8 +15,8 @@ pub struct FabricTiming {
     pub clocked: bool,
     /// One event per queue and clock cycle; 1 ns to 1 us.
     pub clock: Seconds,
-    /// One way from outside to the chip, 0 to 1 ms. Recordings begin later by the same
-    /// time, so arrival times do not contain it; it is here for latencies.
+    /// One way from outside to the chip, 0 to 1 ms. It changes no result: it moves all
+    /// inputs alike, and recordings begin later by as much. It is here to be told.
     pub link_latency: Seconds,
     /// From a neuron's comparator to the rows it reaches, without queueing; 0 to 1 ms.
     pub on_chip_delay: Seconds,
