@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{ImageSet, Split};
-use crate::image::ReductionConfig;
+use crate::image::MNIST_CROP;
 
 /// Name of the data set.
 pub const NAME: &str = "generated digits";
@@ -53,7 +53,6 @@ impl GeneratedDigits {
         Split {
             train: self.images(self.train, 0),
             test: self.images(self.test, 1),
-            reduction: ReductionConfig::mnist(),
         }
     }
 
@@ -68,7 +67,9 @@ impl GeneratedDigits {
             .for_each(|(index, (image, &label))| {
                 draw::digit(label, self.seed, split, index as u64, image);
             });
-        ImageSet::new(NAME, SIDE, pixels, labels, CLASSES).expect("one label per image, below ten")
+        ImageSet::new(NAME, SIDE, pixels, labels, CLASSES)
+            .expect("one label per image, below ten")
+            .with_crop(MNIST_CROP)
     }
 }
 

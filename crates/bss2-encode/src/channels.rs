@@ -16,11 +16,11 @@ use crate::spike_set::SpikeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChannelReduction {
-    /// Channels that are dropped, from the first on.
+    /// Channels that are dropped, from the first on, 0 to 65,535.
     pub skip: usize,
-    /// Of the others one of so many is kept, 1 or more, the first to begin with.
+    /// Of the others one of so many is kept, 1 to 65,536, the first to begin with.
     pub every: usize,
-    /// 0 for none but that one. Otherwise the spikes of all `every` channels are
+    /// 0 for none but that one, at most 65,536. Otherwise the spikes of all `every` channels are
     /// joined, and of each so many that follow each other on an input the middle
     /// one is kept: as many spikes at an even distance tell a rate better than
     /// as many of a single channel.
@@ -59,12 +59,18 @@ impl ChannelReduction {
     }
 
     /// How many of so many channels are kept.
+    ///
+    /// # Panics
+    /// If `every` is 0, which [`ChannelReduction::validate`] refuses.
     #[must_use]
     pub fn channels(&self, of: usize) -> usize {
         of.saturating_sub(self.skip).div_ceil(self.every)
     }
 
-    /// The input that a channel becomes, if it is kept.
+    /// The input that a channel, 0..65,536, becomes, if it is kept.
+    ///
+    /// # Panics
+    /// As [`ChannelReduction::channels`].
     #[must_use]
     pub fn input(&self, channel: usize) -> Option<u16> {
         let place = channel.checked_sub(self.skip)?;

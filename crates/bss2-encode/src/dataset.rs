@@ -6,7 +6,7 @@ use bss2_event::{RangeError, Seed};
 
 use crate::error::EncodeError;
 use crate::idx;
-use crate::image::ReductionConfig;
+use crate::image::{MNIST_CROP, ReductionConfig};
 use crate::manifest::{DataSet, Part};
 use crate::order;
 
@@ -19,12 +19,15 @@ pub struct ImageSet {
     name: String,
     side: usize,
     classes: usize,
+    crop: usize,
+    reduced: bool,
     pixels: Vec<u8>,
     labels: Vec<u8>,
 }
 
 impl ImageSet {
-    /// A set of images `side` pixels wide and high, of classes `0..classes`.
+    /// A set of images `side` pixels wide and high, of classes `0..classes`, that
+    /// are not cropped.
     ///
     /// # Errors
     /// [`EncodeError::Count`] where pixels and labels do not fit,
@@ -52,9 +55,17 @@ impl ImageSet {
             name,
             side,
             classes,
+            crop: 0,
+            reduced: false,
             pixels,
             labels,
         })
+    }
+
+    /// The same images with [`ImageSet::crop`].
+    #[must_use]
+    pub fn with_crop(self, crop: usize) -> Self {
+        Self { crop, ..self }
     }
 
     /// What the images are, for outputs.
@@ -66,6 +77,18 @@ impl ImageSet {
     #[must_use]
     pub fn side(&self) -> usize {
         self.side
+    }
+    /// Rows and columns of border on each side, which are dropped before the images
+    /// are reduced ([`ReductionConfig`]): 2 for MNIST and generated digits, 0 for
+    /// Fashion-MNIST and images that were reduced.
+    #[must_use]
+    pub fn crop(&self) -> usize {
+        self.crop
+    }
+    /// Whether these are reduced images already ([`ReductionConfig::reduce`]).
+    #[must_use]
+    pub fn is_reduced(&self) -> bool {
+        self.reduced
     }
     /// Number of classes.
     #[must_use]
@@ -101,13 +124,15 @@ impl ImageSet {
         &self.pixels[index * self.side * self.side..][..self.side * self.side]
     }
 
-    /// The same classes with other pixels, one image for each.
-    pub(crate) fn with_pixels(&self, side: usize, pixels: Vec<u8>) -> Self {
+    /// The same classes with the reduced images.
+    pub(crate) fn reduced_to(&self, side: usize, pixels: Vec<u8>) -> Self {
         debug_assert_eq!(pixels.len(), self.len() * side * side);
         Self {
             name: self.name.clone(),
             side,
             classes: self.classes,
+            crop: 0,
+            reduced: true,
             pixels,
             labels: self.labels.clone(),
         }
@@ -127,6 +152,8 @@ impl ImageSet {
             name: self.name.clone(),
             side: self.side,
             classes: self.classes,
+            crop: self.crop,
+            reduced: self.reduced,
             pixels,
             labels: indices.iter().map(|&i| self.labels[i as usize]).collect(),
         })
@@ -144,8 +171,6 @@ pub struct Split {
     pub train: ImageSet,
     /// Images to test on.
     pub test: ImageSet,
-    /// How these images are reduced to the inputs of a chip.
-    pub reduction: ReductionConfig,
 }
 
 impl Split {
@@ -160,19 +185,17 @@ impl Split {
         Ok(Self {
             test: self.train.select(&test)?,
             train: self.train.select(&train)?,
-            reduction: self.reduction,
         })
     }
 
-    /// Both sets reduced to the inputs of a chip.
+    /// Both sets reduced to the paper's inputs ([`ReductionConfig::default`]).
     ///
     /// # Errors
     /// As [`ReductionConfig::reduce`].
     pub fn reduce(&self) -> Result<Self, EncodeError> {
         Ok(Self {
-            train: self.reduction.reduce(&self.train)?,
-            test: self.reduction.reduce(&self.test)?,
-            reduction: self.reduction,
+            train: ReductionConfig::default().reduce(&self.train)?,
+            test: ReductionConfig::default().reduce(&self.test)?,
         })
     }
 }
@@ -206,10 +229,6 @@ pub fn load_mnist(folder: &Path, set: DataSet, verify: Verify) -> Result<Split, 
     let split = Split {
         train: train?,
         test: test?,
-        reduction: match set {
-            DataSet::Mnist => ReductionConfig::mnist(),
-            DataSet::FashionMnist => ReductionConfig::uncropped(),
-        },
     };
     if split.train.side() != split.test.side() {
         return Err(EncodeError::ImageSize {
@@ -262,13 +281,17 @@ fn load_set(
         Verify::Manifest => published.clone(),
         Verify::Off => format!("{published} (not verified)"),
     };
-    ImageSet::new(
+    let images = ImageSet::new(
         &name,
         rows as usize,
         image_content.values,
         label_content.values,
         10,
-    )
+    )?;
+    Ok(match set {
+        DataSet::Mnist => images.with_crop(MNIST_CROP),
+        DataSet::FashionMnist => images,
+    })
 }
 
 /// The file of a part under any of its names.

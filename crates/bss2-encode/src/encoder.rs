@@ -98,10 +98,11 @@ impl Encoder {
     /// Fills `batch` with the spikes of some images, in the order of `indices`.
     ///
     /// A sample's identity is its index in the set, the batch's presentation
-    /// is the epoch. Images that already have the size of the inputs are taken
-    /// as they are; others are reduced on the way, which costs about a
+    /// is the epoch. Images of the size of the inputs that were reduced before
+    /// are taken as they are; others are reduced on the way, which costs about a
     /// microsecond each and is better done once for a whole set
-    /// ([`ReductionConfig::reduce`]) unless they are augmented.
+    /// ([`ReductionConfig::reduce`]) unless they are augmented. Either way gives
+    /// the same spikes.
     ///
     /// # Errors
     /// [`EncodeError::Index`]; [`EncodeError::ImageSize`] for images that
@@ -193,7 +194,9 @@ impl Encoder {
 
     fn prepare(&mut self, images: &ImageSet, tasks: usize) -> Result<(), EncodeError> {
         let side = images.side();
-        if side == self.reduction.side && !self.augmentation.is_on() {
+        let crop = self.reduction.crop.unwrap_or(images.crop());
+        let inputs = side == self.reduction.side && (images.is_reduced() || crop == 0);
+        if inputs && !self.augmentation.is_on() {
             self.reducer = None;
         } else if side <= self.reduction.side && self.augmentation.is_on() {
             return Err(EncodeError::ImageSize {
@@ -205,8 +208,8 @@ impl Encoder {
                     self.reduction.side
                 ),
             });
-        } else if self.reducer.as_ref().is_none_or(|r| r.input() != side) {
-            self.reducer = Some(Reducer::new(self.reduction, images.name(), side)?);
+        } else if !matches!(&self.reducer, Some(r) if (r.input(), r.crop()) == (side, crop)) {
+            self.reducer = Some(Reducer::new(self.reduction, images)?);
         }
         let channels = self.channels();
         while self.tasks.len() < tasks {

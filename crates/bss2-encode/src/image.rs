@@ -8,7 +8,7 @@ use crate::error::EncodeError;
 use crate::zoom::{SplineZoom, ZoomScratch};
 
 /// Black rows and columns around the digits of MNIST.
-const MNIST_CROP: usize = 2;
+pub(crate) const MNIST_CROP: usize = 2;
 
 /// Images per task.
 const CHUNK: usize = 256;
@@ -18,8 +18,7 @@ const CHUNK: usize = 256;
 #[serde(deny_unknown_fields, default)]
 pub struct ReductionConfig {
     /// Rows and columns to drop on each side first; where it is not given, those
-    /// of the data set ([`crate::Split::reduction`]), or of MNIST for images
-    /// without one.
+    /// of the images ([`ImageSet::crop`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crop: Option<usize>,
     /// Rows and columns of the result; inputs are its square.
@@ -55,11 +54,11 @@ impl ReductionConfig {
         }
     }
 
-    /// The same with `own`'s crop where none is given.
+    /// The same with the crop of these images where none is given.
     #[must_use]
-    pub fn or_crop_of(self, own: Self) -> Self {
+    pub fn or_crop_of(self, images: &ImageSet) -> Self {
         Self {
-            crop: self.crop.or(own.crop),
+            crop: self.crop.or(Some(images.crop())),
             ..self
         }
     }
@@ -69,7 +68,7 @@ impl ReductionConfig {
     /// # Errors
     /// As [`Reducer::new`].
     pub fn reduce(&self, images: &ImageSet) -> Result<ImageSet, EncodeError> {
-        let reducer = Reducer::new(*self, images.name(), images.side())?;
+        let reducer = Reducer::new(*self, images)?;
         let mut pixels = vec![0; images.len() * self.side * self.side];
         let (size, source) = (self.side * self.side, images.side() * images.side());
         pixels
@@ -79,7 +78,7 @@ impl ReductionConfig {
                 let pairs = reduced.chunks_mut(size).zip(full.chunks(source));
                 pairs.for_each(|(out, image)| reducer.apply(image, scratch, out));
             });
-        Ok(images.with_pixels(self.side, pixels))
+        Ok(images.reduced_to(self.side, pixels))
     }
 }
 
@@ -92,17 +91,18 @@ pub struct Reducer {
 }
 
 impl Reducer {
-    /// The reduction of images `side` pixels wide; errors call them `name`.
+    /// The reduction of images like these.
     ///
     /// # Errors
     /// [`EncodeError::ImageSize`] where cropping leaves fewer than two pixels,
     /// [`EncodeError::Range`] where the result is not 2 to 256 pixels wide.
-    pub fn new(config: ReductionConfig, name: &str, side: usize) -> Result<Self, EncodeError> {
-        let crop = config.crop.unwrap_or(MNIST_CROP);
+    pub fn new(config: ReductionConfig, images: &ImageSet) -> Result<Self, EncodeError> {
+        let side = images.side();
+        let crop = config.crop.unwrap_or(images.crop());
         let rest = side.saturating_sub(2 * crop);
         if rest < 2 {
             return Err(EncodeError::ImageSize {
-                name: name.to_owned(),
+                name: images.name().to_owned(),
                 found: side,
                 need: format!("cropping {crop} on each side must leave two or more"),
             });
@@ -158,11 +158,32 @@ mod tests {
 
     #[test]
     fn cropping_leaves_something() {
-        let error = Reducer::new(ReductionConfig::default(), "tiny", 5);
+        let tiny = ImageSet::new("tiny", 5, vec![0; 25], vec![0], 1).unwrap();
+        let error = Reducer::new(ReductionConfig::mnist(), &tiny);
         let error = error.unwrap_err().to_string();
         assert!(
             error.contains("tiny") && error.contains("5 pixels"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn without_a_crop_images_are_cropped_as_their_data_set_is() {
+        let plain = ImageSet::new("plain", 28, (0..784).map(|i| i as u8).collect(), vec![0], 1);
+        let plain = plain.unwrap();
+        let default = ReductionConfig::default();
+        let reduce = |config: ReductionConfig, images: &ImageSet| config.reduce(images).unwrap();
+        let whole = reduce(default, &plain);
+        assert_eq!(whole, reduce(ReductionConfig::uncropped(), &plain));
+        let framed = plain.with_crop(2);
+        let inner = reduce(default, &framed);
+        assert_eq!(inner, reduce(ReductionConfig::mnist(), &framed));
+        assert_ne!(inner, whole);
+        assert_eq!(inner.crop(), 0);
+        assert_eq!(default.or_crop_of(&framed), ReductionConfig::mnist());
+        assert_eq!(
+            ReductionConfig::uncropped().or_crop_of(&framed).crop,
+            Some(0)
         );
     }
 

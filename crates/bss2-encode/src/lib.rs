@@ -29,7 +29,7 @@
 //!
 //! let digits = GeneratedDigits { train: 200, test: 50, ..Default::default() }.generate();
 //! let config = EncoderConfig::default();
-//! let train = config.reduction.reduce(&digits.train)?; // 28x28 -> 16x16, once
+//! let train = config.reduction.reduce(&digits.train)?; // 28x28 -> 24x24 -> 16x16, once
 //! let mut encoder = Encoder::new(&config, Seed(1))?;
 //! let mut batch = SpikeBatch::new(256);
 //! for indices in EpochOrder::new(Seed(1), 0, train.len()).batches(100) {

@@ -26,6 +26,9 @@ impl EpochOrder {
     ///
     /// # Source
     /// Fisher and Yates' shuffle, with bounded draws free of bias.
+    ///
+    /// # Panics
+    /// If epoch or number are larger.
     #[must_use]
     pub fn new(seed: Seed, epoch: u32, len: usize) -> Self {
         let mut order = Self {
@@ -36,7 +39,11 @@ impl EpochOrder {
     }
 
     /// Becomes the order of another epoch and keeps the memory.
+    ///
+    /// # Panics
+    /// As [`EpochOrder::new`].
     pub fn redraw(&mut self, seed: Seed, epoch: u32, len: usize) {
+        assert!(epoch < 1 << 24, "epochs are counted by 24 bits");
         assert!(u32::try_from(len).is_ok(), "samples are counted by 32 bits");
         self.indices.clear();
         self.indices.extend(0..len as u32);
@@ -104,6 +111,12 @@ mod tests {
         assert_eq!(first, again);
         assert_ne!(first, EpochOrder::new(Seed(2), 0, 1000));
         assert!(EpochOrder::new(Seed(1), 0, 0).indices().is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "epochs are counted by 24 bits")]
+    fn an_epoch_without_draws_of_its_own_has_no_order() {
+        let _ = EpochOrder::new(Seed(0), 1 << 24, 1);
     }
 
     #[test]

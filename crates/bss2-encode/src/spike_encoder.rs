@@ -15,6 +15,7 @@ use crate::cochlea::CochleaConfig;
 use crate::error::EncodeError;
 use crate::spike_augment::SpikeAugmentation;
 use crate::spike_set::SpikeSet;
+use crate::upsample::check_least;
 
 /// Samples per task; no result depends on it.
 const CHUNK: usize = 4;
@@ -30,7 +31,8 @@ pub struct SpeechConfig {
     /// From sound to spikes, where a data set is sound.
     pub cochlea: CochleaConfig,
     /// Recordings of a lower rate are interpolated to the least whole multiple
-    /// of theirs that reaches it before they enter the cochlea; 0 to 96 kHz.
+    /// of theirs that reaches it before they enter the cochlea; 0 to 96 kHz. Of
+    /// recordings of different rates: [`crate::Upsampled`].
     pub least_rate: Hertz,
     /// Seed of the auditory nerve.
     pub seed: Seed,
@@ -65,7 +67,7 @@ impl SpeechConfig {
     /// # Errors
     /// [`RangeError`] with the field's name and range.
     pub fn validate(&self) -> Result<(), RangeError> {
-        RangeError::check("least_rate", self.least_rate.get(), 0.0, 96_000.0, "Hz")?;
+        check_least(self.least_rate)?;
         self.reduction.validate()?;
         RangeError::check("compression", self.compression, 1.0, 1e6, "")?;
         RangeError::check("bin", self.bin.get(), 1e-9, 1e-3, "s")?;

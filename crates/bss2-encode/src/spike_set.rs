@@ -243,6 +243,34 @@ impl SpikeSet {
         Ok(self.map_spikes(self.channels, indices, |_, unit| Some(unit)))
     }
 
+    /// The same samples with other classes: those of these names, in this order, as
+    /// a set to compare with or a trained network counts them.
+    ///
+    /// # Errors
+    /// [`EncodeError::Range`] unless there are 1 to 256 names; [`EncodeError::Sample`]
+    /// for the first sample whose class is not among them.
+    pub fn with_keys(self, keys: Vec<String>) -> Result<Self, EncodeError> {
+        RangeError::check("classes", keys.len() as f64, 1.0, 256.0, "")?;
+        let label = |(sample, &label): (usize, &u8)| {
+            let name = &self.keys[usize::from(label)];
+            match keys.iter().position(|key| key == name) {
+                Some(place) => Ok(place as u8),
+                None => Err(EncodeError::Sample {
+                    set: self.name.clone(),
+                    sample,
+                    fault: format!("its class is {name}, but classes are {}", keys.join(", ")),
+                }),
+            }
+        };
+        let labels = self.labels.iter().enumerate().map(label);
+        let labels = labels.collect::<Result<_, _>>()?;
+        Ok(Self {
+            keys,
+            labels,
+            ..self
+        })
+    }
+
     /// Some samples, on the channels that `input` gives a sample's units one after
     /// the other; spikes without one are left out. It must keep the order of channels.
     pub(crate) fn map_spikes(
@@ -335,6 +363,24 @@ mod tests {
         assert_eq!(turned.samples()[2].recording, "a");
         assert_eq!(turned.select(&[2, 1, 0]).unwrap(), set);
         assert!(set.select(&[3]).is_err());
+    }
+
+    #[test]
+    fn classes_are_renumbered_by_their_names() {
+        let mut set = set();
+        for label in [1, 0, 1] {
+            set.push(label, SampleInfo::default(), &[0.5], &[3])
+                .unwrap();
+        }
+        let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        let all = set.clone().with_keys(names(&["two", "one", "zero"]));
+        let all = all.unwrap();
+        assert_eq!((all.labels(), all.classes()), (&[1, 2, 1][..], 3));
+        assert_eq!(all.with_keys(names(&["zero", "one"])).unwrap(), set);
+        let error = set.clone().with_keys(names(&["one", "two"])).unwrap_err();
+        let text = "test, sample 1: its class is zero, but classes are one, two";
+        assert_eq!(error.to_string(), text);
+        assert!(set.with_keys(vec![]).is_err());
     }
 
     #[test]

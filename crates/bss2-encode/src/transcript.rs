@@ -167,7 +167,9 @@ pub struct Transcribed {
 pub struct Transcription<'a> {
     /// The cochlea.
     pub cochlea: &'a CochleaConfig,
-    /// Recordings of a lower rate are brought to a multiple of theirs.
+    /// Recordings of a lower rate are brought to a multiple of theirs, 0 to 96 kHz;
+    /// those of different rates need not end at one ([`Upsampled`]), and have spikes
+    /// in different numbers then.
     pub least_rate: Hertz,
     /// Seed of the auditory nerve.
     pub seed: Seed,
@@ -177,6 +179,10 @@ impl Transcription<'_> {
     /// Encodes all recordings, in parallel over files. The set has them in the
     /// order given; classes are the labels, speakers the names, both sorted.
     ///
+    /// So the number of a class depends on which labels there are: in a folder of
+    /// the digits 3 and 7 alone, 3 is class 0. [`SpikeSet::with_keys`] gives such
+    /// a set the classes of another.
+    ///
     /// What is done is kept in the file `journal`, from which a transcription
     /// that was killed goes on; that of other settings is thrown away. It is
     /// left to the caller to remove it when the result is safe.
@@ -184,7 +190,8 @@ impl Transcription<'_> {
     /// # Errors
     /// [`EncodeError::Recordings`] with every recording that cannot be encoded,
     /// once all others are; [`EncodeError::Write`] for the journal, above all when
-    /// another process writes it; [`EncodeError::Range`] for settings.
+    /// another process writes it or the file is something else, which then stays; [`EncodeError::Range`] for
+    /// settings, or a recording's rate, before anything is done.
     pub fn run(
         &self,
         name: &str,
@@ -192,6 +199,8 @@ impl Transcription<'_> {
         journal: &Path,
         progress: &(dyn Fn(Transcribed) + Sync),
     ) -> Result<SpikeSet, EncodeError> {
+        let rates = recordings.iter().map(|r| self.rate(&r.sound));
+        let rates: Vec<u32> = rates.collect::<Result<_, _>>()?;
         let prints = recordings.par_iter().map(|r| r.sound.fingerprint());
         let prints: Vec<Fingerprint> = prints.collect::<Result<_, _>>()?;
         let journal = Journal::open(journal, self.settings())?;
@@ -205,21 +214,20 @@ impl Transcription<'_> {
         state.found = state.done;
         progress(state);
 
-        let mut rates: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut left: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         let mut planned = BTreeSet::new();
         for (index, print) in prints.iter().enumerate() {
             if !done(print) && planned.insert(*print) {
-                let rate = self.fine(&recordings[index].sound).rate();
-                rates.entry(rate).or_default().push(index);
+                left.entry(rates[index]).or_default().push(index);
             }
         }
         let (shared, faults) = (Mutex::new((journal, state)), Mutex::new(Vec::new()));
-        for (rate, indices) in rates {
+        for (rate, indices) in left {
             let cochlea = Cochlea::new(self.cochlea, rate)?;
             indices.par_iter().try_for_each(|&index| {
                 let (sound, print) = (&recordings[index].sound, prints[index]);
                 let train = sound.check_length(cochlea.output_rate()).and_then(|()| {
-                    cochlea.encode(&self.fine(sound), self.seed, draw_number(&print))
+                    cochlea.encode(&self.fine(sound)?, self.seed, draw_number(&print))
                 });
                 let train = match train {
                     Ok(train) => train,
@@ -280,8 +288,15 @@ impl Transcription<'_> {
     }
 
     /// The sound at the rate at which it is encoded.
-    fn fine<'s>(&self, sound: &'s Sound) -> Upsampled<'s> {
-        Upsampled::to(sound, self.least_rate.get())
+    fn fine<'s>(&self, sound: &'s Sound) -> Result<Upsampled<'s>, EncodeError> {
+        Upsampled::to(sound, self.least_rate)
+    }
+
+    /// This rate, at which the cochlea can be used.
+    fn rate(&self, sound: &Sound) -> Result<u32, EncodeError> {
+        let rate = self.fine(sound)?.rate();
+        self.cochlea.validate(rate)?;
+        Ok(rate)
     }
 }
 

@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 use std::f64::consts::PI;
 use std::path::Path;
 
+use bss2_event::{Hertz, RangeError};
+
 use crate::audio::{Audio, Samples};
 use crate::error::EncodeError;
 
@@ -26,6 +28,11 @@ const HALF_WIDTH: usize = 32;
 const BETA: f64 = 9.0;
 
 /// A recording with `factor` times its samples.
+///
+/// The factor is whole, so recordings of different rates end at different ones: with
+/// 24 kHz asked for, those of 8 kHz at 24, of 11.025 at 33.075, of 16 at 32 and of
+/// 44.1 at 44.1 kHz. The cochlea gives them different numbers of spikes, the
+/// fewer the higher the rate ([`crate::Cochlea`]).
 pub struct Upsampled<'a> {
     audio: &'a dyn Audio,
     factor: usize,
@@ -34,28 +41,33 @@ pub struct Upsampled<'a> {
 }
 
 impl<'a> Upsampled<'a> {
-    /// The recording at the least whole multiple of its rate that is `least` Hz
-    /// or more.
-    #[must_use]
-    pub fn to(audio: &'a dyn Audio, least: f64) -> Self {
-        let factor = factor(audio.rate(), least) as usize;
+    /// The recording, of 1 to 384 kHz, at the least whole multiple of its rate that
+    /// is `least` or more, 0 to 96 kHz.
+    ///
+    /// # Errors
+    /// [`EncodeError::Range`] for rates outside these ranges.
+    pub fn to(audio: &'a dyn Audio, least: Hertz) -> Result<Self, EncodeError> {
+        check_least(least)?;
+        let rate = f64::from(audio.rate());
+        RangeError::check("rate", rate, 1_000.0, 384_000.0, "Hz")?;
+        let factor = (least.get() / rate).ceil().max(1.0) as usize;
         let phase = |p: usize| {
             std::array::from_fn(|i| {
                 let distance = p as f64 / factor as f64 + (HALF_WIDTH - 1) as f64 - i as f64;
                 kernel(distance)
             })
         };
-        Self {
+        Ok(Self {
             audio,
             factor,
             phases: (1..factor).map(phase).collect(),
-        }
+        })
     }
 }
 
-/// The least whole factor that brings a rate to `least` Hz.
-pub(crate) fn factor(rate: u32, least: f64) -> u32 {
-    (least / f64::from(rate)).ceil().max(1.0) as u32
+/// Whether recordings can be brought to such a rate.
+pub(crate) fn check_least(rate: Hertz) -> Result<(), RangeError> {
+    RangeError::check("least_rate", rate.get(), 0.0, 96_000.0, "Hz")
 }
 
 /// Sinc under Kaiser's window, at a distance in samples.
@@ -184,7 +196,7 @@ mod tests {
 
     fn upsample(samples: Vec<f64>, least: f64) -> (u32, Vec<f64>) {
         let track = track(samples);
-        let fine = Upsampled::to(&track, least);
+        let fine = Upsampled::to(&track, Hertz::new(least)).unwrap();
         let samples = fine.samples().unwrap().collect::<Result<_, _>>();
         (fine.rate(), samples.unwrap())
     }
@@ -218,6 +230,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rates_outside_their_ranges_are_refused() {
+        let error = |rate, least| {
+            let track = Track {
+                rate,
+                ..track(vec![0.5; 100])
+            };
+            let fine = Upsampled::to(&track, Hertz::new(least));
+            fine.err().expect("it is refused").to_string()
+        };
+        for rate in [0, 999, 384_001, u32::MAX] {
+            let wanted = format!("rate is {rate} Hz, allowed are 1000 Hz to 384000 Hz");
+            assert_eq!(error(rate, 24_000.0), wanted);
+        }
+        for least in [-1.0, 96_001.0, f64::INFINITY, f64::NAN] {
+            let wanted = format!("least_rate is {least} Hz, allowed are 0 Hz to 96000 Hz");
+            assert_eq!(error(8_000, least), wanted);
+        }
+    }
+
     struct Broken;
 
     impl Audio for Broken {
@@ -236,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said_once() {
-        let fine = Upsampled::to(&Broken, 24_000.0);
+        let fine = Upsampled::to(&Broken, Hertz::new(24_000.0)).unwrap();
         let samples: Vec<_> = fine.samples().unwrap().collect();
         assert!(samples.last().unwrap().is_err());
         assert_eq!(samples.iter().filter(|sample| sample.is_err()).count(), 1);

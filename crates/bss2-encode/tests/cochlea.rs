@@ -302,6 +302,35 @@ fn unusable_recordings_and_settings_are_refused() {
     }
 }
 
+/// Within the range of each field, but together no cochlea.
+#[test]
+fn hair_cells_too_fast_for_the_rate_and_membranes_without_a_response_are_refused() {
+    let error = |change: fn(&mut CochleaConfig), rate| {
+        let mut config = config(2);
+        change(&mut config);
+        Cochlea::new(&config, rate).err().map(|e| e.to_string())
+    };
+    let refused = |change, rate, words: &str| {
+        let error = error(change, rate).expect(words);
+        assert!(error.contains(words), "{error}");
+    };
+    // Published values are taken wherever the published encoder takes them.
+    for rate in [1_000, 8_000, 18_000, 384_000] {
+        assert_eq!(error(|_| (), rate), None);
+    }
+    let words = "hair_cell.loss + hair_cell.recovery is 16580 1/s, allowed are 0.001 1/s to 12000";
+    refused(|c| c.hair_cell.loss = 10_000.0, 24_000, words);
+    assert_eq!(error(|c| c.hair_cell.loss = 10_000.0, 48_000), None);
+    let words = "hair_cell.release is 1000000 1/s";
+    refused(|c| c.hair_cell.release = 1e6, 24_000, words);
+    refused(|c| c.hair_cell.reprocessing = 1e5, 24_000, "reprocessing");
+    refused(|c| c.hair_cell.replenishment = 1e5, 24_000, "replenishment");
+
+    let words = "membrane: response to a tone of up to half the rate is NaN";
+    refused(|c| c.membrane.decay = 0.1, 384_000, words);
+    assert_eq!(error(|c| c.membrane.decay = 0.1, 24_000), None);
+}
+
 #[test]
 fn silence_after_sound_is_spontaneous_and_every_rate_works() {
     for rate in [11_025, 22_051, 48_000, 192_000] {

@@ -68,6 +68,9 @@ fn both_spellings_and_packings_are_read() {
     assert_eq!(split.train.labels(), [0, 1, 2, 3, 4, 9]);
     assert_eq!(split.train.image(1)[..3], [31, 32, 33]); // 784 % 251
     assert_eq!(split.train.name(), "MNIST (not verified)");
+    assert_eq!((split.train.crop(), split.test.crop()), (2, 2));
+    let fashion = load_mnist(folder.path(), DataSet::FashionMnist, Verify::Off).unwrap();
+    assert_eq!((fashion.train.crop(), fashion.test.crop()), (0, 0));
     let reduced = split.reduce().unwrap();
     assert_eq!((reduced.train.side(), reduced.test.side()), (16, 16));
 }

@@ -267,6 +267,39 @@ fn epochs_are_augmented_differently_and_misuse_is_named() {
 }
 
 #[test]
+fn images_as_large_as_the_inputs_are_cropped_whether_reduced_before_or_on_the_way() {
+    let digits = digits().train;
+    for (crop, changed) in [(Some(2), true), (None, true), (Some(0), false)] {
+        let config = EncoderConfig {
+            reduction: ReductionConfig { crop, side: 28 },
+            ..Default::default()
+        };
+        let reduced = config.reduction.reduce(&digits).unwrap();
+        assert_eq!(reduced.pixels() != digits.pixels(), changed);
+        let at_once = encode(&config, &digits, &[0, 1], 0);
+        assert_eq!(encode(&config, &reduced, &[0, 1], 0), at_once, "{crop:?}");
+    }
+}
+
+/// One encoder takes sets of different borders one after the other.
+#[test]
+fn the_crop_is_that_of_the_set_at_hand() {
+    let digits = digits().train;
+    let whole = digits.clone().with_crop(0);
+    let config = EncoderConfig::default();
+    let mut encoder = Encoder::new(&config, Seed(11)).unwrap();
+    for set in [&digits, &whole, &digits] {
+        let mut batch = SpikeBatch::new(256);
+        encoder.encode(set, &[0, 1], 0, &mut batch).unwrap();
+        assert_eq!(batch, encode(&config, set, &[0, 1], 0));
+    }
+    assert_ne!(
+        encode(&config, &digits, &[0], 0),
+        encode(&config, &whole, &[0], 0)
+    );
+}
+
+#[test]
 fn inputs_are_the_images_that_are_encoded() {
     let split = digits();
     let indices: Vec<u32> = (0..40).rev().collect();

@@ -233,6 +233,47 @@ fn every_bad_recording_is_named_and_the_good_ones_are_kept() {
 }
 
 #[test]
+fn settings_that_cannot_be_used_are_refused_before_the_journal_is_touched() {
+    let folder = folder();
+    let recordings = open_recordings(folder.path()).unwrap();
+    let journal = folder.path().join("a.partial");
+    run(&recordings[..1], &journal).unwrap();
+    let done = fs::read(&journal).unwrap();
+    let quiet = CochleaConfig {
+        level: 0.0,
+        ..config()
+    };
+    let slow = Recording {
+        sound: Sound::Track(Track {
+            name: "slow".into(),
+            rate: 0,
+            samples: vec![0.5; 100],
+        }),
+        ..recordings[0].clone()
+    };
+    for (cochlea, least, recordings, words) in [
+        (
+            config(),
+            f64::INFINITY,
+            &recordings[..1],
+            "least_rate is inf",
+        ),
+        (quiet, 0.0, &recordings[..1], "level is 0"),
+        (config(), 0.0, &[slow], "rate is 0 Hz"),
+    ] {
+        let transcription = Transcription {
+            cochlea: &cochlea,
+            least_rate: Hertz::new(least),
+            seed: Seed(3),
+        };
+        let error = transcription.run("test", recordings, &journal, &|_| ());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert_eq!(fs::read(&journal).unwrap(), done);
+    }
+}
+
+#[test]
 fn recordings_of_several_rates_are_one_set() {
     let folder = tempfile::tempdir().unwrap();
     for rate in [8_000, 16_000, 192_000] {

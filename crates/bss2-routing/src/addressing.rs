@@ -20,7 +20,7 @@
 //! Routing of the authors' public code (`strobe/routing.py`); the constants are
 //! in `golden/routing.npz`.
 
-use bss2_event::RangeError;
+use bss2_event::{RangeError, Site};
 use serde::{Deserialize, Serialize};
 
 use crate::label::{LinkLabel, NeuronLabel};
@@ -92,28 +92,37 @@ impl Addressing {
     pub const fn lines(self) -> usize {
         if self.signed { 128 } else { 256 }
     }
-    /// Group of a source, 0..4.
+    /// Group, 0..4, of a source, 0..1024; larger numbers count anew.
     #[must_use]
     pub const fn group(source: usize) -> usize {
         source / Self::SLOTS % Self::GROUPS
     }
 
-    /// Bus (0..4 within each half) of a source.
+    /// Bus (0..4 within each half) of a source, 0..1024.
+    ///
+    /// # Panics
+    /// If there is no such source.
     #[must_use]
     pub const fn neuron_bus(self, source: usize) -> u8 {
+        assert!(source < Self::SOURCES, "sources are below 1024");
         (source / self.span() % 8 % PadiBus::PER_HALF) as u8
     }
 
     /// Eight-bit address of a source, 0..1024.
+    ///
+    /// # Panics
+    /// If there is no such source.
     #[must_use]
     pub const fn neuron_address(self, source: usize) -> u8 {
+        assert!(source < Self::SOURCES, "sources are below 1024");
         let span = self.span();
         let blocks = 128 / self.circuits_per_neuron as usize;
         let unshifted = source % span + span * (source % Self::SLOTS / blocks);
         ((unshifted & 0b11) << 6 | (unshifted >> 2) << 2 | Self::group(source)) as u8
     }
 
-    /// The source with an address on a bus (0..4); the inverse of
+    /// The source with an address on a bus (0..4, of which the two low bits count);
+    /// the inverse of
     /// [`Addressing::neuron_bus`] with [`Addressing::neuron_address`].
     #[must_use]
     pub const fn source(self, bus: u8, address: u8) -> usize {
@@ -126,7 +135,10 @@ impl Addressing {
         (address & 0b11) * Self::SLOTS + block * span + unshifted % span
     }
 
-    /// Label by which a source from outside enters the chip.
+    /// Label by which a source from outside, 0..1024, enters the chip.
+    ///
+    /// # Panics
+    /// If there is no such source.
     #[must_use]
     pub const fn input_label(self, source: usize) -> LinkLabel {
         let label = NeuronLabel::truncated(self.neuron_address(source) as u16);
@@ -140,22 +152,34 @@ impl Addressing {
         self.source(label.event_output() & 0b11, label.address())
     }
 
-    /// Bus (0..4 within its half) of a row.
+    /// Bus (0..4 within its half) of a row, 0..256.
+    ///
+    /// # Panics
+    /// If there is no such row.
     #[must_use]
     pub const fn row_bus(self, row: usize) -> u8 {
+        assert!(row < Site::ROWS, "rows are below 256");
         (row / 2 % PadiBus::PER_HALF) as u8
     }
 
-    /// The two row-select bits that reach a row.
+    /// The two row-select bits that reach a row, 0..256.
+    ///
+    /// # Panics
+    /// If there is no such row.
     #[must_use]
     pub const fn row_select(self, row: usize) -> u8 {
+        assert!(row < Site::ROWS, "rows are below 256");
         (row / 8 % 4) as u8
     }
 
-    /// Label of a row's synapses for sources of group 0; the group is added.
-    /// Sources of slot 128 and above of a signed row add 32.
+    /// Label of the synapses of a row, 0..256, for sources of group 0; the group is
+    /// added. Sources of slot 128 and above of a signed row add 32.
+    ///
+    /// # Panics
+    /// If there is no such row.
     #[must_use]
     pub const fn row_label(self, row: usize) -> u8 {
+        assert!(row < Site::ROWS, "rows are below 256");
         // Bits 2:0 of the driver's block, reversed into bits 4:2.
         let block = row / 32;
         let reversed = (block & 1) << 2 | (block & 2) | block >> 2;
@@ -163,14 +187,20 @@ impl Addressing {
         (odd << 5 | reversed << 2) as u8
     }
 
-    /// The source of group 0 (its lowest slot) that reaches a row.
+    /// The source of group 0 (its lowest slot) that reaches a row, 0..256.
+    ///
+    /// # Panics
+    /// If there is no such row.
     #[must_use]
     pub const fn row_source(self, row: usize) -> usize {
         let address = self.row_select(row) << 6 | self.row_label(row);
         self.source(self.row_bus(row), address)
     }
 
-    /// Label of the synapses that listen to a source.
+    /// Label of the synapses that listen to a source, 0..1024.
+    ///
+    /// # Panics
+    /// If there is no such source.
     #[must_use]
     pub const fn synapse_label(self, source: usize) -> u8 {
         self.neuron_address(source) & Synram::MAX
@@ -226,6 +256,24 @@ mod tests {
                 assert_eq!(scheme.source(bus, address), source, "{scheme:?}");
                 assert_eq!(scheme.input_label(source).spl1_address(), bus);
             }
+        }
+    }
+
+    #[test]
+    fn sources_and_rows_that_there_are_not_are_no_others() {
+        let scheme = Addressing::new(2, true).unwrap();
+        type Call = fn(Addressing) -> u8;
+        let wrong: [(&str, Call); 5] = [
+            ("input_label", |scheme| {
+                scheme.input_label(1024).spl1_address()
+            }),
+            ("neuron_address", |scheme| scheme.neuron_address(1024)),
+            ("row_label", |scheme| scheme.row_label(256)),
+            ("row_bus", |scheme| scheme.row_bus(256)),
+            ("of_driver", |_| PadiBus::of_driver(2, 0).index() as u8),
+        ];
+        for (name, call) in wrong {
+            assert!(std::panic::catch_unwind(|| call(scheme)).is_err(), "{name}");
         }
     }
 

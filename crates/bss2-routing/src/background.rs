@@ -11,6 +11,29 @@ use crate::label::NeuronLabel;
 /// number is drawn, and an event sent if it does not exceed `rate`; a rate of 0
 /// is off. The first event comes one full period after the start.
 ///
+/// Compiled routes hold none: [`crate::Compiled::new`] refuses a source that runs.
+/// Its events go through the fabric one by one.
+///
+/// ```
+/// use bss2_event::SynapseLabel;
+/// use bss2_routing::{
+///     Addressing, BackgroundSource, CrossbarInput, CrossbarNode, CrossbarOutput, Fabric, PadiBus,
+///     Synram,
+/// };
+///
+/// let source = BackgroundSource { enable: true, period: 125, ..Default::default() };
+/// let mut fabric = Fabric::of(Addressing::new(1, false)?);
+/// let (input, bus) = (CrossbarInput::new(12)?, CrossbarOutput::bus(PadiBus::new(0)?));
+/// fabric.crossbar.set(input, bus, CrossbarNode::OPEN)?;
+/// let synram = Synram::new(SynapseLabel::new(0)?);
+/// for (cycle, label) in source.events(1_000) {
+///     // Eight drivers of two rows have the row select of label 0.
+///     assert_eq!(cycle % 125, 0);
+///     assert_eq!(fabric.sites(input, label, &synram).len(), 8 * 2 * 256);
+/// }
+/// # Ok::<(), bss2_routing::RoutingError>(())
+/// ```
+///
 /// # Source
 /// The chip's register description. Its generator is not published: ours draws
 /// by counter, so any period can be drawn alone.

@@ -71,8 +71,9 @@ impl Delivery {
         &self.timing
     }
 
-    /// Moves the inputs of a sample to the rows: `times` in seconds, ascending
-    /// and not negative, each with its channel.
+    /// Moves the inputs of a sample to the rows: `times` in seconds, finite,
+    /// ascending and not negative, each with its channel. Other times give wrong
+    /// arrivals; [`bss2_event::SpikeBatch`] holds none.
     ///
     /// The link takes one event per cycle, from the cycle in which it is sent
     /// (the time rounded down to the grid). Arrival times do not contain the
@@ -82,7 +83,8 @@ impl Delivery {
     /// sample's first [`Delivery::spike`].
     ///
     /// # Panics
-    /// If the slices differ in length or a channel is no input.
+    /// If the slices differ in length or a channel is no input; in debug builds for
+    /// times as above.
     #[inline]
     pub fn inputs(
         &self,
@@ -92,6 +94,10 @@ impl Delivery {
         arrivals: &mut Arrivals,
     ) {
         assert_eq!(times.len(), channels.len(), "one channel per time");
+        debug_assert!(
+            times.is_sorted() && times.iter().all(|t| t.is_finite() && *t >= 0.0),
+            "times ascend from 0 on"
+        );
         arrivals.clear();
         // The usual number of arrivals: one per event.
         arrivals.reserve(times.len());

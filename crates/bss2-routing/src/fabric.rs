@@ -199,6 +199,8 @@ impl Fabric {
 
 #[cfg(test)]
 mod tests {
+    use bss2_event::SynapseLabel;
+
     use super::*;
 
     #[test]
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn a_background_source_reaches_its_own_bus() {
         let mut fabric = Fabric::of(Addressing::new(1, true).unwrap());
-        let synram = Synram::new(9).unwrap();
+        let synram = Synram::new(SynapseLabel::new(9).unwrap());
         let input = CrossbarInput::background(6);
         let label = NeuronLabel::truncated(9);
         assert!(fabric.sites(input, label, &synram).is_empty());

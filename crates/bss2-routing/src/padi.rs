@@ -30,8 +30,16 @@ impl PadiBus {
         (0..Self::COUNT as u8).map(Self)
     }
     /// The bus that a driver (0..128) of a half (0 top, 1 bottom) listens to.
+    ///
+    /// # Panics
+    /// If there is no such driver.
     #[must_use]
     pub const fn of_driver(half: usize, driver: usize) -> Self {
+        assert!(half < 2, "the chip has two halves");
+        assert!(
+            driver < Self::PER_HALF * Self::DRIVERS,
+            "drivers are below 128"
+        );
         Self((half * Self::PER_HALF + driver % Self::PER_HALF) as u8)
     }
     /// Index, 0..8.
@@ -69,25 +77,6 @@ impl From<NeuronLabel> for PadiEvent {
     }
 }
 
-impl PadiEvent {
-    /// Decodes the register by which software triggers events on the buses of
-    /// one half: bits 3:0 are the mask of buses, 21:16 the label, 26:22 the row
-    /// select.
-    #[must_use]
-    pub fn from_trigger(half: usize, register: u32) -> (Vec<PadiBus>, Self) {
-        let event = Self {
-            row_select: (register >> 22) as u8 & 0b1_1111,
-            label: (register >> 16) as u8 & 0b11_1111,
-        };
-        let buses = PadiBus::all()
-            .filter(|bus| bus.half() == half && register >> (bus.index() % Self::BUSES) & 1 == 1)
-            .collect();
-        (buses, event)
-    }
-
-    const BUSES: usize = PadiBus::PER_HALF;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,12 +93,5 @@ mod tests {
         }
         assert_eq!(seen, [[1; 128]; 2]);
         assert!(PadiBus::new(8).is_err());
-    }
-
-    #[test]
-    fn a_trigger_names_buses_label_and_rows() {
-        let (buses, event) = PadiEvent::from_trigger(1, 0b10110 << 22 | 0b101010 << 16 | 0b1001);
-        assert_eq!(buses, [PadiBus(4), PadiBus(7)]);
-        assert_eq!((event.row_select, event.label), (0b10110, 0b101010));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bss2_event::{NeuronCircuits, Site};
+use bss2_event::{NeuronCircuits, Site, SynapseLabel};
 
 use crate::addressing::Addressing;
 use crate::compile::Endpoints;
@@ -170,7 +170,8 @@ impl Placement {
     /// The synapse array of this network: labels set, weights 0.
     #[must_use]
     pub fn synram(&self) -> Synram {
-        let mut synram = Synram::new(PARKED_LABEL).expect("the parked label has 6 bits");
+        let parked = SynapseLabel::new(PARKED_LABEL.into()).expect("it has 6 bits");
+        let mut synram = Synram::new(parked);
         for block in &self.blocks {
             block.write_labels(&mut synram);
         }

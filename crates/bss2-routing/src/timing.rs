@@ -13,21 +13,21 @@ pub struct FabricTiming {
     /// Whether events sit on the clock and queue. Off: they arrive after the
     /// bare delays, and none is lost.
     pub clocked: bool,
-    /// One event per queue and clock cycle.
+    /// One event per queue and clock cycle; 1 ns to 1 us.
     pub clock: Seconds,
-    /// One way from outside to the chip. Recordings begin later by the same
-    /// time, so arrival times do not contain it; it is here for latencies.
+    /// One way from outside to the chip, 0 to 1 ms. It changes no result: it moves all
+    /// inputs alike, and recordings begin later by as much. It is here to be told.
     pub link_latency: Seconds,
-    /// From a neuron's comparator to the rows it reaches, without queueing.
+    /// From a neuron's comparator to the rows it reaches, without queueing; 0 to 1 ms.
     pub on_chip_delay: Seconds,
-    /// Events that wait for the link to the chip; more are lost.
+    /// Events that wait for the link to the chip, 0 to 1e6; more are lost.
     pub link_in_depth: u32,
-    /// Events that wait for the link from the chip; more are lost.
+    /// Events that wait for the link from the chip, 0 to 1e6; more are lost.
     pub link_out_depth: u32,
-    /// Spikes that wait at one neuron event output; more are lost. By default
+    /// Spikes that wait at one neuron event output, 0 to 1e6; more are lost. By default
     /// one of each circuit that shares the output.
     pub neuron_output_depth: u32,
-    /// Events that wait at one crossbar node; more are lost.
+    /// Events that wait at one crossbar node, 1 to 64; more are lost.
     pub node_depth: u32,
 }
 

@@ -64,9 +64,7 @@ impl Block {
             for row in 0..rows {
                 for target in 0..targets.len() {
                     let index = place + row * COLUMNS + target * self.stride + cell.circuit;
-                    synram
-                        .set_label(Synram::site(index), cell.label)
-                        .expect("labels of sources have 6 bits");
+                    synram.labels_mut()[index] = cell.label;
                 }
             }
         });
@@ -256,7 +254,8 @@ impl Addressing {
         let max = f64::from(Synram::MAX);
         let min = if self.signed() { -max } else { 0.0 };
 
-        let mut synram = Synram::new(0)?;
+        let mut labels = vec![0; Synram::LEN];
+        let mut values = labels.clone();
         for index in 0..Synram::LEN {
             let site = Synram::site(index);
             let (row, circuit) = (usize::from(site.row), usize::from(site.circuit));
@@ -267,10 +266,10 @@ impl Addressing {
                 (true, 1) => (-weights[place]).max(0),
                 _ => weights[place].max(0),
             };
-            synram.set_label(site, self.row_label(row).saturating_add(offsets[place]))?;
-            synram.weights_mut()[index] = weight as u8;
+            labels[index] = self.row_label(row).saturating_add(offsets[place]);
+            values[index] = weight as u8;
         }
-        Ok(synram)
+        Synram::from_arrays(values, labels)
     }
 }
 

@@ -78,7 +78,7 @@ proptest! {
         let mut users = vec![0_u8; Synram::LEN];
         for source in 0..sources {
             let sites = compiled.sites().of(source);
-            sites.iter().for_each(|&site| users[Synram::index(site)] += 1);
+            sites.iter().for_each(|&site| users[Synram::index(site).unwrap()] += 1);
             // The circuit is the placement's choice; compare neurons.
             let n = addressing.circuits_per_neuron() as u16;
             let mut neurons: Vec<Site> = sites

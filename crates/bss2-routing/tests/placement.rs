@@ -137,7 +137,8 @@ fn a_pair_with_two_weights_is_no_signed_weight() {
             circuit: 2 * 250,
             row,
         };
-        synram.set_weight(site, bss2_event::Weight::new(3).unwrap());
+        let weight = bss2_event::Weight::new(3).unwrap();
+        synram.set_weight(site, weight).unwrap();
     }
     let error = placement
         .read_weights(1, &synram, &mut weights)

@@ -249,11 +249,12 @@ impl Stock {
     /// Recordings as `bss2 encode audio` encodes them, on all threads and on one.
     fn cochlea(&self) -> miette::Result<[Work<'_>; 2]> {
         let config = SpeechConfig::default();
-        let least = config.least_rate.get();
+        let least = config.least_rate;
         let Some(first) = self.sounds.first() else {
             bail!("no speech was generated");
         };
-        let rate = Upsampled::to(&first.sound, least).rate();
+        let fine = Upsampled::to(&first.sound, least).map_err(bss2::Error::from)?;
+        let rate = fine.rate();
         let cochlea = Cochlea::new(&config.cochlea, rate).map_err(bss2::Error::from)?;
         let cochlea = Arc::new(cochlea);
         let work = |pool, suffix: &'static str| {
@@ -261,7 +262,7 @@ impl Stock {
             Work::new(pool, move || {
                 let watch = Stopwatch::start();
                 let encode = |recording: &Recording| {
-                    let fine = Upsampled::to(&recording.sound, least);
+                    let fine = Upsampled::to(&recording.sound, least)?;
                     let train = cochlea.encode(&fine, Seed(0), 0)?;
                     Ok(f64::from(train.steps) / f64::from(train.rate))
                 };

@@ -64,11 +64,13 @@ impl Default for CochleaConfig {
 }
 
 impl CochleaConfig {
-    /// Checks all settings, for recordings of a rate in Hz.
+    /// Checks all settings, for recordings of a rate in Hz, 1 to 384 kHz. The higher
+    /// it is, the faster hair cells may be.
     ///
     /// # Errors
     /// The first setting that is outside its range.
     pub fn validate(&self, rate: u32) -> Result<(), RangeError> {
+        RangeError::check("rate", rate.into(), 1_000.0, 384_000.0, "Hz")?;
         RangeError::check("channels", self.channels as f64, 2.0, 65_536.0, "")?;
         RangeError::check("level", self.level, 1e-6, 1e6, "")?;
         if let Some(emphasis) = self.emphasis {
@@ -78,11 +80,10 @@ impl CochleaConfig {
             RangeError::check("ramp", ramp.get(), 0.0, 10.0, "s")?;
         }
         self.membrane.validate()?;
-        self.hair_cell.validate()?;
+        self.hair_cell.validate(f64::from(rate / 2))?;
         self.nerve.validate()?;
         self.bushy.validate()?;
-        RangeError::check("block", self.block.get(), 0.5, 60.0, "s")?;
-        RangeError::check("rate", rate.into(), 1_000.0, 384_000.0, "Hz")
+        RangeError::check("block", self.block.get(), 0.5, 60.0, "s")
     }
 
     /// Where the membrane's answers are tabulated.

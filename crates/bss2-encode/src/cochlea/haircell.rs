@@ -23,7 +23,12 @@ use serde::{Deserialize, Serialize};
 
 use super::response::{LANES, Lanes};
 
-/// Parameters of the hair cell; rates in 1/s.
+/// Parameters of the hair cell, each 1e-3 to 1e6; rates in 1/s.
+///
+/// What leaves a pool in a step must not exceed it: release, replenishment,
+/// reprocessing, and loss and recovery together are at most half the rate of the
+/// recording. The published values are taken at every rate, as the published
+/// encoder does, and smaller ones with them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HairCellConfig {
@@ -65,7 +70,8 @@ impl Default for HairCellConfig {
 }
 
 impl HairCellConfig {
-    pub(super) fn validate(&self) -> Result<(), RangeError> {
+    /// Checks all parameters, for a rate of the velocity in Hz.
+    pub(super) fn validate(&self, rate: f64) -> Result<(), RangeError> {
         for (field, value) in [
             ("hair_cell.permeability_offset", self.permeability_offset),
             ("hair_cell.permeability_rate", self.permeability_rate),
@@ -78,6 +84,27 @@ impl HairCellConfig {
             ("hair_cell.capacity", self.capacity),
         ] {
             RangeError::check(field, value, 1e-3, 1e6, "")?;
+        }
+        let published = Self::default();
+        for (field, value, published) in [
+            ("hair_cell.release", self.release, published.release),
+            (
+                "hair_cell.replenishment",
+                self.replenishment,
+                published.replenishment,
+            ),
+            (
+                "hair_cell.loss + hair_cell.recovery",
+                self.loss + self.recovery,
+                published.loss + published.recovery,
+            ),
+            (
+                "hair_cell.reprocessing",
+                self.reprocessing,
+                published.reprocessing,
+            ),
+        ] {
+            RangeError::check(field, value, 1e-3, published.max(rate), "1/s")?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use bss2_event::RangeError;
 use rayon::prelude::*;
 
 use super::complex::C64;
@@ -56,18 +57,22 @@ pub(super) struct Position {
 
 impl Response {
     /// Tabulates the answers up to a frequency, in parallel over groups.
+    ///
+    /// # Errors
+    /// [`RangeError`] for a membrane that so damps a tone at its base that what is
+    /// relative to it, every answer, is no number.
     pub(super) fn new(
         membrane: &MembraneConfig,
         channels: usize,
         highest_hertz: f64,
         grid: Grid,
-    ) -> Self {
+    ) -> Result<Self, RangeError> {
         let last = grid.position(highest_hertz).node as usize + TAPS;
         let tones: Vec<_> = (0..last)
             .into_par_iter()
             .map(|node| membrane.tone(grid.hertz(node)))
             .collect();
-        let groups = (0..channels.div_ceil(LANES))
+        let groups: Vec<Group> = (0..channels.div_ceil(LANES))
             .into_par_iter()
             .map(|group| {
                 // Lanes past the last channel repeat it.
@@ -86,7 +91,19 @@ impl Response {
                 Group { re, im }
             })
             .collect();
-        Self { channels, groups }
+        let answers = groups
+            .iter()
+            .flat_map(|group| group.re.iter().chain(&group.im));
+        // In total order NaN is the largest.
+        let largest = answers.flatten().map(|x| x.abs()).max_by(f64::total_cmp);
+        RangeError::check(
+            "membrane: response to a tone of up to half the rate",
+            largest.unwrap_or(0.0),
+            0.0,
+            1e9,
+            "",
+        )?;
+        Ok(Self { channels, groups })
     }
 
     pub(super) fn groups(&self) -> usize {
@@ -156,7 +173,7 @@ mod tests {
         let channels = 48;
         let frequencies: Vec<f64> = (0..700).map(|i| 1.0 * 1.0145_f64.powi(i)).collect();
         for (grid, tolerance) in [(Grid::FAST, 1e-10), (Grid::FINE, 1e-13)] {
-            let response = Response::new(&membrane, channels, 24_000.0, grid);
+            let response = Response::new(&membrane, channels, 24_000.0, grid).unwrap();
             for channel in 0..channels {
                 let group = response.group(channel / LANES);
                 let (mut largest, mut error) = (0.0_f64, 0.0_f64);

@@ -4,11 +4,11 @@
 //! as it is done: its SHA-256, steps, rate and number of spikes, the steps and
 //! channels of these, and a CRC-32 of the record. A record that was cut off is
 //! dropped when the file is opened again, and all records when the settings are
-//! others.
+//! others. A file that begins otherwise is somebody else's and refused.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::Fingerprint;
@@ -42,6 +42,11 @@ impl Journal {
         file.try_lock().map_err(|error| io(error.into()))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
+        // A kill may have cut the magic itself.
+        if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(&bytes) {
+            let fault = "it holds something else, it is no journal of a transcription";
+            return Err(io(io::Error::other(fault)));
+        }
         let header = [MAGIC.as_slice(), &settings].concat();
         let (mut done, mut sound) = (HashMap::new(), 0);
         if bytes.starts_with(&header) {
@@ -169,5 +174,18 @@ mod tests {
         assert_eq!(Journal::open(&path, [1; 32]).unwrap().done.len(), 1);
         std::fs::write(&path, &whole).unwrap();
         assert_eq!(Journal::open(&path, [2; 32]).unwrap().done.len(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_no_journal_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thesis.tex");
+        for content in [&b"\\documentclass{article}"[..], b"bss2 transcript0"] {
+            std::fs::write(&path, content).unwrap();
+            let error = Journal::open(&path, [1; 32]).err().unwrap().to_string();
+            assert!(error.contains("thesis.tex cannot be written"), "{error}");
+            assert!(error.contains("no journal"), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+        }
     }
 }

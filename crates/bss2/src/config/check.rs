@@ -82,8 +82,8 @@ impl Experiment {
         if let Err(error) = self.speech.validate() {
             check.section("speech", [error.into()]);
         }
-        // The rate of the recordings is checked when it is known.
-        if let Err(error) = self.speech.cochlea.validate(8_000) {
+        // The rate of the recordings is checked when it is known; the highest allows most.
+        if let Err(error) = self.speech.cochlea.validate(384_000) {
             check.section("speech.cochlea", [error.into()]);
         }
         let (window, bin) = (self.time.window(), self.speech.bin);

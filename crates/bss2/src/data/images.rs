@@ -30,7 +30,7 @@ pub(super) fn load(experiment: &mut Experiment) -> Result<Data, EncodeError> {
     config.set = set;
     config.folder.clone_from(&folder);
     let encoder = &mut experiment.encoder;
-    encoder.reduction = encoder.reduction.or_crop_of(split.reduction);
+    encoder.reduction = encoder.reduction.or_crop_of(&split.train);
     let reduction = encoder.reduction;
     // Images that are augmented keep their size until they are encoded.
     let train = if encoder.augmentation.is_on() {
@@ -113,6 +113,5 @@ fn cut(split: Split, config: &DataConfig) -> Result<Split, EncodeError> {
     Ok(Split {
         train: cut(split.train, config.train_images)?,
         test: cut(split.test, config.test_images)?,
-        ..split
     })
 }
