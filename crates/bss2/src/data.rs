@@ -316,28 +316,6 @@ impl Feed<'_> {
             Kind::Spikes(set, encoder) => encoder.encode(set, indices, epoch, batch),
         }
     }
-
-    /// Fills a batch with more samples than are encoded together: `each` at a time, since times
-    /// may count from the first spike of those. Returns what [`Feed::encode`] does.
-    ///
-    /// # Errors
-    /// As [`Feed::encode`].
-    pub(crate) fn encode_in_batches(
-        &mut self,
-        indices: &[u32],
-        each: usize,
-        epoch: u32,
-        batch: &mut SpikeBatch,
-    ) -> Result<u64, EncodeError> {
-        let (mut part, mut late) = (SpikeBatch::new(batch.channels()), 0);
-        batch.clear();
-        batch.set_presentation(epoch);
-        for indices in indices.chunks(each) {
-            late += self.encode(indices, epoch, &mut part)?;
-            batch.append(&part);
-        }
-        Ok(late)
-    }
 }
 
 /// How many of some ascending times come past a time grid.

@@ -45,18 +45,9 @@ pub(crate) const TESTS: u32 = 1 << 23;
 // to calibrations.
 const _: () = assert!(TESTS + 100_000 < RunAddress::CALIBRATIONS);
 
-/// Samples of a test that are encoded together: a multiple of what a substrate wants at
-/// least, so that successions are cut at the same samples however many batches are run.
+/// Samples of a test that are run at once.
 pub(crate) fn test_batch(experiment: &Experiment, substrate: &dyn Substrate) -> usize {
-    experiment.batch.next_multiple_of(substrate.least_batch())
-}
-
-/// How many batches of so many samples are tested at once. Threads that wait for each other
-/// seldom lose little; 4 million values of a recording, neurons times steps, are 800 images
-/// of the default network and 20 MB.
-pub(crate) fn batches_at_once(batch: usize, substrate: &dyn Substrate) -> usize {
-    let each = substrate.time_grid().steps * substrate.shape().neurons();
-    ((1 << 22) / (batch * each)).max(1)
+    experiment.batch.max(substrate.least_batch())
 }
 
 /// What a user must know of a silent layer.
@@ -99,9 +90,8 @@ pub fn test(
     let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
     let (mut lost, mut predictions) = (0, Vec::with_capacity(indices.len()));
     let mut lost_events = 0;
-    let each = test_batch(experiment, &*substrate);
-    for indices in indices.chunks(each * batches_at_once(each, &*substrate)) {
-        lost += feed.encode_in_batches(indices, each, presentation, &mut batch)?;
+    for indices in indices.chunks(test_batch(experiment, &*substrate)) {
+        lost += feed.encode(indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];
         let result = trainer.evaluate(substrate, &batch, labels)?;

@@ -6,7 +6,7 @@ use bss2_learn::{Layer, NetworkShape, Substrate, Trainer};
 use crate::config::Experiment;
 use crate::data::Data;
 use crate::error::Error;
-use crate::evaluation::{TESTS, batches_at_once, test_batch};
+use crate::evaluation::{TESTS, test_batch};
 use crate::substrates::network_shape;
 use crate::training::State;
 
@@ -68,10 +68,9 @@ impl Observation {
         };
         let mut batch = SpikeBatch::new(shape.inputs);
         let mut lost_events = 0;
-        // As a test does: a fleet shares out what it gets, and times may count from a batch's first spike.
-        let each = test_batch(experiment, &*substrate);
-        for indices in indices.chunks(each * batches_at_once(each, &*substrate)) {
-            feed.encode_in_batches(indices, each, TESTS + trainer.epoch(), &mut batch)?;
+        // In the batches of a test, since times may count from a batch's first spike.
+        for indices in indices.chunks(test_batch(experiment, &*substrate)) {
+            feed.encode(indices, TESTS + trainer.epoch(), &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
             lost_events += trainer.observe(substrate, &batch, labels)?.run.lost_events;
             let predictions = trainer.predictions().map(|class| class as u8);

@@ -11,18 +11,16 @@ use bss2_learn::{NetworkShape, Substrate, Trainer};
 use crate::config::Experiment;
 use crate::data::{Data, Feed};
 use crate::error::Error;
-use crate::evaluation::batches_at_once;
 use crate::substrates;
 
 /// Work of an experiment.
 pub struct Workload<'a> {
     data: &'a Data,
     feed: Feed<'a>,
-    /// Place of the next training sample.
+    /// Numbers of all training samples, and the place of the next one.
+    indices: Vec<u32>,
     place: usize,
     batch_size: usize,
-    /// Numbers, spikes and labels of the samples at work.
-    indices: Vec<u32>,
     batch: SpikeBatch,
     labels: Vec<u8>,
     substrate: Box<dyn Substrate>,
@@ -43,13 +41,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, batch: &SpikeBatch, correct: usize, hidden_spikes: u64) {
-        self.samples += batch.len();
-        self.correct += correct;
-        self.input_spikes += batch.spike_count();
-        self.hidden_spikes += hidden_spikes;
-    }
-
     /// Input and hidden spikes of a sample, on average.
     #[must_use]
     pub fn spikes_per_sample(&self) -> (f64, f64) {
@@ -78,9 +69,9 @@ impl<'a> Workload<'a> {
         let trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;
         let feed = data.train_feed(experiment)?;
         let mut workload = Self {
+            indices: (0..data.train.len() as u32).collect(),
             place: 0,
             batch_size: experiment.batch.min(data.train.len()),
-            indices: Vec::new(),
             batch: SpikeBatch::new(feed.channels()),
             labels: Vec::new(),
             data,
@@ -118,20 +109,14 @@ impl<'a> Workload<'a> {
     /// # Errors
     /// When encoder, substrate or learner fail.
     pub fn train(&mut self, batches: usize) -> Result<Tally, Error> {
-        let mut tally = Tally::default();
-        for _ in 0..batches {
-            self.choose(1);
-            let (trainer, substrate) = (&mut self.trainer, self.substrate.as_mut());
-            let (feed, batch) = (&mut self.feed, &mut self.batch);
-            let (written, encoded) = rayon::join(
-                || trainer.begin_step(substrate),
-                || feed.encode(&self.indices, 0, batch),
-            );
-            encoded?;
-            let report = trainer.finish_step(substrate, written?, batch, &self.labels)?;
-            tally.add(batch, report.correct, report.hidden_spikes);
-        }
-        Ok(tally)
+        self.repeat(
+            batches,
+            |trainer, substrate| Ok(trainer.begin_step(substrate)?),
+            |trainer, substrate, written, batch, labels| {
+                let report = trainer.finish_step(substrate, written, batch, labels)?;
+                Ok((report.correct, report.hidden_spikes))
+            },
+        )
     }
 
     /// Classifies so many batches with the weights that the substrate holds: those of
@@ -140,34 +125,54 @@ impl<'a> Workload<'a> {
     /// # Errors
     /// As [`Workload::train`].
     pub fn infer(&mut self, batches: usize) -> Result<Tally, Error> {
-        let mut tally = Tally::default();
-        let at_once = batches_at_once(self.batch_size, self.substrate.as_ref());
-        for first in (0..batches).step_by(at_once) {
-            self.choose(at_once.min(batches - first));
-            let (feed, batch) = (&mut self.feed, &mut self.batch);
-            feed.encode_in_batches(&self.indices, self.batch_size, 0, batch)?;
-            let substrate = self.substrate.as_mut();
-            let result = self.trainer.evaluate(substrate, batch, &self.labels)?;
-            tally.add(batch, result.correct, result.hidden_spikes);
-        }
-        Ok(tally)
+        self.repeat(
+            batches,
+            |_, _| Ok(()),
+            |trainer, substrate, (), batch, labels| {
+                let result = trainer.evaluate(substrate, batch, labels)?;
+                Ok((result.correct, result.hidden_spikes))
+            },
+        )
     }
 
-    /// The samples of the next batches.
-    fn choose(&mut self, batches: usize) {
-        let labels = self.data.train.labels();
-        self.indices.clear();
+    /// `begin` while a batch is encoded, and `work` with it.
+    fn repeat<B: Send>(
+        &mut self,
+        batches: usize,
+        begin: impl Fn(&mut Trainer, &mut dyn Substrate) -> Result<B, Error> + Sync,
+        work: impl Fn(
+            &mut Trainer,
+            &mut dyn Substrate,
+            B,
+            &SpikeBatch,
+            &[u8],
+        ) -> Result<(usize, u64), Error>,
+    ) -> Result<Tally, Error> {
+        let mut tally = Tally::default();
         for _ in 0..batches {
-            if self.place + self.batch_size > labels.len() {
+            if self.place + self.batch_size > self.indices.len() {
                 self.place = 0;
             }
-            let end = self.place + self.batch_size;
-            self.indices.extend(self.place as u32..end as u32);
-            self.place = end;
+            let chosen = &self.indices[self.place..][..self.batch_size];
+            self.place += self.batch_size;
+            self.labels.clear();
+            let labels = self.data.train.labels();
+            self.labels
+                .extend(chosen.iter().map(|&i| labels[i as usize]));
+            let (trainer, substrate) = (&mut self.trainer, self.substrate.as_mut());
+            let (feed, batch) = (&mut self.feed, &mut self.batch);
+            let (begun, encoded) = rayon::join(
+                || begin(trainer, substrate),
+                || feed.encode(chosen, 0, batch),
+            );
+            encoded?;
+            let (correct, hidden) = work(trainer, substrate, begun?, batch, &self.labels)?;
+            tally.samples += chosen.len();
+            tally.correct += correct;
+            tally.input_spikes += self.batch.spike_count();
+            tally.hidden_spikes += hidden;
         }
-        let labels = self.indices.iter().map(|&i| labels[i as usize]);
-        self.labels.clear();
-        self.labels.extend(labels);
+        Ok(tally)
     }
 }
 
