@@ -22,7 +22,7 @@ use crate::cochlea::{Cochlea, CochleaConfig, SpikeTrain};
 use crate::error::EncodeError;
 use crate::recordings::{RecordingName, list_recordings, refuse};
 use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
-use crate::upsample::Upsampled;
+use crate::upsample::{Upsampled, check_least};
 use crate::wav::{AudioFault, WavFile};
 
 use journal::Journal;
@@ -189,9 +189,9 @@ impl Transcription<'_> {
     ///
     /// # Errors
     /// [`EncodeError::Recordings`] with every recording that cannot be encoded,
-    /// once all others are; [`EncodeError::Write`] for the journal, above all when
-    /// another process writes it or the file is something else, which then stays; [`EncodeError::Range`] for
-    /// settings, or a recording's rate, before anything is done.
+    /// once all others are, or before anything is done where its rate is out of range;
+    /// [`EncodeError::Write`] for the journal, above all when another process writes it or the
+    /// file is something else, which then stays; [`EncodeError::Range`] for settings.
     pub fn run(
         &self,
         name: &str,
@@ -199,8 +199,19 @@ impl Transcription<'_> {
         journal: &Path,
         progress: &(dyn Fn(Transcribed) + Sync),
     ) -> Result<SpikeSet, EncodeError> {
-        let rates = recordings.iter().map(|r| self.rate(&r.sound));
-        let rates: Vec<u32> = rates.collect::<Result<_, _>>()?;
+        check_least(self.least_rate)?;
+        // The highest rate allows most; what a recording's own does not is told of it.
+        self.cochlea.validate(384_000)?;
+        let folder = recordings.first().and_then(|r| r.sound.name().parent());
+        let folder = folder.unwrap_or(Path::new(""));
+        let (mut rates, mut unfit) = (Vec::new(), Vec::new());
+        for Recording { sound, .. } in recordings {
+            match self.rate(sound) {
+                Ok(rate) => rates.push(rate),
+                Err(error) => unfit.push(format!("{}: {error}", sound.name().display())),
+            }
+        }
+        refuse(folder, unfit)?;
         let prints = recordings.par_iter().map(|r| r.sound.fingerprint());
         let prints: Vec<Fingerprint> = prints.collect::<Result<_, _>>()?;
         let journal = Journal::open(journal, self.settings())?;
@@ -246,11 +257,7 @@ impl Transcription<'_> {
                 Ok::<(), EncodeError>(())
             })?;
         }
-        let folder = recordings
-            .first()
-            .and_then(|recording| recording.sound.name().parent());
-        let faults = faults.into_inner().expect("no thread panicked");
-        refuse(folder.unwrap_or(Path::new("")), faults)?;
+        refuse(folder, faults.into_inner().expect("no thread panicked"))?;
         let (journal, _) = shared.into_inner().expect("no thread panicked");
         let trains = prints.iter().map(|print| journal.get(print));
         collect(name, self.cochlea.channels, recordings, trains)

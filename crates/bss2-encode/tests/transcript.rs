@@ -259,7 +259,7 @@ fn settings_that_cannot_be_used_are_refused_before_the_journal_is_touched() {
             "least_rate is inf",
         ),
         (quiet, 0.0, &recordings[..1], "level is 0"),
-        (config(), 0.0, &[slow], "rate is 0 Hz"),
+        (config(), 0.0, &[slow], "slow: rate is 0 Hz"),
     ] {
         let transcription = Transcription {
             cochlea: &cochlea,

@@ -11,7 +11,7 @@ use crate::network::Weights;
 ///
 /// # Source
 /// Cramer et al. 2022, public code: one mask for all samples of a step, on the weights of
-/// the inputs alone.
+/// the inputs alone (of recurrent networks read from it: no reference array has both).
 #[derive(Debug, Clone, PartialEq)]
 pub struct DropoutMask {
     keep: Vec<f32>,

@@ -273,6 +273,7 @@ fn single_precision_is_near() {
         };
         let error = relative_error(&wide(&gradient.hidden), case.golden.values(hidden));
         assert!(error < 1e-4, "{name} hidden gradient: {error}");
+        assert_eq!(gradient.recurrent.is_some(), case.shape.recurrent);
         if let Some(recurrent) = &gradient.recurrent {
             let error = relative_error(&wide(recurrent), case.golden.values("grad_w_recurrent"));
             assert!(error < 1e-4, "{name} recurrent gradient: {error}");

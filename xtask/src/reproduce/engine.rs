@@ -5,7 +5,7 @@
 //! training is a run folder `runs/NAME`, from which it goes on; what is complete has an
 //! outcome beside it that was written last and is only read from then on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -90,11 +90,17 @@ impl Results {
         }
     }
 
-    /// How many outcomes each program has made.
-    pub(super) fn revisions(&self) -> BTreeMap<&str, usize> {
+    /// How many outcomes of some points each program has made.
+    pub(super) fn revisions<'p>(
+        &self,
+        points: impl Iterator<Item = &'p Point>,
+    ) -> BTreeMap<&str, usize> {
+        let jobs: BTreeSet<usize> = points
+            .flat_map(|p| p.runs.iter().flatten().copied())
+            .collect();
         let mut counts = BTreeMap::new();
-        for stored in &self.0 {
-            *counts.entry(stored.revision.as_str()).or_default() += 1;
+        for job in jobs {
+            *counts.entry(self.0[job].revision.as_str()).or_default() += 1;
         }
         counts
     }

@@ -61,6 +61,8 @@ struct Section<'a> {
     /// Fewest and most of its trainings.
     epochs: Option<[u32; 2]>,
     command: String,
+    /// What made it.
+    made: Vec<String>,
     /// The points of each series, or why there are none.
     series: Vec<Result<Points, &'a str>>,
     claims: Vec<JudgedClaim>,
@@ -168,7 +170,9 @@ impl<'a> Report<'a> {
                 })
                 .collect();
             let claims = judge(declaration, &series, &command);
+            let points = experiment.series.iter().flatten().flatten();
             Section {
+                made: made(program, &results.revisions(points)),
                 declaration,
                 scale: experiment.scale,
                 epochs: plan.epochs(experiment),
@@ -177,13 +181,13 @@ impl<'a> Report<'a> {
                 claims,
             }
         });
-        let mut made = vec![format!("made by {program}")];
-        made.extend(origins(&results.revisions(), program));
+        let series = plan.experiments.iter().flat_map(|e| &e.series);
+        let points = series.flatten().flatten();
         Self {
+            made: made(program, &results.revisions(points)),
             command: asked.command(None),
             cautions,
             announcements: plan.announcements.clone(),
-            made,
             sections: sections.collect(),
         }
     }
@@ -238,13 +242,13 @@ impl<'a> Report<'a> {
     /// Puts tables and figures into `docs/results.md`, whose table of all claims follows.
     pub(super) fn document(&self) -> miette::Result<()> {
         let day = OffsetDateTime::now_utc().date();
-        let stamp = format!("{day}, {}", self.made.join("; "));
         let figures = tidy::root().join("docs/figures");
         let mut document = Document::open(document::RESULTS)?;
         for section in &self.sections {
             for (name, svg) in figures::files(section) {
                 super::write(&figures.join(name), svg.as_bytes())?;
             }
+            let stamp = format!("{day}, {}", section.made.join("; "));
             document.replace(&section.declaration.id, &markdown::part(section, &stamp))?;
         }
         let claims = markdown::gathered(&document.beside(CLAIMS)?.concat());
@@ -392,13 +396,17 @@ impl Section<'_> {
     }
 }
 
-/// Which programs have made the outcomes, if any is another one than that of the report.
-fn origins(revisions: &BTreeMap<&str, usize>, program: &str) -> Option<String> {
+/// What makes a report, and which programs have made its outcomes if any is another one.
+fn made(program: &str, revisions: &BTreeMap<&str, usize>) -> Vec<String> {
     let other = revisions.keys().any(|&revision| revision != program);
     let counts = revisions.iter();
     let counts = counts.map(|(revision, count)| format!("{count} of {revision}"));
     let counts: Vec<String> = counts.collect();
-    other.then(|| format!("outcomes by revision: {}", counts.join("; ")))
+    let by = format!("made by {program}");
+    let outcomes = format!("outcomes by revision: {}", counts.join("; "));
+    std::iter::once(by)
+        .chain(other.then_some(outcomes))
+        .collect()
 }
 
 fn judge(
@@ -590,17 +598,13 @@ mod tests {
 
     #[test]
     fn outcomes_of_other_programs_are_counted() {
-        let told = |of: &[(&'static str, usize)]| origins(&of.iter().copied().collect(), "b");
-        assert_eq!(told(&[("b", 4)]), None);
+        let told = |of: &[(&'static str, usize)]| made("b", &of.iter().copied().collect());
+        assert_eq!(told(&[("b", 4)]), ["made by b"]);
         let all = told(&[("unknown", 2), ("b", 1), ("a", 3)]);
-        assert_eq!(
-            all.as_deref(),
-            Some("outcomes by revision: 3 of a; 1 of b; 2 of unknown")
-        );
-        assert_eq!(
-            told(&[("a", 3)]).as_deref(),
-            Some("outcomes by revision: 3 of a")
-        );
+        let counts = "outcomes by revision: 3 of a; 1 of b; 2 of unknown";
+        assert_eq!(all, ["made by b", counts]);
+        let others = told(&[("a", 3)]);
+        assert_eq!(others, ["made by b", "outcomes by revision: 3 of a"]);
     }
 
     #[test]

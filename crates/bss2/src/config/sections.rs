@@ -165,9 +165,9 @@ pub struct TimeConfig {
     /// Time between two samples.
     pub dt: Seconds,
     /// k: steps of the learner per sample, 1 to 64. A weight of the learner acts
-    /// once per step, so it drives a membrane about k times as far as before: set
-    /// `chip.quantise.hidden_scale` to 240 k, `.output_scale_max` to 250 k and
-    /// `train.weight_limit` to 63/(240 k).
+    /// once per step: `chip.quantise.hidden_scale` of 240, `.output_scale_max` of 250 and
+    /// `train.weight_limit` of 63/240 are for steps, `dt` / k, of 1.7 us. For steps half
+    /// as long the first two should be twice as large and the limit half as large.
     pub interpolation: usize,
     /// What a measured trace does between two samples.
     pub between: Interpolation,

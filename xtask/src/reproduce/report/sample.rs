@@ -182,6 +182,7 @@ fn section<'a>(declaration: &'a Declaration, asked: &Asked) -> Section<'a> {
         epochs: Some([EPOCHS; 2]),
         claims: judge(declaration, &series, &command),
         command,
+        made: Vec::new(),
         series,
     }
 }
