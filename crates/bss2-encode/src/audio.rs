@@ -1,8 +1,14 @@
 //! Sound that can be gone through more than once.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use bss2_event::RangeError;
+
 use crate::error::EncodeError;
+
+/// Rates of the recordings that are taken, in Hz: 1 to 384 kHz.
+pub const RATES: RangeInclusive<u32> = 1_000..=384_000;
 
 /// Samples of one recording, in order.
 pub type Samples<'a> = Box<dyn Iterator<Item = Result<f64, EncodeError>> + 'a>;
@@ -20,6 +26,12 @@ pub trait Audio: Sync {
     /// # Errors
     /// Where the recording cannot be read.
     fn samples(&self) -> Result<Samples<'_>, EncodeError>;
+}
+
+/// Whether recordings of this rate, in Hz, are taken.
+pub(crate) fn check_rate(rate: u32) -> Result<(), RangeError> {
+    let (least, most) = (f64::from(*RATES.start()), f64::from(*RATES.end()));
+    RangeError::check("rate", rate.into(), least, most, "Hz")
 }
 
 /// A recording in memory.

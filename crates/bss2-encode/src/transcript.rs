@@ -17,12 +17,12 @@ use bss2_event::{Hertz, Seed};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::audio::{Audio, Samples, Track};
+use crate::audio::{Audio, RATES, Samples, Track};
 use crate::cochlea::{Cochlea, CochleaConfig, SpikeTrain};
 use crate::error::EncodeError;
 use crate::recordings::{RecordingName, list_recordings, refuse};
 use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
-use crate::upsample::{Upsampled, check_least};
+use crate::upsample::{Upsampled, check_least, upsampling};
 use crate::wav::{AudioFault, WavFile};
 
 use journal::Journal;
@@ -201,7 +201,7 @@ impl Transcription<'_> {
     ) -> Result<SpikeSet, EncodeError> {
         check_least(self.least_rate)?;
         // The highest rate allows most; what a recording's own does not is told of it.
-        self.cochlea.validate(384_000)?;
+        self.cochlea.validate(*RATES.end())?;
         let folder = recordings.first().and_then(|r| r.sound.name().parent());
         let folder = folder.unwrap_or(Path::new(""));
         let (mut rates, mut unfit) = (Vec::new(), Vec::new());
@@ -301,7 +301,7 @@ impl Transcription<'_> {
 
     /// This rate, at which the cochlea can be used.
     fn rate(&self, sound: &Sound) -> Result<u32, EncodeError> {
-        let rate = self.fine(sound)?.rate();
+        let rate = sound.rate() * upsampling(sound.rate(), self.least_rate)?;
         self.cochlea.validate(rate)?;
         Ok(rate)
     }

@@ -19,7 +19,7 @@ use std::path::Path;
 
 use bss2_event::{Hertz, RangeError};
 
-use crate::audio::{Audio, Samples};
+use crate::audio::{Audio, Samples, check_rate};
 use crate::error::EncodeError;
 
 /// H: samples of the recording on either side that enter.
@@ -35,7 +35,7 @@ const BETA: f64 = 9.0;
 /// fewer the higher the rate ([`crate::Cochlea`]).
 pub struct Upsampled<'a> {
     audio: &'a dyn Audio,
-    factor: usize,
+    factor: u32,
     /// Weights of `2 H` samples, for each phase but 0.
     phases: Vec<[f64; 2 * HALF_WIDTH]>,
 }
@@ -47,13 +47,11 @@ impl<'a> Upsampled<'a> {
     /// # Errors
     /// [`EncodeError::Range`] for rates outside these ranges.
     pub fn to(audio: &'a dyn Audio, least: Hertz) -> Result<Self, EncodeError> {
-        check_least(least)?;
-        let rate = f64::from(audio.rate());
-        RangeError::check("rate", rate, 1_000.0, 384_000.0, "Hz")?;
-        let factor = (least.get() / rate).ceil().max(1.0) as usize;
-        let phase = |p: usize| {
+        let factor = upsampling(audio.rate(), least)?;
+        let phase = |p: u32| {
             std::array::from_fn(|i| {
-                let distance = p as f64 / factor as f64 + (HALF_WIDTH - 1) as f64 - i as f64;
+                let distance =
+                    f64::from(p) / f64::from(factor) + (HALF_WIDTH - 1) as f64 - i as f64;
                 kernel(distance)
             })
         };
@@ -63,6 +61,13 @@ impl<'a> Upsampled<'a> {
             phases: (1..factor).map(phase).collect(),
         })
     }
+}
+
+/// The factor that brings recordings of this rate to `least` or more.
+pub(crate) fn upsampling(rate: u32, least: Hertz) -> Result<u32, RangeError> {
+    check_least(least)?;
+    check_rate(rate)?;
+    Ok((least.get() / f64::from(rate)).ceil().max(1.0) as u32)
 }
 
 /// Whether recordings can be brought to such a rate.
@@ -102,7 +107,7 @@ impl Audio for Upsampled<'_> {
         self.audio.name()
     }
     fn rate(&self) -> u32 {
-        self.audio.rate() * self.factor as u32
+        self.audio.rate() * self.factor
     }
     fn samples(&self) -> Result<Samples<'_>, EncodeError> {
         let samples = self.audio.samples()?;
@@ -175,7 +180,7 @@ impl Iterator for Interpolation<'_> {
                 self.around.iter().zip(weights).map(|(x, w)| x * w).sum()
             }
         };
-        self.phase = (self.phase + 1) % self.of.factor;
+        self.phase = (self.phase + 1) % self.of.factor as usize;
         Some(Ok(value))
     }
 }

@@ -8,6 +8,7 @@ use super::haircell::HairCellConfig;
 use super::membrane::MembraneConfig;
 use super::nerve::NerveConfig;
 use super::response::Grid;
+use crate::audio::check_rate;
 
 /// Everything between a recording and its spikes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -64,13 +65,13 @@ impl Default for CochleaConfig {
 }
 
 impl CochleaConfig {
-    /// Checks all settings, for recordings of a rate in Hz, 1 to 384 kHz. The higher
-    /// it is, the faster hair cells may be.
+    /// Checks all settings, for recordings of a rate in Hz, one of
+    /// [`RATES`](crate::audio::RATES). The higher it is, the faster hair cells may be.
     ///
     /// # Errors
     /// The first setting that is outside its range.
     pub fn validate(&self, rate: u32) -> Result<(), RangeError> {
-        RangeError::check("rate", rate.into(), 1_000.0, 384_000.0, "Hz")?;
+        check_rate(rate)?;
         RangeError::check("channels", self.channels as f64, 2.0, 65_536.0, "")?;
         RangeError::check("level", self.level, 1e-6, 1e6, "")?;
         if let Some(emphasis) = self.emphasis {

@@ -12,8 +12,8 @@
 //! extensible format.
 
 use super::AudioFault;
+use crate::audio::RATES;
 
-const RATES: std::ops::RangeInclusive<u32> = 1_000..=384_000;
 const MOST_CHANNELS: u16 = 64;
 const INTEGERS: u16 = 1;
 const FLOATS: u16 = 3;

@@ -1,6 +1,7 @@
 //! The ranges of all values; every fault is reported, not the first.
 
 use bss2_analog::{CadcSchedule, Integration};
+use bss2_encode::audio::RATES;
 use bss2_encode::{EncodeError, Encoder};
 use bss2_event::{Fault, Seconds};
 use bss2_learn::{Layer, LearnError, Readout};
@@ -83,7 +84,7 @@ impl Experiment {
             check.section("speech", [error.into()]);
         }
         // The rate of the recordings is checked when it is known; the highest allows most.
-        if let Err(error) = self.speech.cochlea.validate(384_000) {
+        if let Err(error) = self.speech.cochlea.validate(*RATES.end()) {
             check.section("speech.cochlea", [error.into()]);
         }
         let (window, bin) = (self.time.window(), self.speech.bin);
