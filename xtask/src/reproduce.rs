@@ -62,7 +62,8 @@ struct Asked {
     /// Fewer images and epochs, in less than five minutes.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// All seeds; without it, and without --quick, one.
+    /// Full size, with the seeds that each experiment declares; without it, and without
+    /// --quick, one.
     #[arg(long)]
     full: bool,
     /// Only these experiments, by their ids.

@@ -324,7 +324,28 @@ pub(super) struct Mark {
     pub(super) x: Option<f64>,
     #[serde(default)]
     pub(super) y: Option<f64>,
+    /// In place of `y`: against the first point of the series, in %.
+    #[serde(default)]
+    pub(super) change: Option<f64>,
+    /// The series of the panel that it is about, whose colour it has.
+    #[serde(default)]
+    pub(super) series: Option<String>,
     pub(super) text: String,
+}
+
+impl Mark {
+    fn fault(&self, panel: &Panel) -> Option<String> {
+        let named = self.series.as_ref();
+        let fault = if let Some(name) = named.filter(|name| !panel.series.contains(name)) {
+            format!("there is no series {name} in its panel")
+        } else if self.change.is_some() && (self.x.is_none() || self.y.is_some() || named.is_none())
+        {
+            "a change has a series and a place x, and no y".to_owned()
+        } else {
+            return None;
+        };
+        Some(format!("mark {:?}: {fault}", self.text))
+    }
 }
 
 impl Sweep {
@@ -442,6 +463,10 @@ impl Declaration {
             faults.push("draws are of silenced neurons, and none are".to_owned());
         }
         let panels = self.figure.iter().flat_map(|figure| &figure.panels);
+        faults.extend(panels.clone().flat_map(|panel| {
+            let marks = panel.marks.iter();
+            marks.filter_map(|mark| mark.fault(panel))
+        }));
         let named = panels
             .flat_map(|panel| &panel.series)
             .chain(self.distributions.iter().flat_map(|of| &of.series))
@@ -464,6 +489,9 @@ impl Declaration {
             faults.extend(claim.fault());
             let of = self.series.iter().find(|series| series.id == claim.series);
             let sweep = of.and_then(|series| series.sweep.as_ref());
+            if sweep.is_some() && claim.at.is_none() && claim.hidden_spikes_at_most.is_none() {
+                faults.push(format!("{}: where of its sweep is not said", claim.id));
+            }
             for x in claim.at.into_iter().chain(claim.relative_to) {
                 let has = |steps: Vec<Step>| steps.iter().any(|step| step.x == x);
                 if !sweep.is_some_and(|s| has(s.steps(false)) && has(s.steps(true))) {
@@ -591,6 +619,20 @@ mod tests {
             let error = Declaration::parse(&TEXT.replace(change, by)).unwrap_err();
             assert!(format!("{error}").contains(named), "{error}");
         }
+        for (mark, named) in [
+            (
+                "{ x = 0.5, y = 2.0, series = \"t\", text = \"m\" }",
+                "no series t",
+            ),
+            ("{ x = 0.5, change = 9.0, text = \"m\" }", "a change has"),
+        ] {
+            let text = format!(
+                "{TEXT}\n[figure]\nx = \"sweep\"\n[[figure.panels]]\ntitle = \"p\"\n\
+                 y = \"test_accuracy\"\nseries = [\"s\"]\nmarks = [{mark}]"
+            );
+            let error = Declaration::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
         let claim = |line: &str| {
             let text = format!(
                 "{TEXT}\n[[claims]]\nid = \"c\"\ntext = \"t\"\nmeasure = \"test_error\"\n\
@@ -603,6 +645,7 @@ mod tests {
             ("series = \"s\"\nat = 0.4\nband = [1.0, 2.5]", "not swept"),
             ("series = \"t\"\nband = [1.0, 2.5]", "no series t"),
             ("series = \"s\"\nband = [3.0, 2.5]", "band"),
+            ("series = \"s\"\nband = [1.0, 2.5]", "where of its sweep"),
         ] {
             let error = claim(line).unwrap_err();
             assert!(error.contains(named), "{error}");

@@ -13,7 +13,7 @@ use super::declaration::Declaration;
 use super::engine::{self, Results, Watcher};
 use super::library::Library;
 use super::measure::Measure;
-use super::outcome::{Answers, Outcome};
+use super::outcome::{Answers, Outcome, Scene};
 use super::plan::{Job, Plan, Work};
 use super::report::Report;
 use super::{Asked, declaration};
@@ -596,6 +596,18 @@ fn neurons_are_measured_and_images_recorded() {
     let mut arrays = bss2::npz::Npz::open(&folder.path().join("results.npz")).unwrap();
     let neurons = arrays.floats("chip.drawn.tau_mem_us", &[1, 1, 42]).unwrap();
     assert_eq!(neurons.unwrap().len(), 42);
+    let recorded = &results_scenes(&second, &plan)[2];
+    assert_eq!(recorded.len(), 3);
+    let spikes = recorded[2].hidden.len() as u64;
+    let times = arrays
+        .floats("chip.recorded.sample2.hidden_us", &[spikes])
+        .unwrap();
+    let expected: Vec<f64> = recorded[2].hidden.iter().map(|spike| spike.0).collect();
+    assert_eq!(times, Some(expected));
+    let pixels = arrays
+        .floats("chip.recorded.sample2.pixels", &[16, 16])
+        .unwrap();
+    assert!(pixels.unwrap().iter().any(|&pixel| pixel > 0.0));
 }
 
 #[test]
@@ -787,6 +799,16 @@ fn speakers_are_held_out_and_answers_kept() {
     let right = f64::from(counts[0][0] + counts[1][1]);
     assert_eq!(counts.concat().iter().sum::<u32>(), 20);
     assert_eq!(accuracy(0), Some(100.0 * (right / 20.0)));
+}
+
+/// What was recorded of each series.
+fn results_scenes(results: &Results, plan: &Plan) -> Vec<Vec<Scene>> {
+    let series = plan.experiments[0].series.iter();
+    let first = series.map(|points| {
+        let points = points.as_ref().expect("it runs");
+        results.of(&points[0]).runs[0].scenes.clone()
+    });
+    first.collect()
 }
 
 /// Kept answers of each series.

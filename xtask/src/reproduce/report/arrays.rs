@@ -5,13 +5,17 @@
 //! `[point, seed, epoch]` of the trainings, NaN for what was not tested. Measured neurons are
 //! `EXPERIMENT.SERIES.tau_mem_us`, `.tau_syn_us` (excitatory, then inhibitory) and
 //! `.threshold_lsb`, `[point, seed, neuron]`. Answers to test samples are counted in
-//! `EXPERIMENT.SERIES.confusion`, `[point, seed, class, answer]`.
+//! `EXPERIMENT.SERIES.confusion`, `[point, seed, class, answer]`. Of the test samples that are
+//! drawn one by one, those of the first point and seed, `EXPERIMENT.SERIES.sample0` and on have
+//! `.label` and `.prediction`, `.pixels` (`[row, column]`, of images), `.input_us` and
+//! `.input_channel`, `.hidden_us` and `.hidden_neuron` (`[spike]`), and `.readout`
+//! (`[sample, output]`), in thresholds of a hidden neuron above the first sample.
 
 use bss2::npz::{self, Arrays};
 use miette::IntoDiagnostic;
 
 use super::super::measure::Measure;
-use super::super::outcome::{Answers, Found, Parameters};
+use super::super::outcome::{Answers, Found, Parameters, Scene};
 use super::{Report, values};
 
 pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
@@ -24,6 +28,11 @@ pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
                 let (count, seeds) = (points.len(), points.first().map_or(0, |p| p.runs.len()));
                 add_parameters(arrays, &name, points, [count, seeds])?;
                 add_confusion(arrays, &name, points, [count, seeds])?;
+                let first = points.first().and_then(|point| point.runs.first());
+                let scenes = first.map_or(&[][..], |run| &run.scenes);
+                for (number, scene) in scenes.iter().enumerate() {
+                    add_scene(arrays, &format!("{name}.sample{number}"), scene)?;
+                }
                 if let Some(x) = points.iter().map(|p| p.x).collect::<Option<Vec<f64>>>() {
                     arrays.add(&format!("{name}.x"), &[count], x)?;
                 }
@@ -50,6 +59,41 @@ pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
         Ok(())
     })
     .into_diagnostic()
+}
+
+fn add_scene(arrays: &mut Arrays, name: &str, scene: &Scene) -> std::io::Result<()> {
+    let mut add = |what: &str, shape: &[usize], values: &mut dyn Iterator<Item = f64>| {
+        arrays.add(&format!("{name}.{what}"), shape, values)
+    };
+    let one = |value: u8| std::iter::once(f64::from(value));
+    add("label", &[], &mut one(scene.label))?;
+    add("prediction", &[], &mut one(scene.prediction))?;
+    if scene.side > 0 {
+        let shape = [scene.side, scene.pixels.len() / scene.side];
+        add(
+            "pixels",
+            &shape,
+            &mut scene.pixels.iter().map(|&p| p.into()),
+        )?;
+    }
+    for (times, places, spikes) in [
+        ("input_us", "input_channel", &scene.inputs),
+        ("hidden_us", "hidden_neuron", &scene.hidden),
+    ] {
+        let count = [spikes.len()];
+        add(times, &count, &mut spikes.iter().map(|spike| spike.0))?;
+        add(
+            places,
+            &count,
+            &mut spikes.iter().map(|spike| spike.1.into()),
+        )?;
+    }
+    let shape = [
+        scene.readout.len(),
+        scene.readout.first().map_or(0, Vec::len),
+    ];
+    let values = scene.readout.iter().flatten();
+    add("readout", &shape, &mut values.map(|&value| value.into()))
 }
 
 fn add_confusion(

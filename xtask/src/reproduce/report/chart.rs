@@ -28,6 +28,8 @@ pub(super) struct Line {
 pub(super) struct Mark {
     pub(super) x: Option<f64>,
     pub(super) y: Option<f64>,
+    /// The line that it is about.
+    pub(super) line: Option<usize>,
     pub(super) text: String,
 }
 
@@ -79,7 +81,7 @@ impl Chart {
         let sign = if self.apart { Sign::Dot } else { Sign::Line };
         let mut legend: Vec<Entry> = Vec::new();
         for (i, line) in self.lines.iter().enumerate() {
-            let class = format!("c{}", i % COLOURS);
+            let class = colour(i);
             self.draw_line(&mut svg, line, &class, &x, &y);
             legend.push((sign, class, line.name.clone()));
         }
@@ -116,16 +118,24 @@ impl Chart {
     }
 }
 
+/// The class of a line's colour.
+fn colour(line: usize) -> String {
+    format!("c{}", line % COLOURS)
+}
+
 /// Its name stands above the plot or in the legend, where it covers no curve.
 fn draw_mark(svg: &mut Svg, mark: &Mark, top: f64, x: &Axis, y: &Axis) -> Option<Entry> {
     match (mark.x, mark.y) {
         (Some(mx), Some(my)) => {
-            svg.diamond("mp", (x.at(mx), y.at(my)));
-            Some((Sign::Diamond, "mp".to_owned(), mark.text.clone()))
+            let class = mark.line.map_or_else(|| "mp".to_owned(), colour);
+            svg.diamond(&class, (x.at(mx), y.at(my)));
+            Some((Sign::Diamond, class, mark.text.clone()))
         }
         (None, Some(my)) => {
-            svg.line("mk", (LEFT, y.at(my)), (WIDTH - RIGHT, y.at(my)));
-            Some((Sign::Line, "mk".to_owned(), mark.text.clone()))
+            let dashed = |line| colour(line) + " da";
+            let class = mark.line.map_or_else(|| "mk".to_owned(), dashed);
+            svg.line(&class, (LEFT, y.at(my)), (WIDTH - RIGHT, y.at(my)));
+            Some((Sign::Line, class, mark.text.clone()))
         }
         (Some(mx), None) => {
             svg.line("mk", (x.at(mx), top - 3.0), (x.at(mx), top + PLOT));
@@ -155,6 +165,7 @@ mod tests {
             marks: vec![Mark {
                 x: None,
                 y: Some(1.5),
+                line: None,
                 text: "paper".into(),
             }],
         };
@@ -181,11 +192,24 @@ mod tests {
         assert_eq!(polylines(&apart), 1);
         let points = apart.draw().whole(false).matches("<circle").count();
         assert_eq!(points, 3 * 2 + 2 + 1);
+        let of_line = |x| Chart {
+            marks: vec![Mark {
+                x,
+                y: Some(1.5),
+                line: Some(0),
+                text: "paper".into(),
+            }],
+            ..apart.clone()
+        };
+        let [line, point] = [None, Some(0.5)].map(|x| of_line(x).draw().whole(false));
+        assert_eq!(line.matches("\"c0 da\"").count(), 2, "{line}");
+        assert_eq!(point.matches("<path class=\"c0\"").count(), 2, "{point}");
         let beyond = Chart {
             marks: [1.0, 1.1]
                 .map(|x| Mark {
                     x: Some(x),
                     y: None,
+                    line: None,
                     text: format!("at {x}"),
                 })
                 .to_vec(),

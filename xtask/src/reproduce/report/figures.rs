@@ -206,7 +206,7 @@ fn ridge(section: &Section, of: &Distribution) -> Ridge {
 }
 
 fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
-    let lines = panel.series.iter().filter_map(|id| {
+    let named = panel.series.iter().filter_map(|id| {
         let series = section.declaration.series.iter().find(|s| s.id == *id)?;
         let points = section.points(id)?;
         let (seeds, mean) = match figure.x {
@@ -220,27 +220,30 @@ fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
                 over_points(points, x, panel.y)
             }
         };
-        Some(Line {
-            name: series.name.clone(),
-            seeds,
-            mean,
-        })
+        let name = series.name.clone();
+        Some((id, Line { name, seeds, mean }))
     });
+    let (ids, lines): (Vec<&String>, Vec<Line>) = named.unzip();
+    let marks = panel.marks.iter().map(|mark| {
+        let of = mark.series.as_ref();
+        let line = of.and_then(|of| ids.iter().position(|id| *id == of));
+        let first = line.and_then(|line| lines[line].mean.first());
+        let changed = |change: f64| Some(first?.1 * (1.0 + 0.01 * change));
+        Mark {
+            x: mark.x,
+            y: mark.y.or_else(|| mark.change.and_then(changed)),
+            line,
+            text: mark.text.clone(),
+        }
+    });
+    let marks = marks.collect();
     Chart {
         title: panel.title.clone(),
         x_label: panel.x_label.as_ref().unwrap_or(&figure.x_label).clone(),
         y_label: section.head(panel.y),
         apart: figure.apart,
-        lines: lines.collect(),
-        marks: panel
-            .marks
-            .iter()
-            .map(|mark| Mark {
-                x: mark.x,
-                y: mark.y,
-                text: mark.text.clone(),
-            })
-            .collect(),
+        lines,
+        marks,
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) const STYLE: &str = "\
 .ch .c0{stroke:#0072b2;fill:#0072b2}.ch .c1{stroke:#d55e00;fill:#d55e00}.ch .c2{stroke:#008264;fill:#008264}\
 .ch .c3{stroke:#aa508c;fill:#aa508c}.ch .c4{stroke:#8a6d00;fill:#8a6d00}.ch .c5{stroke:#5a5a5a;fill:#5a5a5a}\
 .ch polyline:not(.ar){fill:none}.ch polyline{stroke-linejoin:round;stroke-width:2.2}.ch .th{stroke-width:1;stroke-opacity:.4}\
-.ch circle{stroke:none}.ch circle.th{fill-opacity:.4}.ch .ref{stroke-dasharray:2 4;stroke-opacity:.7}\
+.ch circle{stroke:none}.ch circle.th{fill-opacity:.4}.ch .ref{stroke-dasharray:2 4;stroke-opacity:.7}.ch .da{stroke-dasharray:5 4;stroke-width:1.4}\
 .ch polyline.ar{fill-opacity:.22;stroke-width:1.3}.ch polyline.mk{stroke-width:1.2}\
 .ch .in{fill:#57606a}.ch polyline.dm{stroke:#9aa4ae;stroke-width:1.2}.ch .ik{fill:#24292f}.ch .fr{fill:none;stroke:#d8dee4}\
 @media(prefers-color-scheme:dark){.ch text{fill:#e6edf3}.ch .ax{stroke:#8b949e}.ch .gr{stroke:#30363d}\
