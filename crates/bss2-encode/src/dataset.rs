@@ -42,10 +42,15 @@ impl ImageSet {
         let name = name.into();
         RangeError::check("side", side as f64, 1.0, 4096.0, "pixels")?;
         RangeError::check("classes", classes as f64, 1.0, 256.0, "")?;
-        if pixels.len() != labels.len() * side * side {
+        let per_image = side * side;
+        if !pixels.len().is_multiple_of(per_image) {
+            let expected = (labels.len() * per_image) as f64;
+            RangeError::check("pixels", pixels.len() as f64, expected, expected, "")?;
+        }
+        if pixels.len() != labels.len() * per_image {
             return Err(EncodeError::Count {
                 image_source: name.clone(),
-                images: pixels.len() / (side * side),
+                images: pixels.len() / per_image,
                 label_source: name,
                 labels: labels.len(),
             });

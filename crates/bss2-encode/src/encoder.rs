@@ -194,8 +194,8 @@ impl Encoder {
 
     fn prepare(&mut self, images: &ImageSet, tasks: usize) -> Result<(), EncodeError> {
         let side = images.side();
-        let crop = self.reduction.crop.unwrap_or(images.crop());
-        let inputs = side == self.reduction.side && (images.is_reduced() || crop == 0);
+        let crop = self.reduction.crop_of(images);
+        let inputs = side == self.reduction.side && crop == 0;
         if inputs && !self.augmentation.is_on() {
             self.reducer = None;
         } else if side <= self.reduction.side && self.augmentation.is_on() {

@@ -80,6 +80,15 @@ impl ReductionConfig {
             });
         Ok(images.reduced_to(self.side, pixels))
     }
+
+    /// What is cropped of these images: of those that were reduced, nothing more.
+    pub(crate) fn crop_of(&self, images: &ImageSet) -> usize {
+        if images.is_reduced() {
+            0
+        } else {
+            self.crop.unwrap_or(images.crop())
+        }
+    }
 }
 
 /// A [`ReductionConfig`] compiled for images of one size.
@@ -98,7 +107,7 @@ impl Reducer {
     /// [`EncodeError::Range`] where the result is not 2 to 256 pixels wide.
     pub fn new(config: ReductionConfig, images: &ImageSet) -> Result<Self, EncodeError> {
         let side = images.side();
-        let crop = config.crop.unwrap_or(images.crop());
+        let crop = config.crop_of(images);
         let rest = side.saturating_sub(2 * crop);
         if rest < 2 {
             return Err(EncodeError::ImageSize {
@@ -185,6 +194,37 @@ mod tests {
             ReductionConfig::uncropped().or_crop_of(&framed).crop,
             Some(0)
         );
+    }
+
+    #[test]
+    fn reduced_images_are_cropped_no_more() {
+        let pixels = (0..784).map(|i| (i * 7 % 256) as u8).collect();
+        let full = ImageSet::new("full", 28, pixels, vec![0], 1).unwrap();
+        let reduced = ReductionConfig::mnist().reduce(&full).unwrap();
+        let again = ReductionConfig::mnist().reduce(&reduced).unwrap();
+        assert_eq!(again, reduced);
+        let half = ReductionConfig {
+            side: 8,
+            ..ReductionConfig::mnist()
+        };
+        let uncropped = ReductionConfig {
+            crop: Some(0),
+            ..half
+        };
+        assert_eq!(
+            half.reduce(&reduced).unwrap(),
+            uncropped.reduce(&reduced).unwrap()
+        );
+    }
+
+    #[test]
+    fn parts_of_images_are_told_from_missing_labels() {
+        let error = |pixels, labels| {
+            let set = ImageSet::new("x", 28, vec![0; pixels], vec![0; labels], 1);
+            set.unwrap_err().to_string()
+        };
+        assert!(error(785, 1).contains("pixels is 785"), "{}", error(785, 1));
+        assert!(error(1568, 1).contains("2 images"), "{}", error(1568, 1));
     }
 
     #[test]

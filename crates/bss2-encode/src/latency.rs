@@ -78,7 +78,7 @@ pub struct LatencyCode {
 
 /// Memory that a [`LatencyCode`] works in, to be used again.
 #[derive(Debug, Clone, Default)]
-pub struct LatencyScratch {
+pub(crate) struct LatencyScratch {
     spiking: Vec<(u16, u16)>,
     ends: Vec<u32>,
     times: Vec<f64>,

@@ -60,8 +60,12 @@ pub const SHD_FILES: [&str; 2] = ["shd_train.h5", "shd_test.h5"];
 /// # Errors
 /// [`EncodeError::NotFound`] with every folder that was searched.
 pub fn find_shd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
-    let has_files = |folder: &Path| SHD_FILES.iter().all(|name| folder.join(name).is_file());
-    find("Spiking Heidelberg Digits", &["shd"], explicit, has_files)
+    let holds = |folder: &Path| {
+        let all = SHD_FILES.iter().all(|name| folder.join(name).is_file());
+        if all { Holds::All } else { Holds::Nothing }
+    };
+    let candidates = candidates(explicit);
+    find("Spiking Heidelberg Digits", &["shd"], &candidates, holds)
 }
 
 /// Finds the recordings of the Free Spoken Digit Dataset, where [`find_mnist`]
@@ -77,41 +81,53 @@ pub fn find_fsdd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
         "recordings",
         "fsdd",
     ];
-    let has_recordings = |folder: &Path| {
-        std::fs::read_dir(folder).is_ok_and(|entries| {
+    let holds = |folder: &Path| {
+        let any = std::fs::read_dir(folder).is_ok_and(|entries| {
             let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
             files.any(|path| path.extension().is_some_and(|ending| ending == "wav"))
-        })
+        });
+        if any { Holds::All } else { Holds::Nothing }
     };
-    find(
-        "Free Spoken Digit Dataset",
-        &names,
-        explicit,
-        has_recordings,
-    )
+    let candidates = candidates(explicit);
+    find("Free Spoken Digit Dataset", &names, &candidates, holds)
 }
 
+/// What a folder is that may hold a data set.
+enum Holds {
+    All,
+    /// Only some of its files: what is missing.
+    Part(EncodeError),
+    Nothing,
+}
+
+/// The first of some folders, or of subfolders in them, that holds all of a data set.
 fn find(
     data_set: &'static str,
-    subfolders: &[&str],
-    explicit: Option<&Path>,
-    is_it: impl Fn(&Path) -> bool,
+    subfolders: &[impl AsRef<Path>],
+    candidates: &[(Origin, PathBuf)],
+    holds: impl Fn(&Path) -> Holds,
 ) -> Result<Found, EncodeError> {
-    let candidates = candidates(explicit);
-    for (origin, folder) in &candidates {
+    let mut incomplete = None;
+    for (origin, folder) in candidates {
         let within = subfolders.iter().map(|name| folder.join(name));
-        let mut places = std::iter::once(folder.clone()).chain(within);
-        if let Some(folder) = places.find(|place| is_it(place)) {
-            return Ok(Found {
-                folder,
-                origin: *origin,
-            });
+        for folder in std::iter::once(folder.clone()).chain(within) {
+            match holds(&folder) {
+                Holds::All => {
+                    return Ok(Found {
+                        folder,
+                        origin: *origin,
+                    });
+                }
+                Holds::Part(missing) => _ = incomplete.get_or_insert(missing),
+                Holds::Nothing => {}
+            }
         }
     }
-    Err(EncodeError::NotFound {
+    let folders = candidates.iter().map(|(_, folder)| folder.clone());
+    Err(incomplete.unwrap_or_else(|| EncodeError::NotFound {
         data_set,
-        searched: candidates.into_iter().map(|(_, folder)| folder).collect(),
-    })
+        searched: folders.collect(),
+    }))
 }
 
 /// Folders to search, in their order.
@@ -132,32 +148,17 @@ fn candidates(explicit: Option<&Path>) -> Vec<(Origin, PathBuf)> {
 
 fn search(set: DataSet, candidates: &[(Origin, PathBuf)]) -> Result<Found, EncodeError> {
     let manifest = set.manifest();
-    let mut incomplete = None;
-    for (origin, folder) in candidates {
-        let subfolders = manifest.folders.iter().map(|name| folder.join(name));
-        for folder in std::iter::once(folder.clone()).chain(subfolders) {
-            let missing: Vec<EncodeError> = Part::ALL
-                .into_iter()
-                .filter_map(|part| file_of(&folder, part).err())
-                .collect();
-            if missing.is_empty() {
-                return Ok(Found {
-                    folder,
-                    origin: *origin,
-                });
-            }
-            if missing.len() < Part::ALL.len() && incomplete.is_none() {
-                incomplete = missing.into_iter().next();
-            }
+    find(&manifest.name, &manifest.folders, candidates, |folder| {
+        let missing = Part::ALL
+            .into_iter()
+            .filter_map(|part| file_of(folder, part).err());
+        let mut missing: Vec<EncodeError> = missing.collect();
+        match missing.len() {
+            0 => Holds::All,
+            all if all == Part::ALL.len() => Holds::Nothing,
+            _ => Holds::Part(missing.remove(0)),
         }
-    }
-    Err(incomplete.unwrap_or_else(|| EncodeError::NotFound {
-        data_set: &manifest.name,
-        searched: candidates
-            .iter()
-            .map(|(_, folder)| folder.clone())
-            .collect(),
-    }))
+    })
 }
 
 #[cfg(test)]

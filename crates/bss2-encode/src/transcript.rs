@@ -202,6 +202,7 @@ impl Transcription<'_> {
         check_least(self.least_rate)?;
         // The highest rate allows most; what a recording's own does not is told of it.
         self.cochlea.validate(*RATES.end())?;
+        let (set, places) = places(name, self.cochlea.channels, recordings)?;
         let folder = recordings.first().and_then(|r| r.sound.name().parent());
         let folder = folder.unwrap_or(Path::new(""));
         let (mut rates, mut unfit) = (Vec::new(), Vec::new());
@@ -260,7 +261,7 @@ impl Transcription<'_> {
         refuse(folder, faults.into_inner().expect("no thread panicked"))?;
         let (journal, _) = shared.into_inner().expect("no thread panicked");
         let trains = prints.iter().map(|print| journal.get(print));
-        collect(name, self.cochlea.channels, recordings, trains)
+        collect(set, &places, recordings, trains)
     }
 
     /// A name for the spikes of these recordings: whatever changes them changes
@@ -326,12 +327,15 @@ fn draw_number(print: &Fingerprint) -> u64 {
     u64::from_le_bytes(print[..8].try_into().expect("eight bytes"))
 }
 
-fn collect<'a>(
+/// Places of class and speaker of each recording.
+type Places = Vec<(u8, u16)>;
+
+/// A set of the classes and speakers of recordings, without samples yet.
+fn places(
     name: &str,
     channels: usize,
     recordings: &[Recording],
-    trains: impl Iterator<Item = &'a SpikeTrain>,
-) -> Result<SpikeSet, EncodeError> {
+) -> Result<(SpikeSet, Places), EncodeError> {
     let sorted = |field: fn(&RecordingName) -> &String| -> Vec<String> {
         let names: BTreeSet<&String> = recordings.iter().map(|r| field(&r.name)).collect();
         names.into_iter().cloned().collect()
@@ -345,8 +349,23 @@ fn collect<'a>(
         list.binary_search(wanted)
             .expect("the list has all of them")
     };
-    let mut set = SpikeSet::new(name, channels, keys.clone(), speakers.collect())?;
-    for (Recording { name, .. }, train) in recordings.iter().zip(trains) {
+    let set = SpikeSet::new(name, channels, keys.clone(), speakers.collect())?;
+    let places = recordings.iter().map(|Recording { name, .. }| {
+        let (class, speaker) = (place(&keys, &name.label), place(&voices, &name.speaker));
+        (class as u8, speaker as u16)
+    });
+    Ok((set, places.collect()))
+}
+
+fn collect<'a>(
+    mut set: SpikeSet,
+    places: &Places,
+    recordings: &[Recording],
+    trains: impl Iterator<Item = &'a SpikeTrain>,
+) -> Result<SpikeSet, EncodeError> {
+    for ((Recording { name, .. }, &(class, speaker)), train) in
+        recordings.iter().zip(places).zip(trains)
+    {
         let rate = f64::from(train.rate);
         let spikes = train.spikes.iter();
         let times: Vec<f32> = spikes
@@ -355,10 +374,10 @@ fn collect<'a>(
             .collect();
         let units: Vec<u16> = spikes.map(|spike| spike.channel).collect();
         let info = SampleInfo {
-            speaker: place(&voices, &name.speaker) as u16,
+            speaker,
             recording: name.file_name(),
         };
-        set.push(place(&keys, &name.label) as u8, info, &times, &units)?;
+        set.push(class, info, &times, &units)?;
     }
     Ok(set)
 }

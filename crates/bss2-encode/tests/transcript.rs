@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use bss2_encode::{
-    Cochlea, CochleaConfig, EncodeError, GeneratedSpeech, Recording, Sound, SpikeSet, Track,
-    Transcription, open_recordings,
+    Cochlea, CochleaConfig, EncodeError, GeneratedSpeech, Recording, RecordingName, Sound,
+    SpikeSet, Track, Transcription, open_recordings,
 };
 use bss2_event::{Hertz, Seed};
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -61,6 +61,30 @@ fn run(recordings: &[Recording], journal: &Path) -> Result<SpikeSet, EncodeError
         seed: Seed(3),
     };
     transcription.run("test", recordings, journal, &|_| ())
+}
+
+#[test]
+fn too_many_labels_are_refused_before_anything_is_encoded() {
+    let tone = Track {
+        name: "tone".into(),
+        rate: 24_000,
+        samples: vec![0.5; 48],
+    };
+    let recordings: Vec<Recording> = (0..257)
+        .map(|label| Recording {
+            name: RecordingName {
+                label: format!("label{label}"),
+                speaker: "ann".into(),
+                take: 0,
+            },
+            sound: Sound::Track(tone.clone()),
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    let error = run(&recordings, &journal).unwrap_err().to_string();
+    assert!(error.contains("classes is 257"), "{error}");
+    assert!(!journal.exists());
 }
 
 fn pool(threads: usize) -> rayon::ThreadPool {

@@ -3,8 +3,8 @@
 //! This crate knows nothing of chips, networks or data sets. It holds what the
 //! others hand to each other:
 //!
-//! - [`units`]: SI newtypes ([`Seconds`], [`Volts`], ...), so that no bare
-//!   number crosses a public border;
+//! - [`units`]: SI newtypes ([`Seconds`], [`Volts`], ...), for settings and
+//!   single moments; long lists of times are `f64` seconds;
 //! - [`codes`]: digital settings whose range lives in the type
 //!   ([`CapMemCode`], [`Weight`], [`SignedWeight`]);
 //! - [`spike`]: flat batches of time-sorted spikes ([`SpikeBatch`]);

@@ -101,6 +101,8 @@ pub enum Domain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address {
     key: [u32; 2],
+    /// The key's second word for samples below 2^32.
+    high_key: u32,
     element: u32,
     sample: u32,
     domain: u32,
@@ -114,21 +116,25 @@ impl Address {
         let key = splitmix64(seed.0.wrapping_add(0x9e37_79b9_7f4a_7c15));
         Self {
             key: [key as u32, (key >> 32) as u32],
+            high_key: (key >> 32) as u32,
             element: 0,
             sample: 0,
             domain: u32::from(domain as u8) << 24,
         }
     }
 
-    /// The same address for another presentation (epoch), below 2^24.
+    /// The same address for another presentation (epoch).
+    ///
+    /// # Panics
+    /// From 2^24 on.
     #[must_use]
     pub fn presentation(self, presentation: u32) -> Self {
-        debug_assert!(
+        assert!(
             presentation < 1 << 24,
             "presentations are addressed by 24 bits"
         );
         Self {
-            domain: self.domain & 0xff00_0000 | presentation & 0x00ff_ffff,
+            domain: self.domain & 0xff00_0000 | presentation,
             ..self
         }
     }
@@ -140,7 +146,7 @@ impl Address {
         let high = (id >> 32) as u32;
         Self {
             sample: id as u32,
-            key: [self.key[0], self.key[1] ^ high],
+            key: [self.key[0], self.high_key ^ high],
             ..self
         }
     }
@@ -306,6 +312,15 @@ fn sin_cos_turn(b: u32) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_sample_takes_the_place_of_the_one_before() {
+        let address = Address::new(Seed(1), Domain::Test);
+        let far = address.sample(3 << 32 | 7);
+        assert_ne!(far.words(0), address.sample(7).words(0));
+        assert_eq!(far.sample(7), address.sample(7));
+        assert_eq!(address.sample(7).sample(3 << 32 | 7), far);
+    }
 
     /// Known answers of Random123 1.14 for philox4x32_10.
     #[test]

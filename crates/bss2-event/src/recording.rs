@@ -114,11 +114,17 @@ impl<T: Copy + Default> Recording<T> {
         &self.spikes
     }
     /// Traces of one sample, `[time, neuron]`.
+    ///
+    /// # Panics
+    /// If there is no such sample.
     #[must_use]
     pub fn sample_traces(&self, sample: usize) -> &[T] {
         &self.traces[sample * self.sample_len()..][..self.steps * self.neurons]
     }
     /// Spikes of one sample, `[time, neuron]`.
+    ///
+    /// # Panics
+    /// If there is no such sample.
     #[must_use]
     pub fn sample_spikes(&self, sample: usize) -> &[u8] {
         &self.spikes[sample * self.sample_len()..][..self.steps * self.neurons]

@@ -77,6 +77,9 @@ impl SiteTable {
     ///
     /// # Errors
     /// [`EventError::Site`] when a site lies outside the arrays.
+    ///
+    /// # Panics
+    /// If there are fewer sources than inputs.
     pub fn new(inputs: usize, per_source: Vec<Vec<Site>>) -> Result<Self, EventError> {
         assert!(inputs <= per_source.len(), "every input is a source");
         let mut offsets = vec![0];
@@ -120,6 +123,9 @@ impl SiteTable {
         self.offsets.len() - 1
     }
     /// The synapses that a source reaches, sorted by (circuit, row).
+    ///
+    /// # Panics
+    /// If there is no such source.
     #[must_use]
     pub fn of(&self, source: usize) -> &[Site] {
         &self.sites[self.offsets[source] as usize..self.offsets[source + 1] as usize]

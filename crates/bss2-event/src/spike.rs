@@ -28,7 +28,10 @@ pub struct SampleSpikes<'a> {
 }
 
 impl SpikeBatch {
-    /// An empty batch for inputs of so many channels (at most 65,536).
+    /// An empty batch for inputs of so many channels.
+    ///
+    /// # Panics
+    /// Above 65,536 channels.
     #[must_use]
     pub fn new(channels: usize) -> Self {
         assert!(channels <= 1 << 16, "channels are addressed by 16 bits");
@@ -58,6 +61,9 @@ impl SpikeBatch {
     }
 
     /// Sets [`SpikeBatch::presentation`], 0 to 2^24 - 1.
+    ///
+    /// # Panics
+    /// Above.
     pub fn set_presentation(&mut self, presentation: u32) {
         assert!(
             presentation < 1 << 24,
@@ -77,7 +83,8 @@ impl SpikeBatch {
     ) -> Result<(), EventError> {
         let mut spikes: Vec<(f64, u16)> = spikes
             .into_iter()
-            .map(|(time, channel)| (time.get(), channel))
+            // Negative zero is zero.
+            .map(|(time, channel)| (time.get() + 0.0, channel))
             .collect();
         for &(time, channel) in &spikes {
             self.check(id, time, channel)?;
@@ -239,6 +246,15 @@ mod tests {
             .unwrap();
         assert_eq!(batch.sample(0).channels(), &[5, 2, 4, 9]);
         assert_eq!(batch.len(), 1);
+    }
+
+    #[test]
+    fn negative_zero_is_zero() {
+        let mut batch = SpikeBatch::new(10);
+        let spikes = [(0.0, 5), (-0.0, 3)].map(|(time, channel)| (Seconds::new(time), channel));
+        batch.push(0, spikes).unwrap();
+        assert_eq!(batch.sample(0).channels(), &[3, 5]);
+        assert!(batch.sample(0).times().iter().all(|t| t.is_sign_positive()));
     }
 
     #[test]

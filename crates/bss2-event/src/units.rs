@@ -13,12 +13,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::EventError;
 
-const PREFIXES: [(&str, f64); 10] = [
+const PREFIXES: [(&str, f64); 11] = [
     ("f", 1e-15),
     ("p", 1e-12),
     ("n", 1e-9),
     ("u", 1e-6),
-    ("µ", 1e-6),
+    // The micro sign, and the letter that it is normalised to.
+    ("\u{b5}", 1e-6),
+    ("\u{3bc}", 1e-6),
     ("m", 1e-3),
     ("", 1.0),
     ("k", 1e3),
@@ -63,7 +65,7 @@ fn parse(text: &str, unit: &'static str) -> Result<f64, EventError> {
             "the unit is missing, write for example \"{number} {unit}\""
         )));
     }
-    PREFIXES
+    let value = PREFIXES
         .iter()
         .find(|(prefix, _)| suffix.strip_prefix(prefix) == Some(unit))
         // Dividing by the inverse keeps values such as "1.7 us" equal to the literal 1.7e-6.
@@ -78,7 +80,12 @@ fn parse(text: &str, unit: &'static str) -> Result<f64, EventError> {
             fail(format!(
                 "the unit {suffix:?} is not {unit} with an SI prefix"
             ))
-        })
+        })?;
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(fail("its number is too large".to_owned()))
+    }
 }
 
 fn display(value: f64, unit: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +96,7 @@ fn display(value: f64, unit: &'static str, f: &mut fmt::Formatter<'_>) -> fmt::R
         PREFIXES
             .iter()
             .rev()
-            .filter(|(prefix, _)| *prefix != "µ")
+            .filter(|(prefix, _)| prefix.is_ascii())
             .find(|(_, scale)| magnitude >= scale * (1.0 - 1e-12))
             .copied()
             .unwrap_or(PREFIXES[0])
@@ -339,14 +346,18 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Seconds>().unwrap().get(), value, "{text}");
         }
-        assert_eq!("6µs".parse::<Seconds>().unwrap(), Seconds::micro(6.0));
+        for micro in ["6\u{b5}s", "6 \u{3bc}s"] {
+            assert_eq!(micro.parse::<Seconds>().unwrap(), Seconds::micro(6.0));
+        }
         assert_eq!(Seconds::micro(1.7).to_string(), "1.7 us");
         assert_eq!(Volts::new(0.0).to_string(), "0 V");
         let limit = Volts::new(f64::INFINITY);
         assert_eq!(limit.to_string().parse::<Volts>().unwrap(), limit);
         assert_eq!(Volts::new(f64::INFINITY).to_string(), "inf V");
         assert_eq!("inf V".parse::<Volts>().unwrap(), Volts::new(f64::INFINITY));
-        for bad in ["6", "us", "6 uV", "", "6 s s", "nan s", "1e400x s"] {
+        for bad in [
+            "6", "us", "6 uV", "", "6 s s", "nan s", "1e400x s", "1e400 s", "1e300 Gs",
+        ] {
             let error = bad.parse::<Seconds>().unwrap_err().to_string();
             assert!(error.contains("quantity in s"), "{bad}: {error}");
         }

@@ -194,6 +194,7 @@ impl<T: Real> Bptt<T> {
     ) -> Result<(), LearnError> {
         let mut faults = objective.model.faults();
         faults.extend(grid_faults(batch.grid));
+        faults.extend(self.shape.faults());
         LearnError::from_faults(faults)?;
         let (shape, recording) = (self.shape, batch.recording);
         LearnError::check_inputs(shape, batch.inputs)?;

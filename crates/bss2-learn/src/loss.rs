@@ -18,7 +18,9 @@ pub enum Readout {
     #[default]
     MaxOverTime,
     /// The same without the first sample, which no weight reaches and which is the zero of a
-    /// measured trace: an output that events without end keep below it still has a gradient.
+    /// measured trace: an output that events without end keep below it still has a gradient,
+    /// if the next sample differs from it. On a chip it does once neurons fire before it; in
+    /// the ideal network the second step is zero, too.
     ///
     /// # Source
     /// Ours.

@@ -44,7 +44,7 @@ impl NetworkShape {
     }
 }
 
-/// Time grids on which nothing can be learned.
+/// Time grids without steps or time.
 pub(crate) fn grid_faults(grid: TimeGrid) -> Vec<Fault> {
     let mut faults = Vec::new();
     if grid.steps == 0 {

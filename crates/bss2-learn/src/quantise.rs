@@ -36,7 +36,7 @@ impl Default for QuantiseConfig {
 }
 
 impl QuantiseConfig {
-    /// The largest hidden weight that the hardware can hold: 63/240.
+    /// The largest hidden weight that the hardware can hold: 63 over [`Self::hidden_scale`].
     #[must_use]
     pub fn hidden_limit(&self) -> f64 {
         f64::from(SignedWeight::MAX.get()) / f64::from(self.hidden_scale)
@@ -62,6 +62,9 @@ impl SignedMatrix {
         &self.weights
     }
     /// The weights of one source, by target.
+    ///
+    /// # Panics
+    /// If there is no such source.
     #[must_use]
     pub fn of(&self, source: usize) -> &[i8] {
         &self.weights[source * self.targets..][..self.targets]

@@ -113,8 +113,8 @@ pub enum Interpolation {
 /// is `[time, neuron]`, `fine` is `[k time, neuron]`.
 ///
 /// # Panics
-/// If `fine` is not `k` times as long as `coarse`, or `coarse` is no whole
-/// number of rows.
+/// If `fine` is not `k` times as long as `coarse`, `coarse` is no whole number of rows, or
+/// there are no neurons.
 pub fn interpolate_traces(
     coarse: &[f32],
     neurons: usize,

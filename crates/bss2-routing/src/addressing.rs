@@ -72,7 +72,7 @@ impl Addressing {
         })
     }
 
-    /// NeuronCircuits that make one logical neuron: 1 or 2.
+    /// Neuron circuits that make one logical neuron: 1 or 2.
     #[must_use]
     pub const fn circuits_per_neuron(self) -> usize {
         self.circuits_per_neuron as usize

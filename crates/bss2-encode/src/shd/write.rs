@@ -17,7 +17,7 @@ use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimePrecision {
     /// As the published files have them: steps of half a millisecond from 0.5 s
-    /// on. Times beyond 65504 s become infinite and are refused.
+    /// on, of one from 1 s and of two from 2 s on. Times beyond 65504 s become infinite and are refused.
     Half,
     /// Exact.
     #[default]

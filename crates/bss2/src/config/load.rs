@@ -353,6 +353,16 @@ mod tests {
         );
         let most = "1 to 66: a run on the chip lasts 65.536 ms at most";
         refused(&["time.dt=1 ms", "time.steps=67"], most);
+        let ideal = |set| {
+            let error = load_text("", set).unwrap_err().to_string();
+            assert!(
+                error.contains("time.steps is 2, allowed are 3 to"),
+                "{error}"
+            );
+        };
+        ideal(&["substrate=software", "time.steps=2"]);
+        ideal(&["substrate=chip", "time.steps=2", "software_epochs=1"]);
+        load_text("", &["substrate=chip", "time.steps=2"]).unwrap();
         for both in ["time.dt is 2 ms", "time.steps is 0"] {
             refused(&["time.dt=2 ms", "time.steps=0"], both);
         }
