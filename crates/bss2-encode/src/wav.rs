@@ -353,48 +353,55 @@ fn walk(reader: &mut (impl Read + Seek), length: u64) -> Result<Parts, WalkError
                 let unfinished = size == 0 && u64::from(riff_length) <= at - 8;
                 let endless = size >= STREAMED && u64::from(size) > rest;
                 let streamed = unfinished || endless;
-                if !streamed && u64::from(size) > rest {
-                    return Err(truncated("data", size, rest).into());
-                }
-                let data_len = if streamed { rest } else { size.into() };
-                if data_len >= MOST_DATA {
-                    return Err(AudioFault::Unsupported {
-                        what: "length",
-                        found: format!("{data_len} bytes"),
-                        allowed: "less than 4 GiB",
-                    }
-                    .into());
-                }
                 return Ok(Parts {
                     format,
                     data_at: at,
-                    data_len,
+                    data_len: data_length(size, streamed, rest)?,
                     streamed,
                 });
             }
-            b"fmt " => {
-                if !(16..=LONGEST_FORMAT).contains(&size) {
-                    return Err(AudioFault::Unsupported {
-                        what: "format chunk",
-                        found: format!("{size} bytes long"),
-                        allowed: "16 to 64 bytes",
-                    }
-                    .into());
-                }
-                let mut bytes = Vec::new();
-                reader.take(size.into()).read_to_end(&mut bytes)?;
-                if bytes.len() < size as usize {
-                    return Err(truncated("format chunk", size, bytes.len() as u64).into());
-                }
-                reader.seek_relative(i64::from(size % 2))?;
-                format = Some(Format::parse(&bytes)?);
-            }
+            b"fmt " => format = Some(format_chunk(reader, size)?),
             _ if u64::from(size) > rest => return Err(truncated("chunks", size, rest).into()),
             _ => reader.seek_relative(i64::from(size) + i64::from(size % 2))?,
         }
         at += u64::from(size) + u64::from(size % 2);
     }
     Err(AudioFault::Chunks("there are hundreds before the data").into())
+}
+
+/// Bytes of data in the `rest` of a file whose chunk says that there are `size`.
+fn data_length(size: u32, streamed: bool, rest: u64) -> Result<u64, AudioFault> {
+    if !streamed && u64::from(size) > rest {
+        return Err(truncated("data", size, rest));
+    }
+    let length = if streamed { rest } else { size.into() };
+    if length >= MOST_DATA {
+        return Err(AudioFault::Unsupported {
+            what: "length",
+            found: format!("{length} bytes"),
+            allowed: "less than 4 GiB",
+        });
+    }
+    Ok(length)
+}
+
+/// Reads a format chunk of `size` bytes, with its pad byte.
+fn format_chunk(reader: &mut (impl Read + Seek), size: u32) -> Result<Format, WalkError> {
+    if !(16..=LONGEST_FORMAT).contains(&size) {
+        return Err(AudioFault::Unsupported {
+            what: "format chunk",
+            found: format!("{size} bytes long"),
+            allowed: "16 to 64 bytes",
+        }
+        .into());
+    }
+    let mut bytes = Vec::new();
+    reader.take(size.into()).read_to_end(&mut bytes)?;
+    if bytes.len() < size as usize {
+        return Err(truncated("format chunk", size, bytes.len() as u64).into());
+    }
+    reader.seek_relative(i64::from(size % 2))?;
+    Ok(Format::parse(&bytes)?)
 }
 
 fn truncated(what: &'static str, expected: u32, found: u64) -> AudioFault {
