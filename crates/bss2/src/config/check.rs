@@ -90,6 +90,13 @@ impl Experiment {
         if let Err(error) = self.speech.cochlea.validate(*RATES.end()) {
             check.section("speech.cochlea", [error.into()]);
         }
+        let generated = [DataSet::Generated, DataSet::GeneratedSpeech].contains(&self.data.set);
+        if let Some(folder) = self.data.folder.as_ref().filter(|_| generated) {
+            let allowed = "none where samples are generated, since no file is read";
+            check
+                .0
+                .push(Fault::new("data.folder", folder.display(), allowed));
+        }
         let (window, bin) = (self.time.window(), self.speech.bin);
         if self.data.set.is_speech() && bin > window {
             let allowed = format!("up to {window}, the length of a run");

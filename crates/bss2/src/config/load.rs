@@ -353,6 +353,17 @@ mod tests {
         );
         let most = "1 to 66: a run on the chip lasts 65.536 ms at most";
         refused(&["time.dt=1 ms", "time.steps=67"], most);
+        for set in ["generated", "generated-speech"] {
+            let set = format!("data.set={set}");
+            let error = load_text("", &[&set, "data.folder=x"]).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("data.folder is x, allowed are none"),
+                "{error}"
+            );
+        }
+        load_text("", &["data.set=mnist", "data.folder=x"]).unwrap();
         let ideal = |set| {
             let error = load_text("", set).unwrap_err().to_string();
             assert!(
