@@ -60,10 +60,8 @@ pub const SHD_FILES: [&str; 2] = ["shd_train.h5", "shd_test.h5"];
 /// # Errors
 /// [`EncodeError::NotFound`] with every folder that was searched.
 pub fn find_shd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
-    let holds = |folder: &Path| {
-        let all = SHD_FILES.iter().all(|name| folder.join(name).is_file());
-        if all { Holds::All } else { Holds::Nothing }
-    };
+    let holds =
+        |folder: &Path| Holds::all_if(SHD_FILES.iter().all(|name| folder.join(name).is_file()));
     let candidates = candidates(explicit);
     find("Spiking Heidelberg Digits", &["shd"], &candidates, holds)
 }
@@ -82,11 +80,10 @@ pub fn find_fsdd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
         "fsdd",
     ];
     let holds = |folder: &Path| {
-        let any = std::fs::read_dir(folder).is_ok_and(|entries| {
+        Holds::all_if(std::fs::read_dir(folder).is_ok_and(|entries| {
             let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
             files.any(|path| path.extension().is_some_and(|ending| ending == "wav"))
-        });
-        if any { Holds::All } else { Holds::Nothing }
+        }))
     };
     let candidates = candidates(explicit);
     find("Free Spoken Digit Dataset", &names, &candidates, holds)
@@ -98,6 +95,12 @@ enum Holds {
     /// Only some of its files: what is missing.
     Part(EncodeError),
     Nothing,
+}
+
+impl Holds {
+    fn all_if(all: bool) -> Self {
+        if all { Self::All } else { Self::Nothing }
+    }
 }
 
 /// The first of some folders, or of subfolders in them, that holds all of a data set.

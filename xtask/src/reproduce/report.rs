@@ -34,7 +34,7 @@ use super::claims::{Verdict, side};
 use super::declaration::{Declaration, Scale};
 use super::engine::Results;
 use super::measure::{Measure, Spread};
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, Scene};
 use super::plan::Plan;
 use crate::document::{self, Document};
 use crate::tidy;
@@ -394,6 +394,12 @@ impl Section<'_> {
         })
         .collect()
     }
+}
+
+/// The samples that were recorded of a series: by the first point and seed.
+fn recorded(points: &[Found]) -> &[Scene] {
+    let first = points.first().and_then(|point| point.runs.first());
+    first.map_or(&[], |run| &run.scenes)
 }
 
 /// What makes a report, and which programs have made its outcomes if any is another one.

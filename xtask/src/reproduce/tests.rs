@@ -13,7 +13,7 @@ use super::declaration::Declaration;
 use super::engine::{self, Results, Watcher};
 use super::library::Library;
 use super::measure::Measure;
-use super::outcome::{Answers, Outcome, Scene};
+use super::outcome::Outcome;
 use super::plan::{Job, Plan, Work};
 use super::report::Report;
 use super::{Asked, declaration};
@@ -596,7 +596,7 @@ fn neurons_are_measured_and_images_recorded() {
     let mut arrays = bss2::npz::Npz::open(&folder.path().join("results.npz")).unwrap();
     let neurons = arrays.floats("chip.drawn.tau_mem_us", &[1, 1, 42]).unwrap();
     assert_eq!(neurons.unwrap().len(), 42);
-    let recorded = &results_scenes(&second, &plan)[2];
+    let recorded = first_outcome(&second, &plan, 2).scenes;
     assert_eq!(recorded.len(), 3);
     let spikes = recorded[2].hidden.len() as u64;
     let times = arrays
@@ -792,7 +792,7 @@ fn speakers_are_held_out_and_answers_kept() {
     assert!(arrays.names().iter().any(|n| n == "spoken.own.confusion"));
     let accuracy =
         |place: usize| series[0]["points"][0]["measures"]["test_accuracy"][place].as_f64();
-    let counts = match &results_of(&results, &plan)[0] {
+    let counts = match first_outcome(&results, &plan, 0).answers {
         Some(answers) => answers.confusion(),
         None => panic!("answers were kept"),
     };
@@ -801,23 +801,8 @@ fn speakers_are_held_out_and_answers_kept() {
     assert_eq!(accuracy(0), Some(100.0 * (right / 20.0)));
 }
 
-/// What was recorded of each series.
-fn results_scenes(results: &Results, plan: &Plan) -> Vec<Vec<Scene>> {
-    let series = plan.experiments[0].series.iter();
-    let first = series.map(|points| {
-        let points = points.as_ref().expect("it runs");
-        results.of(&points[0]).runs[0].scenes.clone()
-    });
-    first.collect()
-}
-
-/// Kept answers of each series.
-fn results_of(results: &Results, plan: &Plan) -> Vec<Option<Answers>> {
-    let series = plan.experiments[0].series.iter();
-    let first = series.map(|points| {
-        results.of(&points.as_ref().ok()?[0]).runs[0]
-            .answers
-            .clone()
-    });
-    first.collect()
+/// The outcome of the first point and seed of a series.
+fn first_outcome(results: &Results, plan: &Plan, series: usize) -> Outcome {
+    let points = plan.experiments[0].series[series].as_ref();
+    results.of(&points.expect("it runs")[0]).runs.swap_remove(0)
 }

@@ -16,7 +16,7 @@ use miette::IntoDiagnostic;
 
 use super::super::measure::Measure;
 use super::super::outcome::{Answers, Found, Parameters, Scene};
-use super::{Report, values};
+use super::{Report, recorded, values};
 
 pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
     npz::write(|arrays| {
@@ -28,9 +28,7 @@ pub(super) fn npz(report: &Report) -> miette::Result<Vec<u8>> {
                 let (count, seeds) = (points.len(), points.first().map_or(0, |p| p.runs.len()));
                 add_parameters(arrays, &name, points, [count, seeds])?;
                 add_confusion(arrays, &name, points, [count, seeds])?;
-                let first = points.first().and_then(|point| point.runs.first());
-                let scenes = first.map_or(&[][..], |run| &run.scenes);
-                for (number, scene) in scenes.iter().enumerate() {
+                for (number, scene) in recorded(points).iter().enumerate() {
                     add_scene(arrays, &format!("{name}.sample{number}"), scene)?;
                 }
                 if let Some(x) = points.iter().map(|p| p.x).collect::<Option<Vec<f64>>>() {

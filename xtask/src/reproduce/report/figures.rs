@@ -9,7 +9,7 @@ use super::chart::{Chart, Line, Mark};
 use super::dots::{self, Dots};
 use super::ridge::{Ridge, Row};
 use super::svg::Svg;
-use super::{Points, Section, confusion, scene};
+use super::{Points, Section, confusion, recorded, scene};
 
 /// Names and content of the files of an experiment's pictures.
 pub(super) fn files(section: &Section) -> Vec<(String, String)> {
@@ -28,8 +28,7 @@ pub(super) fn of(section: &Section) -> Vec<Svg> {
     let mut pictures = Vec::new();
     if let Some(scenes) = &declaration.scenes {
         let points = section.points(&scenes.series);
-        let run = points.and_then(|points| points.first()?.runs.first());
-        let recorded = run.map_or(&[][..], |run| &run.scenes);
+        let recorded = points.map_or(&[][..], |points| recorded(points));
         match scenes.kind {
             SceneKind::Succession if !recorded.is_empty() => {
                 pictures.push(scene::succession(recorded));
@@ -224,17 +223,26 @@ fn chart(section: &Section, figure: &Figure, panel: &Panel) -> Chart {
         Some((id, Line { name, seeds, mean }))
     });
     let (ids, lines): (Vec<&String>, Vec<Line>) = named.unzip();
-    let marks = panel.marks.iter().map(|mark| {
+    // What is about a series that was not run has no place.
+    let marks = panel.marks.iter().filter_map(|mark| {
         let of = mark.series.as_ref();
-        let line = of.and_then(|of| ids.iter().position(|id| *id == of));
-        let first = line.and_then(|line| lines[line].mean.first());
-        let changed = |change: f64| Some(first?.1 * (1.0 + 0.01 * change));
-        Mark {
+        let line = match of {
+            Some(of) => Some(ids.iter().position(|id| *id == of)?),
+            None => None,
+        };
+        let y = match (mark.change, line) {
+            (Some(change), Some(line)) => {
+                let (_, first) = lines[line].mean.first()?;
+                Some(first * (1.0 + 0.01 * change))
+            }
+            _ => mark.y,
+        };
+        Some(Mark {
             x: mark.x,
-            y: mark.y.or_else(|| mark.change.and_then(changed)),
+            y,
             line,
             text: mark.text.clone(),
-        }
+        })
     });
     let marks = marks.collect();
     Chart {
