@@ -15,7 +15,7 @@
 //! output, so the output weights of a class are needed once for a sample and
 //! not once for a step.
 
-use crate::events::SpikeList;
+use crate::events::{InputSteps, SpikeList};
 use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks};
 use crate::loss::SampleLoss;
 use crate::neuron::Decay;
@@ -35,6 +35,7 @@ pub(crate) struct BackwardWeights<T> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SampleAdjoint<T> {
     pub(crate) loss: SampleLoss<T>,
+    pub(crate) inputs: InputSteps,
     pub(crate) spikes: SpikeList,
     /// `[block][time]`: `gI` of hidden neurons; step 0 is unused.
     hidden: Vec<Lanes<T>>,

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
 use crate::error::LearnError;
-use crate::events::InputSteps;
 use crate::gradient::{finish, sum};
 use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
@@ -76,8 +75,9 @@ pub struct Bptt<T = f32> {
     hidden: BlockedMatrix<T>,
     recurrent: Option<BlockedMatrix<T>>,
     output: BlockedMatrix<T>,
-    inputs: InputSteps,
     samples: Vec<SampleAdjoint<T>>,
+    /// All numbers of the last gradient.
+    usable: bool,
 }
 
 impl<T: Real> Bptt<T> {
@@ -98,8 +98,8 @@ impl<T: Real> Bptt<T> {
             hidden: BlockedMatrix::zeros(shape.hidden, shape.inputs),
             recurrent: recurrent(),
             output: BlockedMatrix::zeros(shape.outputs, shape.hidden),
-            inputs: InputSteps::default(),
             samples: Vec::new(),
+            usable: true,
         }
     }
 
@@ -164,7 +164,6 @@ impl<T: Real> Bptt<T> {
         self.check(objective, pass, batch)?;
         gradient.check(self.shape)?;
         self.load(pass.weights);
-        self.inputs.fill(batch.inputs, batch.grid);
         match objective.surrogate {
             Surrogate::SuperSpike { beta } => {
                 let surrogate = SuperSpike(T::from_f64(beta));
@@ -179,11 +178,17 @@ impl<T: Real> Bptt<T> {
             }
         }
         self.sum_gradients(batch);
-        let ((), terms) = rayon::join(
+        let (usable, terms) = rayon::join(
             || self.finish(&objective.regularisers, pass, gradient),
             || self.terms(objective, pass.weights, batch),
         );
+        self.usable = usable;
         Ok(terms)
+    }
+
+    /// Whether the last gradient can be followed: all of it are numbers up to 1e18.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.usable
     }
 
     fn check(
@@ -292,6 +297,7 @@ impl<T: Real> Bptt<T> {
             batch,
             ties,
             |i, sample| {
+                sample.inputs.fill(batch.inputs.sample(i), batch.grid);
                 let excess = terms.excess(sample.spikes.sources().len() as u64);
                 let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
                 path.dispatch(
@@ -305,7 +311,6 @@ impl<T: Real> Bptt<T> {
     /// Sums the gradients of the weights over all samples.
     fn sum_gradients(&mut self, batch: RecordedBatch<'_, T>) {
         let (samples, steps, path) = (&self.samples[..], batch.grid.steps, self.path);
-        let inputs = &self.inputs;
         let (hidden, output, recurrent) = (&mut self.hidden, &mut self.output, &mut self.recurrent);
         let to_hidden = || {
             sum(
@@ -314,7 +319,7 @@ impl<T: Real> Bptt<T> {
                 path,
                 #[inline(always)]
                 |i, sample, block| {
-                    let events = inputs.sample(i, batch.inputs.sample(i));
+                    let events = sample.inputs.events(batch.inputs.sample(i));
                     (sample.hidden(block, steps), events)
                 },
             );
@@ -340,8 +345,15 @@ impl<T: Real> Bptt<T> {
         rayon::join(to_hidden, from_hidden);
     }
 
-    /// Writes the sums as matrices, with what the weights' regularisers add.
-    fn finish(&self, terms: &Regularisers, pass: PassWeights<'_, T>, gradient: &mut Weights<T>) {
+    /// Writes the sums as matrices, with what the weights' regularisers add, and says whether
+    /// they can be used.
+    fn finish(
+        &self,
+        terms: &Regularisers,
+        pass: PassWeights<'_, T>,
+        gradient: &mut Weights<T>,
+    ) -> bool {
+        let mut usable = true;
         for (layer, to) in gradient.layers_mut() {
             let (blocked, weights, keep) = match layer {
                 Layer::Hidden => (&self.hidden, &pass.weights.hidden, pass.keep),
@@ -355,8 +367,9 @@ impl<T: Real> Bptt<T> {
                 }
             };
             let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
-            finish(blocked, keep, weights, T::from_f64(decay), self.path, to);
+            usable &= finish(blocked, keep, weights, T::from_f64(decay), self.path, to);
         }
+        usable
     }
 }
 

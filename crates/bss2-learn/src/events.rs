@@ -1,7 +1,6 @@
 //! Which sources fire at which step of a grid.
 
-use bss2_event::{SampleSpikes, SpikeBatch, TimeGrid};
-use rayon::prelude::*;
+use bss2_event::{SampleSpikes, TimeGrid};
 
 /// Events of one sample by step.
 #[derive(Debug, Clone, Copy)]
@@ -19,36 +18,27 @@ impl<'a> StepEvents<'a> {
     }
 }
 
-/// Where the steps of a grid begin among the input spikes of each sample.
+/// Where the steps of a grid begin among the input spikes of a sample.
 /// Spikes are sorted by time, so their channels need not be copied. A channel
 /// that fires twice within a step counts twice.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InputSteps {
-    steps: usize,
-    /// `[sample][steps + 1]`.
+    /// `[steps + 1]`.
     offsets: Vec<u32>,
 }
 
 impl InputSteps {
-    /// Indexes a batch; spikes past the grid's end belong to no step.
-    pub(crate) fn fill(&mut self, batch: &SpikeBatch, grid: TimeGrid) {
-        self.steps = grid.steps;
-        self.offsets.resize(batch.len() * (grid.steps + 1), 0);
-        self.offsets
-            .par_chunks_mut(grid.steps + 1)
-            .with_min_len(16)
-            .enumerate()
-            .for_each(|(i, offsets)| index(batch.sample(i), grid, offsets));
+    /// Indexes a sample; spikes past the grid's end belong to no step.
+    pub(crate) fn fill(&mut self, spikes: SampleSpikes<'_>, grid: TimeGrid) {
+        self.offsets.resize(grid.steps + 1, 0);
+        index(spikes, grid, &mut self.offsets);
     }
 
-    fn of(&self, sample: usize) -> &[u32] {
-        &self.offsets[sample * (self.steps + 1)..][..=self.steps]
-    }
-
+    /// The events of the sample that was indexed last.
     #[inline(always)]
-    pub(crate) fn sample<'a>(&'a self, sample: usize, spikes: SampleSpikes<'a>) -> StepEvents<'a> {
+    pub(crate) fn events<'a>(&'a self, spikes: SampleSpikes<'a>) -> StepEvents<'a> {
         StepEvents {
-            offsets: self.of(sample),
+            offsets: &self.offsets,
             sources: spikes.channels(),
         }
     }
@@ -151,7 +141,7 @@ impl SpikeList {
 
 #[cfg(test)]
 mod tests {
-    use bss2_event::Seconds;
+    use bss2_event::{Seconds, SpikeBatch};
 
     use super::*;
 
@@ -178,12 +168,13 @@ mod tests {
             dt: us(1.0),
         };
         let mut steps = InputSteps::default();
-        steps.fill(&batch, grid);
-        let found: Vec<_> = (0..4)
-            .map(|t| steps.sample(1, batch.sample(1)).at(t))
-            .collect();
-        assert_eq!(found, [&[4][..], &[8, 8], &[], &[1]]);
-        assert!((0..4).all(|t| steps.sample(2, batch.sample(2)).at(t).is_empty()));
+        // What was there before is forgotten.
+        let expected: [[&[u16]; 4]; 3] = [[&[]; 4], [&[4], &[8, 8], &[], &[1]], [&[]; 4]];
+        for (sample, expected) in batch.samples().zip(expected) {
+            steps.fill(sample, grid);
+            let found = [0, 1, 2, 3].map(|t| steps.events(sample).at(t));
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]
@@ -200,8 +191,8 @@ mod tests {
                 let mut batch = SpikeBatch::new(1);
                 batch.push(0, spikes).unwrap();
                 let mut steps = InputSteps::default();
-                steps.fill(&batch, grid);
-                let found = steps.sample(0, batch.sample(0));
+                steps.fill(batch.sample(0), grid);
+                let found = steps.events(batch.sample(0));
                 assert_eq!(
                     found.at(step as usize).len(),
                     2,

@@ -50,8 +50,15 @@ fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: Ste
     }
 }
 
+/// Numbers of a matrix that one task writes, about.
+const TASK: usize = 1 << 13;
+
+/// Gradients from here on have no place in f32 once they are squared: a moment that became
+/// infinite would hold its weight for ever.
+const LARGEST: f64 = 1e18;
+
 /// Writes a blocked gradient as a matrix: each row times `keep[target]`, plus
-/// `decay` times the weight.
+/// `decay` times the weight. Says whether all of it are numbers within [`LARGEST`].
 pub(crate) fn finish<T: Real>(
     gradient: &BlockedMatrix<T>,
     keep: Option<&[T]>,
@@ -59,18 +66,18 @@ pub(crate) fn finish<T: Real>(
     decay: T,
     path: SimdPath,
     to: &mut DMatrix<T>,
-) {
+) -> bool {
     let targets = to.nrows();
     if to.is_empty() {
-        return;
+        return true;
     }
     let weights = weights.as_slice().par_chunks(targets);
     to.as_mut_slice()
         .par_chunks_mut(targets)
         .zip(weights)
         .enumerate()
-        .with_min_len(32)
-        .for_each(|(source, (column, weights))| {
+        .with_min_len((TASK / targets).max(1))
+        .map(|(source, (column, weights))| {
             path.dispatch(
                 #[inline(always)]
                 || {
@@ -83,10 +90,15 @@ pub(crate) fn finish<T: Real>(
                             *g = *g * keep;
                         }
                     }
+                    let (limit, mut within) = (T::from_f64(LARGEST), true);
                     for (g, &w) in column.iter_mut().zip(weights) {
                         *g += decay * w;
+                        // Not with a NaN.
+                        within &= g.abs() <= limit;
                     }
+                    within
                 },
-            );
-        });
+            )
+        })
+        .reduce(|| true, |a, b| a & b)
 }

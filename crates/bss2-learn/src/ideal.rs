@@ -61,13 +61,14 @@ pub struct Ideal<T = f32> {
     hidden: BlockedMatrix<T>,
     recurrent: Option<BlockedMatrix<T>>,
     output: BlockedMatrix<T>,
-    inputs: InputSteps,
     scratch: Vec<Scratch<T>>,
 }
 
 /// Buffers of one task.
 #[derive(Debug, Clone, Default)]
 struct Scratch<T> {
+    /// Of each sample.
+    inputs: Vec<InputSteps>,
     states: Vec<BlockState<T>>,
     spikes: SpikeList,
 }
@@ -106,7 +107,6 @@ impl<T: Real> Ideal<T> {
                 .recurrent
                 .then(|| BlockedMatrix::zeros(shape.hidden, shape.hidden)),
             output: BlockedMatrix::zeros(shape.outputs, shape.hidden),
-            inputs: InputSteps::default(),
             scratch: Vec::new(),
         })
     }
@@ -143,7 +143,6 @@ impl<T: Real> Ideal<T> {
         LearnError::check_inputs(self.shape, batch)?;
         let (steps, neurons) = (self.grid.steps, self.shape.neurons());
         recording.resize(batch.len(), steps, neurons);
-        self.inputs.fill(batch, self.grid);
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize_with(batch.len().div_ceil(SAMPLES_PER_TASK), Scratch::default);
         let per_task = SAMPLES_PER_TASK * steps * neurons;
@@ -156,15 +155,24 @@ impl<T: Real> Ideal<T> {
                 .zip(&mut scratch)
                 .enumerate()
                 .for_each(|(task, ((traces, spikes), scratch))| {
+                    let first = task * SAMPLES_PER_TASK;
+                    let count = SAMPLES_PER_TASK.min(batch.len() - first);
+                    let mut inputs = std::mem::take(&mut scratch.inputs);
+                    inputs.resize_with(count, InputSteps::default);
+                    for (i, inputs) in inputs.iter_mut().enumerate() {
+                        inputs.fill(batch.sample(first + i), self.grid);
+                    }
                     let samples = Samples {
                         batch,
-                        first: task * SAMPLES_PER_TASK,
+                        first,
+                        inputs: &inputs,
                         trace_from,
                     };
                     self.path.dispatch(
                         #[inline(always)]
                         || self.run_task(samples, traces, spikes, scratch),
                     );
+                    scratch.inputs = inputs;
                 });
         }
         self.scratch = scratch;
@@ -208,7 +216,7 @@ impl<T: Real> Ideal<T> {
                     .chunks_exact_mut(len)
                     .zip(spikes.chunks_exact_mut(len));
                 for (i, (traces, spikes)) in sample_parts.enumerate() {
-                    let input = samples.events(&self.inputs, i);
+                    let input = samples.events(i);
                     let mut state = BlockState::REST;
                     let mut rows = Rows {
                         traces,
@@ -238,7 +246,7 @@ impl<T: Real> Ideal<T> {
             };
             scratch.spikes.clear();
             if let Some(recurrent) = &self.recurrent {
-                let input = samples.events(&self.inputs, i);
+                let input = samples.events(i);
                 self.run_recurrent(rule, recurrent, input, &mut rows, scratch);
             } else {
                 for t in 0..steps {
@@ -299,14 +307,14 @@ impl<T: Real> Ideal<T> {
 struct Samples<'a> {
     batch: &'a SpikeBatch,
     first: usize,
+    inputs: &'a [InputSteps],
     trace_from: usize,
 }
 
 impl<'a> Samples<'a> {
     #[inline(always)]
-    fn events(self, inputs: &'a InputSteps, i: usize) -> StepEvents<'a> {
-        let index = self.first + i;
-        inputs.sample(index, self.batch.sample(index))
+    fn events(self, i: usize) -> StepEvents<'a> {
+        self.inputs[i].events(self.batch.sample(self.first + i))
     }
 }
 

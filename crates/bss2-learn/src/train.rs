@@ -9,7 +9,7 @@ use crate::config::TrainConfig;
 use crate::dropout::DropoutMask;
 use crate::error::LearnError;
 use crate::network::{Layer, NetworkShape, Weights, grid_faults};
-use crate::optim::Optimiser;
+use crate::optim::{self, Optimiser};
 use crate::regulariser::LossTerms;
 use crate::snapshot::Snapshot;
 use crate::substrate::{RunReport, Substrate, WriteReport};
@@ -86,11 +86,20 @@ impl Trainer {
         let mut faults = grid_faults(grid);
         faults.extend(shape.faults());
         LearnError::from_faults(faults)?;
+        let mut weights = config.init.draw(config.seed, shape, &config.model, grid.dt);
+        // What the hardware can hold.
+        let limit = config.weight_limit as f32;
+        for matrix in std::iter::once(&mut weights.hidden).chain(&mut weights.recurrent) {
+            optim::clamp(matrix.as_mut_slice(), limit);
+        }
+        let optimiser = Optimiser::new(config.optimiser, shape)
+            .freeze(&config.frozen)
+            .within(limit);
         let mut trainer = Self {
             objective: config.objective(),
-            weights: config.init.draw(config.seed, shape, &config.model, grid.dt),
+            weights,
             average: None,
-            optimiser: Optimiser::new(config.optimiser, shape).freeze(&config.frozen),
+            optimiser,
             epoch: 0,
             step: 0,
             bptt: Bptt::new(shape),
@@ -102,7 +111,6 @@ impl Trainer {
             shape,
             grid,
         };
-        trainer.clamp();
         trainer.begin_average();
         Ok(trainer)
     }
@@ -251,13 +259,12 @@ impl Trainer {
             ties,
             &mut self.gradient,
         )?;
-        if !(loss.total().is_finite() && is_usable(&self.gradient)) {
+        if !(loss.total().is_finite() && self.bptt.is_usable()) {
             return Err(LearnError::NotFinite { step: self.step });
         }
         let learning_rate = self.learning_rate();
         self.optimiser
             .update(learning_rate, &mut self.weights, &self.gradient);
-        self.clamp();
         self.step += 1;
         if let Some(mean) = &mut self.average {
             average::follow(mean, &self.weights, self.step, self.config.average_steps);
@@ -441,31 +448,6 @@ impl Trainer {
         let averaged = self.config.average_steps > 0.0;
         self.average = averaged.then(|| self.weights.clone());
     }
-
-    /// Keeps hidden and recurrent weights within what the hardware can hold.
-    fn clamp(&mut self) {
-        let limit = self.config.weight_limit as f32;
-        for matrix in std::iter::once(&mut self.weights.hidden).chain(&mut self.weights.recurrent) {
-            SimdPath::Native.dispatch(
-                #[inline(always)]
-                || {
-                    for w in matrix.as_mut_slice() {
-                        *w = w.clamp(-limit, limit);
-                    }
-                },
-            );
-        }
-    }
-}
-
-/// Gradients from here on have no place in f32 once they are squared: a moment that became
-/// infinite would hold its weight for ever.
-const LARGEST_GRADIENT: f32 = 1e18;
-
-fn is_usable(gradient: &Weights) -> bool {
-    gradient
-        .layers()
-        .all(|(_, matrix)| all_within(matrix.as_slice(), LARGEST_GRADIENT))
 }
 
 /// Refuses weights that are no numbers, and hidden or recurrent ones beyond a limit.

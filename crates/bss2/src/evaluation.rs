@@ -7,6 +7,7 @@ use bss2_analog::RunAddress;
 use bss2_event::SpikeBatch;
 use bss2_learn::{Layer, Substrate, Trainer, Weights};
 
+use crate::awake::awake;
 use crate::config::Experiment;
 use crate::data::Data;
 use crate::error::Error;
@@ -91,10 +92,12 @@ pub fn test(
     let (mut lost, mut predictions) = (0, Vec::with_capacity(indices.len()));
     let mut lost_events = 0;
     for indices in indices.chunks(test_batch(experiment, &*substrate)) {
-        lost += feed.encode(indices, presentation, &mut batch)?;
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];
-        let result = trainer.evaluate(substrate, &batch, labels)?;
+        let result = awake(|| -> Result<_, Error> {
+            lost += feed.encode(indices, presentation, &mut batch)?;
+            Ok(trainer.evaluate(substrate, &batch, labels)?)
+        })?;
         predictions.extend(trainer.predictions().map(|class| class as u8));
         correct += result.correct;
         inputs += batch.spike_count();

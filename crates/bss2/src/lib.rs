@@ -38,6 +38,7 @@
 // A line that nobody reads must not end the work: see `tell`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+mod awake;
 pub mod characterisation;
 pub mod chip;
 pub mod chip_report;

@@ -15,6 +15,7 @@ use bss2_learn::checkpoint::{read_checkpoint, write_checkpoint};
 use bss2_learn::{Layer, LearnError, Snapshot, Substrate, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
+use crate::awake::awake;
 use crate::config::{Experiment, SubstrateKind};
 use crate::data::{Data, Feed};
 use crate::error::Error;
@@ -276,14 +277,17 @@ impl<'a> Training<'a> {
                 Some(software) if epoch < self.experiment.software_epochs => software.as_mut(),
                 _ => &mut *self.substrate,
             };
-            // One thread writes weights; the others encode meanwhile.
             let (trainer, feed) = (&mut self.trainer, &mut self.feed);
-            let (written, lost_inputs) = rayon::join(
-                || trainer.begin_step(substrate),
-                || feed.encode(indices, epoch, &mut batch),
-            );
-            let (lost_inputs, written) = (lost_inputs?, written?);
-            let report = trainer.finish_step(substrate, written, &batch, &labels)?;
+            let (report, lost_inputs) = awake(|| -> Result<_, Error> {
+                // One thread writes weights; the others encode meanwhile.
+                let (written, lost_inputs) = rayon::join(
+                    || trainer.begin_step(substrate),
+                    || feed.encode(indices, epoch, &mut batch),
+                );
+                let (lost_inputs, written) = (lost_inputs?, written?);
+                let report = trainer.finish_step(substrate, written, &batch, &labels)?;
+                Ok((report, lost_inputs))
+            })?;
             self.warn_of_silence(&report.write.silent_layers, observer);
             let totals = &mut self.totals;
             totals.images += report.samples as u64;

@@ -8,6 +8,7 @@
 use bss2_event::SpikeBatch;
 use bss2_learn::{NetworkShape, Substrate, Trainer};
 
+use crate::awake::awake;
 use crate::config::Experiment;
 use crate::data::{Data, Feed};
 use crate::error::Error;
@@ -146,7 +147,8 @@ impl<'a> Workload<'a> {
             B,
             &SpikeBatch,
             &[u8],
-        ) -> Result<(usize, u64), Error>,
+        ) -> Result<(usize, u64), Error>
+        + Sync,
     ) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         for _ in 0..batches {
@@ -161,12 +163,15 @@ impl<'a> Workload<'a> {
                 .extend(chosen.iter().map(|&i| labels[i as usize]));
             let (trainer, substrate) = (&mut self.trainer, self.substrate.as_mut());
             let (feed, batch) = (&mut self.feed, &mut self.batch);
-            let (begun, encoded) = rayon::join(
-                || begin(trainer, substrate),
-                || feed.encode(chosen, 0, batch),
-            );
-            encoded?;
-            let (correct, hidden) = work(trainer, substrate, begun?, batch, &self.labels)?;
+            let labels = &self.labels[..];
+            let (correct, hidden) = awake(|| -> Result<_, Error> {
+                let (begun, encoded) = rayon::join(
+                    || begin(trainer, substrate),
+                    || feed.encode(chosen, 0, batch),
+                );
+                encoded?;
+                work(trainer, substrate, begun?, batch, labels)
+            })?;
             tally.samples += chosen.len();
             tally.correct += correct;
             tally.input_spikes += self.batch.spike_count();

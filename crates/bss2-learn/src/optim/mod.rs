@@ -15,6 +15,7 @@ pub use smorms3::Smorms3Config;
 use crate::error::LearnError;
 use crate::network::{Layer, NetworkShape, Weights};
 use crate::real::Real;
+pub(crate) use rule::clamp;
 use rule::{Rule, apply, state_len};
 
 /// Which rule moves the weights, and its settings.
@@ -86,6 +87,8 @@ pub struct Optimiser<T = f32> {
     config: OptimiserConfig,
     /// Projections that stay as they are.
     frozen: Vec<Layer>,
+    /// Magnitude within which hidden and recurrent weights stay.
+    limit: Option<T>,
     state: OptimiserState<T>,
 }
 
@@ -101,6 +104,7 @@ impl<T: Real> Optimiser<T> {
         Self {
             config,
             frozen: Vec::new(),
+            limit: None,
             state: OptimiserState {
                 steps: 0,
                 moments: lengths.map(zeros).collect(),
@@ -112,6 +116,14 @@ impl<T: Real> Optimiser<T> {
     #[must_use]
     pub fn freeze(mut self, layers: &[Layer]) -> Self {
         self.frozen = layers.to_vec();
+        self
+    }
+
+    /// Keeps hidden and recurrent weights within a magnitude, as where hardware holds no
+    /// larger ones: what an update moves beyond is set to it.
+    #[must_use]
+    pub fn within(mut self, limit: T) -> Self {
+        self.limit = Some(limit);
         self
     }
 
@@ -166,7 +178,8 @@ impl<T: Real> Optimiser<T> {
         let parts = weights.layers_mut().zip(gradient.layers());
         for (((layer, w), (_, g)), state) in parts.zip(&mut self.state.moments) {
             if !self.frozen.contains(&layer) {
-                apply(rule, w.as_mut_slice(), g.as_slice(), state);
+                let limit = self.limit.filter(|_| layer != Layer::Output);
+                apply(rule, limit, w.as_mut_slice(), g.as_slice(), state);
             }
         }
     }
@@ -212,6 +225,23 @@ mod tests {
             for left in [descend::<f32>(config, rate), descend::<f64>(config, rate)] {
                 assert!(left < 0.02, "{config:?}: {left}");
             }
+        }
+    }
+
+    #[test]
+    fn hidden_and_recurrent_weights_stay_within_a_limit() {
+        let mut weights = Weights::<f32>::zeros(SHAPE);
+        let mut gradient = weights.clone();
+        gradient.layers_mut().for_each(|(_, g)| g.fill(-1.0));
+        gradient.hidden[(3, 2)] = 1.0;
+        let mut optimiser = Optimiser::new(OptimiserConfig::default(), SHAPE).within(0.25);
+        for _ in 0..3 {
+            optimiser.update(0.1, &mut weights, &gradient);
+        }
+        assert_eq!(weights.hidden[(3, 2)], -0.25);
+        for (layer, w) in weights.layers() {
+            let largest = if layer == Layer::Output { 0.3 } else { 0.25 };
+            assert!((w[(1, 4)] - largest).abs() < 1e-6, "{layer}: {w}");
         }
     }
 

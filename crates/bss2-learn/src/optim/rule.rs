@@ -26,8 +26,10 @@ pub(crate) fn state_len(weights: usize, moments: usize) -> usize {
 /// Weights that one task updates.
 const TASK: usize = 256 * BLOCK;
 
+/// Moves weights once; those that are limited end within it.
 pub(crate) fn apply<T: Real, const N: usize>(
     rule: impl Rule<T, N>,
+    limit: Option<T>,
     weights: &mut [T],
     gradient: &[T],
     state: &mut [T],
@@ -45,9 +47,23 @@ pub(crate) fn apply<T: Real, const N: usize>(
         .for_each(|((weights, gradient), state)| {
             SimdPath::Native.dispatch(
                 #[inline(always)]
-                || apply_task(rule, weights, gradient, state),
+                || {
+                    apply_task(rule, weights, gradient, state);
+                    // While they are in a near cache.
+                    if let Some(limit) = limit {
+                        clamp(weights, limit);
+                    }
+                },
             );
         });
+}
+
+/// Keeps numbers within a magnitude; what is no number stays so.
+#[inline(always)]
+pub(crate) fn clamp<T: Real>(weights: &mut [T], limit: T) {
+    for w in weights {
+        *w = (-limit).larger(limit.smaller(*w));
+    }
 }
 
 #[inline(always)]
