@@ -196,6 +196,13 @@ impl RefractoryCounter {
         Seconds::new(f64::from(self.counter) / self.clock_hz())
     }
 
+    /// Time from the release of the reset to the end of the refractory period: the membrane
+    /// moves already, and the comparator is not listened to yet.
+    #[must_use]
+    pub fn holdoff(self) -> Seconds {
+        self.period() - self.reset_duration()
+    }
+
     /// Time during which the membrane is held at the reset potential.
     #[must_use]
     pub fn reset_duration(self) -> Seconds {
@@ -223,6 +230,17 @@ impl RefractoryCounter {
         }
         Ok(())
     }
+}
+
+/// Capacitances of a logical neuron with which the model counts, picofarads.
+pub(crate) const CAPACITANCES: (f64, f64) = (0.05, 10.0);
+
+/// The smallest setting of a capacitor with which a neuron of so many circuits, the others
+/// without theirs, reaches [`CAPACITANCES`].
+pub(crate) fn least_capacitor(circuits: usize, profile: &MismatchProfile) -> f64 {
+    let parasitic = 1e12 * profile.parasitic_capacitance.get() * circuits as f64;
+    let least = (CAPACITANCES.0 - parasitic) / (1e12 * CAPACITOR_FULL_SCALE / 63.0);
+    least.max(0.0).ceil()
 }
 
 /// Capacitance of a membrane, in farads, for a setting of its capacitor.

@@ -311,7 +311,8 @@ impl AnalogCore {
         let conductance =
             (first.g_leak + second.g_leak).max(circuit::least_conductance(&self.profile));
         let capacitance = first.capacitance + second.capacitance;
-        RangeError::check("membrane capacitance", capacitance * 1e12, 0.05, 10.0, "pF")?;
+        let (least, most) = circuit::CAPACITANCES;
+        RangeError::check("membrane capacitance", capacitance * 1e12, least, most, "pF")?;
         RangeError::check("leak conductance", conductance * 1e9, 0.1, 1e5, "nS")?;
         let inputs =
             [&first, &second].map(|c| [0, 1].map(|sign| (c.tau_syn[sign], c.strength[sign])));
@@ -338,14 +339,16 @@ impl AnalogCore {
                 circuit: neuron.membrane,
             });
         }
-        let refractory = match integration.grid {
-            Grid::Exact => config.refractory.reset_duration().as_micro(),
+        let counter = config.refractory;
+        let (refractory, holdoff) = match integration.grid {
+            Grid::Exact => (
+                counter.reset_duration().as_micro(),
+                counter.holdoff().as_micro(),
+            ),
             Grid::Snapped => {
                 let step = integration.step_us();
-                (config.refractory.period().as_micro() / step)
-                    .floor()
-                    .max(1.0)
-                    * step
+                let steps = (counter.period().as_micro() / step).floor().max(1.0);
+                (steps * step, 0.0)
             }
         };
         let lane = LaneParameters {
@@ -361,6 +364,7 @@ impl AnalogCore {
             // A silent input has no current to limit.
             saturation: slew.map(|s| limit * s.max(1e-9)),
             refractory,
+            holdoff,
             noise: self.profile.noise.membrane.get(),
             rest_sd: libm::hypot(
                 self.profile.noise.trial_leak * VOLTS_PER_LSB,
@@ -374,11 +378,12 @@ impl AnalogCore {
     }
 }
 
-fn check_network(network: &Network<'_>) -> Result<(), AnalogError> {
+/// Circuits that exist, each in one neuron, as many in each.
+pub(crate) fn check_neurons(neurons: &[NeuronCircuits]) -> Result<(), AnalogError> {
     let circuits_of = |n: &NeuronCircuits| 1 + usize::from(n.partner.is_some());
     let mut taken = [false; Site::CIRCUITS];
-    for (neuron, circuits) in network.neurons.iter().enumerate() {
-        let (found, expected) = (circuits_of(circuits), circuits_of(&network.neurons[0]));
+    for (neuron, circuits) in neurons.iter().enumerate() {
+        let (found, expected) = (circuits_of(circuits), circuits_of(&neurons[0]));
         if found != expected {
             return Err(AnalogError::MixedSizes {
                 neuron,
@@ -396,6 +401,11 @@ fn check_network(network: &Network<'_>) -> Result<(), AnalogError> {
             }
         }
     }
+    Ok(())
+}
+
+fn check_network(network: &Network<'_>) -> Result<(), AnalogError> {
+    check_neurons(network.neurons)?;
     RangeError::check(
         "row modes",
         network.row_modes.len() as f64,

@@ -82,8 +82,11 @@ impl FixedPattern {
             cadc_gain: (0..Site::CIRCUITS)
                 .map(|n| {
                     let quadrant = channel(Site::CIRCUITS + n / QUADRANT_CIRCUITS, 0);
-                    1.0 + profile.cadc.channel_gain * channel(n, 1)
-                        + profile.cadc.quadrant_gain * quadrant
+                    let gain = 1.0
+                        + profile.cadc.channel_gain * channel(n, 1)
+                        + profile.cadc.quadrant_gain * quadrant;
+                    // Codes rise with the voltage, however wide the spread.
+                    gain.max(0.05)
                 })
                 .collect(),
         })
@@ -215,6 +218,16 @@ fn between_circuits(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_channel_falls_with_its_voltage_however_wide_the_spread() {
+        let mut profile = MismatchProfile::cube66();
+        profile.cadc.channel_gain = 0.2;
+        profile.cadc.quadrant_gain = 0.2;
+        let pattern = FixedPattern::draw(&profile, Seed(0)).unwrap();
+        let least = pattern.cadc_gain.iter().copied().fold(1.0, f64::min);
+        assert_eq!(least, 0.05);
+    }
 
     #[test]
     fn the_sampler_reproduces_the_published_spread() {

@@ -85,7 +85,8 @@ pub(crate) fn spikes<const G: usize>(
     events: &[Event<G>],
     span: Span,
 ) -> Vec<f64> {
-    let (mut spikes, mut next, mut t, mut until) = (Vec::new(), 0, 0.0, 0.0);
+    let (mut spikes, mut next, mut t) = (Vec::new(), 0, 0.0);
+    let mut until = f64::NEG_INFINITY;
     let mut s = State {
         v: match start {
             Start::Held { .. } => p.v_reset,
@@ -102,11 +103,13 @@ pub(crate) fn spikes<const G: usize>(
             }
             next += 1;
         }
-        let held = t < until;
+        let (held, deaf) = (t < until, t < until + p.holdoff);
         let mut h = span.step;
         if held {
             s.v = p.v_reset;
             h = h.min(until - t);
+        } else if deaf {
+            h = h.min(until + p.holdoff - t);
         }
         if next < events.len() {
             h = h.min(events[next].time - t);
@@ -125,8 +128,10 @@ pub(crate) fn spikes<const G: usize>(
         if p.terms.exponential.is_some() {
             s.v = s.v.min(before.max(CEILING.into()));
         }
-        if !held && s.v > p.v_threshold {
-            let at = t + h * (p.v_threshold - before) / (s.v - before);
+        if !deaf && s.v > p.v_threshold {
+            // Above it already where the refractory period ends.
+            let share = (p.v_threshold - before) / (s.v - before);
+            let at = t + h * if before > p.v_threshold { 0.0 } else { share };
             spikes.push(at);
             until = at + p.refractory;
             s.v = p.v_reset;

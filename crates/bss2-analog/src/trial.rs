@@ -82,8 +82,11 @@ fn vary<const G: usize>(t: &mut Trial<G>, c: &LifBlock<G>, what: usize, spread: 
             0 => t.v_rest[l] += c.rest_sd[l] * z[l],
             1 => t.v_threshold[l] += deviation,
             2 => {
+                // Excitation stays excitation, however wide the spread.
+                let factor = 1.0 + deviation;
+                let factor = if factor > 0.0 { factor } else { 0.0 };
                 for g in 0..G {
-                    t.saturation[g][l] *= 1.0 + deviation;
+                    t.saturation[g][l] *= factor;
                 }
             }
             _ => {

@@ -239,6 +239,19 @@ fn dead_circuits_neither_fire_nor_hear() {
     }
 }
 
+#[test]
+fn excitation_stays_excitation_however_wide_the_spread_of_trials() {
+    let mut profile = quiet();
+    profile.noise.trial_strength = 0.3;
+    let core = chip(profile);
+    // 19,200 draws, of which eight would be below zero.
+    for (codes, _) in trials(&core, 3, Start::Rest, &[1e-6], 300) {
+        let (before, after) = codes.split_at(usize::from(NEURONS));
+        let risen = after.iter().zip(before.iter().cycle());
+        assert!(risen.into_iter().all(|(after, before)| after >= before));
+    }
+}
+
 /// Chips of all kinds of channels, without noise.
 static QUIET: LazyLock<Vec<AnalogCore>> = LazyLock::new(|| {
     let silent = MismatchProfile::ideal();
@@ -246,7 +259,9 @@ static QUIET: LazyLock<Vec<AnalogCore>> = LazyLock::new(|| {
         let mut profile = MismatchProfile::cube66();
         profile.cadc.noise = 0.0;
         profile.cadc.offset = f64::from(seed % 4) * 13.0;
-        profile.cadc.channel_gain = f64::from(seed / 4) * 0.06;
+        // Up to the widest that a profile may have.
+        profile.cadc.channel_gain = f64::from(seed / 4) / 15.0;
+        profile.cadc.quadrant_gain = f64::from(seed / 4) / 15.0;
         profile.capmem = silent.capmem;
         profile.noise = silent.noise;
         AnalogCore::new(profile, Seed(seed.into())).unwrap()

@@ -5,8 +5,8 @@ use bss2_event::{NeuronCircuits, RangeError, Seconds, Site, Volts};
 use crate::cadc::VOLTS_PER_LSB;
 use crate::calib::stage::Calibration;
 use crate::calib::{CalibrationConfig, CalibrationReport, NeuronTargets};
-use crate::circuit::{CircuitConfig, LeakScale, RefractoryCounter};
-use crate::core::AnalogCore;
+use crate::circuit::{CircuitConfig, LeakScale, RefractoryCounter, least_capacitor};
+use crate::core::{AnalogCore, check_neurons};
 use crate::error::AnalogError;
 
 /// Sets every cell of the given neurons so that what a user can observe meets
@@ -21,7 +21,7 @@ pub fn calibrate(
     config: &CalibrationConfig,
     mut progress: impl FnMut(&'static str),
 ) -> Result<CalibrationReport, AnalogError> {
-    check(neurons, targets, config)?;
+    check(core, neurons, targets, config)?;
     configure(core, neurons, targets)?;
     progress("CADC offsets");
     calibrate_cadc_offsets(core, config);
@@ -82,27 +82,46 @@ pub fn characterise(
     targets: &[NeuronTargets],
     config: &CalibrationConfig,
 ) -> Result<CalibrationReport, AnalogError> {
-    check(neurons, targets, config)?;
+    check(core, neurons, targets, config)?;
     let mut core = core.clone();
     Calibration::new(&mut core, neurons, targets, config).report()
 }
 
 fn check(
+    core: &AnalogCore,
     neurons: &[NeuronCircuits],
     targets: &[NeuronTargets],
     config: &CalibrationConfig,
 ) -> Result<(), AnalogError> {
     config.validate()?;
+    check_targets(core, neurons, targets)?;
+    Ok(targets.iter().try_for_each(NeuronTargets::validate)?)
+}
+
+/// One target for each neuron, of circuits that exist, whose capacitor can be that small.
+fn check_targets(
+    core: &AnalogCore,
+    neurons: &[NeuronCircuits],
+    targets: &[NeuronTargets],
+) -> Result<(), AnalogError> {
+    check_neurons(neurons)?;
     let n = neurons.len() as f64;
     RangeError::check("number of targets", targets.len() as f64, n, n, "")?;
-    Ok(targets.iter().try_for_each(NeuronTargets::validate)?)
+    for (neuron, target) in neurons.iter().zip(targets) {
+        let circuits = 1 + usize::from(neuron.partner.is_some());
+        let least = least_capacitor(circuits, core.profile());
+        let capacitor = target.capacitance.into();
+        RangeError::check("targets.capacitance", capacitor, least, 63.0, "")?;
+    }
+    Ok(())
 }
 
 /// Sets the digital switches of single and of joined circuits and the
 /// refractory counters, and leaves the cells as they are.
 ///
 /// # Errors
-/// A refractory period outside its range.
+/// A refractory period outside its range, circuits that do not exist or serve twice, another
+/// number of targets than of neurons; nothing is set then.
 ///
 /// # Source
 /// The paper's code: the joined circuit lends no capacitor, an eighth of its
@@ -112,8 +131,12 @@ pub fn configure(
     neurons: &[NeuronCircuits],
     targets: &[NeuronTargets],
 ) -> Result<(), AnalogError> {
-    for (neuron, target) in neurons.iter().zip(targets) {
-        let refractory = RefractoryCounter::for_period(target.refractory)?;
+    check_targets(core, neurons, targets)?;
+    let counters = targets
+        .iter()
+        .map(|t| RefractoryCounter::for_period(t.refractory));
+    let counters = counters.collect::<Result<Vec<_>, _>>()?;
+    for ((neuron, target), refractory) in neurons.iter().zip(targets).zip(counters) {
         let (leak_scale, partner_leak_scale) = leak_scales(target.tau_mem);
         core.circuits_mut()[usize::from(neuron.membrane)] = CircuitConfig {
             refractory,

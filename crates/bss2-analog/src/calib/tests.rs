@@ -293,7 +293,8 @@ fn neurons_pushed_into_leak_over_threshold_fire_at_the_rate_of_the_closed_form()
         over += 1;
         below_reset += usize::from(lane.v_threshold <= lane.v_reset);
         let climb = (lane.v_rest - lane.v_reset) / (lane.v_rest - lane.v_threshold);
-        let period = hold + lane.tau_mem * climb.max(1.0).ln();
+        // Not before the refractory period is over.
+        let period = hold + (lane.tau_mem * climb.max(1.0).ln()).max(lane.holdoff);
         let expected = 1e6 / period;
         assert!(
             (rate / expected - 1.0).abs() < 1e-3,
@@ -398,6 +399,55 @@ fn a_saved_calibration_fits_its_own_chip_alone() {
         error.contains("targets.tau_mem 6 us for neuron 5"),
         "{error}"
     );
+}
+
+#[test]
+fn circuits_that_do_not_exist_or_serve_twice_are_refused() {
+    let targets = [NeuronTargets::default(); 2];
+    let refusals = [
+        (vec![600, 1], "neuron circuit is 600, allowed are 0 to 511"),
+        (vec![1, 1], "neuron circuit 1 is part of two neurons"),
+        (vec![1], "number of targets is 2, allowed are 1 to 1"),
+    ];
+    for (circuits, refusal) in refusals {
+        let neurons: Vec<_> = circuits.into_iter().map(NeuronCircuits::single).collect();
+        let mut core = cube66(3);
+        let before = core.clone();
+        let errors = [
+            crate::calib::configure(&mut core, &neurons, &targets)
+                .unwrap_err()
+                .to_string(),
+            calibrate(
+                &mut core,
+                &neurons,
+                &targets,
+                &CalibrationConfig::default(),
+                |_| (),
+            )
+            .unwrap_err()
+            .to_string(),
+        ];
+        for error in errors {
+            assert!(error.contains(refusal), "{error}");
+        }
+        assert_eq!(core.circuits(), before.circuits());
+    }
+}
+
+#[test]
+fn a_capacitor_that_is_too_small_for_its_circuits_is_refused_by_its_name() {
+    let mut core = AnalogCore::new(MismatchProfile::ideal(), Seed(0)).unwrap();
+    let mut set = |capacitance| {
+        let target = NeuronTargets {
+            capacitance,
+            ..NeuronTargets::default()
+        };
+        crate::calib::configure(&mut core, &[NeuronCircuits::single(0)], &[target])
+    };
+    // 2.3 pF / 63 each, and 0.05 pF are needed where nothing is parasitic.
+    set(2).unwrap();
+    let error = set(1).unwrap_err().to_string();
+    assert_eq!(error, "targets.capacitance is 1, allowed are 2 to 63");
 }
 
 #[test]

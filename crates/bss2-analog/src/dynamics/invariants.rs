@@ -104,8 +104,13 @@ proptest! {
         slew in 0.0..0.3,
         recurrent in proptest::collection::vec(-1.0..1.0, 0..7),
         delay in 0.0..0.3,
+        holdoff in 0.0..0.5,
+        above in proptest::option::of(0.8..0.9),
     ) {
-        let neurons: Vec<_> = leaky.into_iter().chain(any).collect();
+        let mut neurons: Vec<_> = leaky.into_iter().chain(any).collect();
+        neurons.iter_mut().for_each(|p| p.holdoff = holdoff);
+        // One may be above its threshold at every release.
+        neurons[0].v_reset = above.unwrap_or(neurons[0].v_reset);
         let recurrent = recurrent.into_iter().take(neurons.len()).collect();
         let setting = Setting {
             slew,
@@ -117,7 +122,8 @@ proptest! {
         let (spikes, traces) = setting.run();
         for (n, (p, spikes)) in setting.neurons.iter().zip(&spikes).enumerate() {
             for pair in spikes.windows(2) {
-                prop_assert!(pair[1] - pair[0] >= p.refractory - 1e-4, "{:?}", pair);
+                let period = p.refractory + p.holdoff;
+                prop_assert!(pair[1] - pair[0] >= period - 1e-4, "{:?}", pair);
             }
             for (sample, v) in traces.iter().enumerate() {
                 let t = 1.7 * sample as f64;
@@ -287,9 +293,9 @@ proptest! {
         );
         let byte = |c: &f32| (0.0..=255.0).contains(c) && c.fract() == 0.0;
         prop_assert!(observation.codes().iter().all(byte));
-        let held = chip.circuits()[0].refractory.reset_duration().get();
+        let period = chip.circuits()[0].refractory.period().get();
         for pair in observation.spikes().windows(2) {
-            prop_assert!(pair[1].time - pair[0].time >= held - 1e-10, "{:?} {}", pair, held);
+            prop_assert!(pair[1].time - pair[0].time >= period - 1e-10, "{:?} {}", pair, period);
         }
     }
 }

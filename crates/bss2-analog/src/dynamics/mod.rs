@@ -35,6 +35,7 @@ pub(crate) const LEAKY: LaneParameters = LaneParameters {
     tau_syn: [6.0; 4],
     saturation: [1e6; 4],
     refractory: 2.0,
+    holdoff: 0.0,
     noise: 0.0,
     rest_sd: 0.0,
     cadc: (1.0, 0.0),

@@ -41,7 +41,10 @@ pub(crate) struct LaneParameters {
     pub(crate) tau_syn: [f64; 4],
     /// Volts per microsecond at which a synaptic input saturates.
     pub(crate) saturation: [f64; 4],
+    /// From a crossing to the release of the reset.
     pub(crate) refractory: f64,
+    /// From there to where it may cross again.
+    pub(crate) holdoff: f64,
     pub(crate) noise: f64,
     /// Standard deviation of the resting potential from sample to sample, volts.
     pub(crate) rest_sd: f64,
@@ -115,6 +118,7 @@ pub(crate) struct LifBlock<const G: usize> {
     /// Standard deviation of the rest from sample to sample.
     pub(crate) rest_sd: Lanes,
     pub(crate) refractory: Lanes,
+    pub(crate) holdoff: Lanes,
     pub(crate) inverse_tau_mem: Lanes,
     pub(crate) inverse_tau_syn: [Lanes; G],
     pub(crate) cadc_scale: Lanes,
@@ -207,6 +211,7 @@ impl<const G: usize> LifBlock<G> {
             noise_sd: zero,
             rest_sd: zero,
             refractory: zero,
+            holdoff: zero,
             inverse_tau_mem: zero,
             inverse_tau_syn: zeros,
             cadc_scale: zero,
@@ -234,6 +239,7 @@ impl<const G: usize> LifBlock<G> {
         self.noise_sd[l] = p.noise as f32;
         self.rest_sd[l] = p.rest_sd as f32;
         self.refractory[l] = p.refractory as f32;
+        self.holdoff[l] = p.holdoff as f32;
         self.inverse_tau_mem[l] = (1.0 / p.tau_mem) as f32;
         let mean = |of: &dyn Fn(f64) -> f64| {
             let sum: f64 = p.tau_syn[..G].iter().map(|&tau| of(tau)).sum();

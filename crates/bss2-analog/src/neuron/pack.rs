@@ -29,6 +29,7 @@ pub(crate) struct Pack<const G: usize> {
     gain: [Vector; G],
     inverse_tau_syn: [Vector; G],
     hold: Vector,
+    holdoff: Vector,
 }
 
 /// Strengths of a pack in each row that the events of a step open; kept for their memory.
@@ -95,6 +96,7 @@ impl<const G: usize> Pack<G> {
         gain: [[0.0; VECTOR]; G],
         inverse_tau_syn: [[0.0; VECTOR]; G],
         hold: [0.0; VECTOR],
+        holdoff: [0.0; VECTOR],
     };
 
     /// Puts a neuron beside the others, as it is when the step begins.
@@ -109,6 +111,7 @@ impl<const G: usize> Pack<G> {
         self.inverse_tau_mem[i] = neuron.inverse_tau_mem;
         self.drift[i] = neuron.drift;
         self.hold[i] = neuron.hold;
+        self.holdoff[i] = neuron.holdoff;
         for g in 0..G {
             self.gain[g][i] = neuron.gain[g];
             self.inverse_tau_syn[g][i] = neuron.inverse_tau_syn[g];
@@ -151,6 +154,7 @@ impl<const G: usize> Pack<G> {
             gain,
             drift: self.drift[i],
             hold: self.hold[i],
+            holdoff: self.holdoff[i],
         }
     }
 
@@ -309,8 +313,13 @@ impl<const G: usize> Pack<G> {
                     Course::Ends(v) => next[i] = v,
                     Course::Crosses(after) => {
                         let crossing = waits[i] + after;
-                        on_spike(lane, now + crossing);
-                        next[i] = self.fired(i, (now, crossing..span), |at| on_spike(lane, at));
+                        let on_spike = |at| on_spike(lane, at);
+                        next[i] = if now + crossing < self.held_until[i] + self.holdoff[i] {
+                            let held_until = self.held_until[i] - now;
+                            self.alone(i, begin[i], held_until, (now, waits[i]..span), on_spike)
+                        } else {
+                            self.fired(i, (now, crossing..span), on_spike)
+                        };
                     }
                 }
             }
@@ -328,19 +337,36 @@ impl<const G: usize> Pack<G> {
         (now, span): (f32, Range<f32>),
         mut on_spike: impl FnMut(f32),
     ) -> f32 {
-        let (crossing, held_until) = (span.start, span.start + self.hold[i]);
+        let held_until = span.start + self.hold[i];
+        on_spike(now + span.start);
         self.held_until[i] = now + held_until;
         if held_until >= span.end {
             return self.v_reset[i];
         }
+        self.alone(i, self.v_reset[i], held_until, (now, span), on_spike)
+    }
+
+    /// Follows a neuron from a membrane at the beginning of a span without events, some time
+    /// after `now`, and answers where it is at the end.
+    #[inline(always)]
+    fn alone(
+        &mut self,
+        i: usize,
+        v: f32,
+        held_until: f32,
+        (now, span): (f32, Range<f32>),
+        mut on_spike: impl FnMut(f32),
+    ) -> f32 {
         let moment = Moment {
-            v: self.v_reset[i],
-            current: at(&self.series, i).after(crossing),
+            v,
+            current: at(&self.series, i).after(span.start),
             held_until,
         };
         let neuron = self.neuron(i);
         let moment = neuron.resolve(&mut Leaky, moment, &[], span, |at| on_spike(now + at));
-        self.held_until[i] = now + moment.held_until;
+        if moment.held_until != held_until {
+            self.held_until[i] = now + moment.held_until;
+        }
         moment.v
     }
 }
@@ -396,6 +422,7 @@ mod tests {
             gain: [1.0, -0.9],
             drift: 0.002,
             hold: 2.0,
+            holdoff: 0.0,
         }
     }
 

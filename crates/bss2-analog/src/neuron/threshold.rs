@@ -83,6 +83,8 @@ pub(crate) struct LocalNeuron<const G: usize> {
     pub(crate) drift: f32,
     /// From a crossing to the release of the reset.
     pub(crate) hold: f32,
+    /// From the release to the end of the refractory period: crossings count from there on.
+    pub(crate) holdoff: f32,
 }
 
 /// The synaptic current of one neuron inside a step, in a form of its own for
@@ -293,7 +295,13 @@ impl<const G: usize> LocalNeuron<G> {
                 moment.v = self.v_reset;
                 membrane.hold(self, end - now);
             } else {
-                match membrane.follow(self, &moment, end - now) {
+                let listens_from = moment.held_until + self.holdoff;
+                let mut neuron = *self;
+                if now < listens_from {
+                    neuron.v_threshold = f32::INFINITY;
+                    end = end.min(listens_from);
+                }
+                match membrane.follow(&neuron, &moment, end - now) {
                     Course::Ends(v) => moment.v = v,
                     Course::Crosses(after) => {
                         end = now + after;

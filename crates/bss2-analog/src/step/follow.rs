@@ -54,6 +54,7 @@ pub(super) fn local_neuron<const G: usize>(
         gain,
         drift,
         hold,
+        holdoff: c.holdoff[l],
     }
 }
 
