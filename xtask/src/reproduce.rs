@@ -19,6 +19,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -147,6 +148,17 @@ impl Asked {
         ))
     }
 
+    /// What was asked for in a folder before.
+    fn before(out: &Path) -> miette::Result<Self> {
+        let file = out.join(ASKED);
+        let text = fs::read_to_string(&file)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} holds nothing to go on with", out.display()))?;
+        toml::from_str(&text)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} does not say what was asked for", file.display()))
+    }
+
     /// The command that asks for one of the experiments again.
     fn command(&self, experiment: Option<&str>) -> String {
         let mut command = "cargo xtask reproduce".to_owned();
@@ -158,23 +170,43 @@ impl Asked {
         }
         let only = experiment.map_or_else(|| self.only.join(","), str::to_owned);
         if !only.is_empty() {
-            command += &format!(" --only {only}");
+            command += &format!(" --only {}", quoted(&only));
         }
         if let Some(seeds) = self.seeds {
             command += &format!(" --seeds {seeds}");
         }
         if let Some(folder) = &self.data {
-            let folder = folder.display().to_string();
-            command += &match folder.contains(char::is_whitespace) {
-                true => format!(" --data '{folder}'"),
-                false => format!(" --data {folder}"),
-            };
+            command += &format!(" --data {}", quoted(&folder.display().to_string()));
         }
         for set in &self.set {
-            command += &format!(" --set '{set}'");
+            command += &format!(" --set {}", quoted(set));
         }
         command
     }
+}
+
+/// A word of a command as a POSIX shell takes it; in quotes only where it needs them.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''")).into()
+}
+
+/// What stands beside the paper is learned of its data, not of samples that the program draws
+/// where they are missing.
+fn check_documented(plan: &Plan) -> miette::Result<()> {
+    let generated = plan.of_generated();
+    if generated.is_empty() {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "--data names a folder that has the published samples, `bss2 data fetch` \
+                downloads MNIST; or name other experiments by --only",
+        "--docs is for results on published samples, and those of {} are generated",
+        generated.join(", ")
+    ))
 }
 
 /// Names of the parts of `docs/results.md` that `--docs` writes.
@@ -187,12 +219,8 @@ pub(crate) fn documented() -> miette::Result<Vec<String>> {
 
 /// Plans, runs, reports.
 pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
-    let file = arguments.out.join(ASKED);
     let asked = if arguments.resume {
-        let text = fs::read_to_string(&file)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("{} holds nothing to go on with", arguments.out.display()))?;
-        let before = toml::from_str(&text).into_diagnostic()?;
+        let before = Asked::before(&arguments.out)?;
         arguments.asked.check_resumed(&before)?;
         before
     } else {
@@ -216,7 +244,11 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
         for line in &plan.announcements {
             note!("{line}");
         }
-        write(&file, toml::to_string(&asked).into_diagnostic()?.as_bytes())?;
+        if arguments.docs {
+            check_documented(&plan)?;
+        }
+        let text = toml::to_string(&asked).into_diagnostic()?;
+        write(&arguments.out.join(ASKED), text.as_bytes())?;
         let mut progress = Progress::new(&plan);
         let results = engine::run(&plan, &mut library, &arguments.out, &program, &mut progress)?;
         let report = report::Report::new(&plan, &results, &asked, &program);

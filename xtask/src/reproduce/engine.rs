@@ -1,12 +1,13 @@
 //! Runs the jobs of a plan.
 //!
-//! Trainings come first, side by side, each on its share of the threads; then all else, one
-//! job at a time on all of them, so that the rates that tests tell have no neighbours. A
-//! training is a run folder `runs/NAME`, from which it goes on; what is complete has an
-//! outcome beside it that was written last and is only read from then on.
+//! What was done before is read first. Trainings follow, side by side, each on its share of
+//! the threads; then all else, one job at a time on all of them, so that the rates that tests
+//! tell have no neighbours. A training is a run folder `runs/NAME`, from which it goes on; what
+//! is complete has an outcome beside it that was written last and is only read from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -146,6 +147,20 @@ impl<'a> Shared<'a> {
         self.run(place).join("outcome.json")
     }
 
+    /// The outcome of any other job.
+    fn tested(&self, place: usize) -> PathBuf {
+        let name = &self.plan.jobs[place].name;
+        self.out.join("tests").join(format!("{name}.json"))
+    }
+
+    /// Whether a job was done before.
+    fn is_known(&self, place: usize) -> bool {
+        if self.plan.jobs[place].work.trains() {
+            return self.is_trained(place);
+        }
+        self.tested(place).is_file()
+    }
+
     /// Whether a training is complete, with all tests that are asked for now.
     fn is_trained(&self, place: usize) -> bool {
         let path = self.trained(place);
@@ -171,7 +186,7 @@ impl<'a> Shared<'a> {
     fn result(&self, place: usize, job: &Job) -> miette::Result<(Stored<Done>, bool)> {
         let folder = self.run(place);
         let trained = self.trained(place);
-        let tested = self.out.join("tests").join(format!("{}.json", job.name));
+        let tested = self.tested(place);
         let steps = Steps {
             shared: self,
             place,
@@ -266,12 +281,15 @@ pub(super) fn run(
         watcher: Mutex::new(watcher),
         failed: AtomicBool::new(false),
     };
-    // What was done before takes no lane.
-    let to_train = |place: &usize| {
-        let work = plan.jobs[*place].work;
-        matches!(work, Work::Training { .. } | Work::Reference) && !shared.is_trained(*place)
-    };
-    let places: Vec<usize> = (0..plan.jobs.len()).filter(to_train).collect();
+    // What was done before takes no lane, and none of the time that is said to be left.
+    let (known, new): (Vec<usize>, Vec<usize>) =
+        (0..plan.jobs.len()).partition(|&place| shared.is_known(place));
+    let known = known
+        .into_iter()
+        .map(|place| Ok((place, shared.done(place)?)));
+    let mut done: BTreeMap<usize, Stored<Done>> = known.collect::<miette::Result<_>>()?;
+    let trains = |place: &usize| plan.jobs[*place].work.trains();
+    let places: Vec<usize> = new.into_iter().filter(trains).collect();
     let task = |place: &usize| Task {
         place: *place,
         needs: plan.jobs[*place]
@@ -284,9 +302,9 @@ pub(super) fn run(
     tasks.sort_by(|a, b| plan.jobs[b.place].cost.total_cmp(&plan.jobs[a.place].cost));
     let threads = rayon::current_num_threads();
     let work = |place| shared.done(place);
-    let mut done = side_by_side(tasks, threads, &shared.failed, work)?;
+    done.extend(side_by_side(tasks, threads, &shared.failed, work)?);
     let results = (0..plan.jobs.len()).map(|place| match done.remove(&place) {
-        Some(trained) => Ok(trained),
+        Some(result) => Ok(result),
         None => shared.done(place),
     });
     Ok(Results(results.collect::<miette::Result<_>>()?))
@@ -322,12 +340,13 @@ fn train(
     };
     let before = metrics::read(&folder.metrics()).into_diagnostic()?;
     let checkpoint = folder.last_checkpoint();
+    // Before the checkpoint: whenever it is killed from here on, it is not taken for complete,
+    // whatever tests are asked for then.
+    remove(&steps.shared.trained(steps.place))?;
     // Without one it begins anew in any case.
     if checkpoint.is_file() && lacks_tests(&before, &experiment) {
         steps.warning("trained again, since it was not tested after all epochs that are asked for");
-        fs::remove_file(&checkpoint)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("{} cannot be removed", checkpoint.display()))?;
+        remove(&checkpoint)?;
     }
     let mut substrate = substrates::build(&experiment, data)?;
     let mut training = Training::open(&experiment, data, substrate.as_mut(), &folder)?;
@@ -345,6 +364,16 @@ fn train(
     match training.run(&mut steps)? {
         Ending::Complete => Ok(metrics::read(&folder.metrics()).into_diagnostic()?),
         Ending::Stopped => bail!("stopped; the same command goes on"),
+    }
+}
+
+/// Removes a file that may be missing.
+fn remove(path: &Path) -> miette::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be removed", path.display())),
+        _ => Ok(()),
     }
 }
 

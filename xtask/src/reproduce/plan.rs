@@ -41,6 +41,15 @@ pub(super) struct Job {
     pub(super) cost: f64,
 }
 
+impl Job {
+    /// Neurons are measured without any samples.
+    fn learns_of_generated(&self) -> bool {
+        let set = self.experiment.data.set;
+        self.work != Work::Calibration
+            && matches!(set, DataSet::Generated | DataSet::GeneratedSpeech)
+    }
+}
+
 /// What is done, in terms of the places of other jobs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Work {
@@ -72,6 +81,11 @@ impl Work {
         shuffled: false,
     };
 
+    /// Whether it is a training, with or without spikes.
+    pub(super) fn trains(self) -> bool {
+        matches!(self, Self::Training { .. } | Self::Reference)
+    }
+
     /// The training whose weights it needs.
     pub(super) fn needs(self) -> Option<usize> {
         match self {
@@ -100,6 +114,14 @@ pub(super) struct PlannedExperiment {
     pub(super) scale: Scale,
     /// In the order of the declaration: the points, or why there are none.
     pub(super) series: Vec<Result<Vec<Point>, String>>,
+}
+
+impl PlannedExperiment {
+    /// The places of its jobs.
+    fn jobs(&self) -> impl Iterator<Item = usize> + Clone {
+        let points = self.series.iter().flatten().flatten();
+        points.flat_map(|point| &point.runs).flatten().copied()
+    }
 }
 
 /// One swept value.
@@ -177,20 +199,21 @@ impl Plan {
 
     /// Fewest and most epochs of the trainings of an experiment, if it has any.
     pub(super) fn epochs(&self, experiment: &PlannedExperiment) -> Option<[u32; 2]> {
-        let points = experiment.series.iter().flatten().flatten();
-        let jobs = points.flat_map(|point| &point.runs).flatten();
-        let epochs = jobs.filter_map(|&job| match &self.jobs[job] {
-            Job {
-                work: Work::Training { .. } | Work::Reference,
-                experiment,
-                ..
-            } => Some(experiment.epochs),
-            _ => None,
-        });
+        let jobs = experiment.jobs().map(|place| &self.jobs[place]);
+        let trainings = jobs.filter(|job| job.work.trains());
+        let epochs = trainings.map(|job| job.experiment.epochs);
         epochs.fold(None, |range, epochs| {
             let [fewest, most] = range.unwrap_or([epochs; 2]);
             Some([fewest.min(epochs), most.max(epochs)])
         })
+    }
+
+    /// Ids of the experiments that learn of samples which the program draws itself.
+    pub(super) fn of_generated(&self) -> Vec<&str> {
+        let generated = |place: usize| self.jobs[place].learns_of_generated();
+        let experiments = self.experiments.iter();
+        let experiments = experiments.filter(|experiment| experiment.jobs().any(generated));
+        experiments.map(|e| e.declaration.id.as_str()).collect()
     }
 
     fn series(

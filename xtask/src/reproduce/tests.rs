@@ -16,7 +16,7 @@ use super::measure::Measure;
 use super::outcome::Outcome;
 use super::plan::{Job, Plan, Work};
 use super::report::Report;
-use super::{Asked, declaration};
+use super::{ASKED, Asked, check_documented, declaration, quoted};
 
 const TINY: &str = r#"
     id = "tiny"
@@ -208,17 +208,43 @@ fn figures(results: &Results, plan: &Plan, out: &Path) -> Vec<(OsString, Vec<u8>
     figures
 }
 
+/// A series that is tested after every so many epochs, 0 for the last alone.
+fn series(id: &str, every: u32) -> String {
+    format!(
+        "[[series]]\nid = \"{id}\"\nname = \"{id}\"\nset = {{ \"run.test_every\" = {every} }}\n"
+    )
+}
+
+/// An experiment of some series.
+fn declare(all: &[&str]) -> String {
+    let head = "id = \"curves\"\ntitle = \"t\"\nabout = \"a\"\ncolumns = [\"test_error\"]\n";
+    head.to_owned() + &all.concat()
+}
+
+#[test]
+fn a_training_that_was_killed_when_it_was_repeated_is_not_complete() {
+    let [last, each] = [("last", 0), ("each", 1)].map(|(id, every)| series(id, every));
+    let moved = last.clone() + "deploy = {}\n";
+    let [first, whole] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    run_declared(&declare(&[&last]), first.path(), u32::MAX)
+        .0
+        .unwrap();
+    // For other tests, and killed before its first epoch is over.
+    let (stopped, ..) = run_declared(&declare(&[&last, &each]), first.path(), 9);
+    assert!(stopped.is_err());
+    let tested = |out: &Path| {
+        let (results, plan, known) = run_declared(&declare(&[&moved]), out, u32::MAX);
+        (json(&results.unwrap(), &plan), known)
+    };
+    let (report, known) = tested(first.path());
+    // New in any case: the tests of both seeds.
+    let trained = known.iter().filter(|&&known| !known).count() - 2;
+    assert!(trained > 0, "what was killed counts as complete");
+    assert_eq!(report, tested(whole.path()).0);
+}
+
 #[test]
 fn a_shared_training_is_tested_as_often_as_anybody_asks() {
-    let series = |id: &str, every: u32| {
-        format!(
-            "[[series]]\nid = \"{id}\"\nname = \"{id}\"\nset = {{ \"run.test_every\" = {every} }}\n"
-        )
-    };
-    let declare = |all: &[&str]| {
-        let head = "id = \"curves\"\ntitle = \"t\"\nabout = \"a\"\ncolumns = [\"test_error\"]\n";
-        head.to_owned() + &all.concat()
-    };
     let [last, each] = [series("last", 0), series("each", 1)];
     for (all, every) in [
         (declare(&[&last]), 0),
@@ -322,8 +348,60 @@ fn a_command_asks_for_the_same_again() {
     assert_eq!(
         asked.command(Some("fig3c")),
         "cargo xtask reproduce --quick --only fig3c --seeds 3 --data 'my images' \
-         --set 'chip.seed=66'"
+         --set chip.seed=66"
     );
+}
+
+#[test]
+fn words_of_a_command_are_quoted_where_a_shell_would_change_them() {
+    for plain in ["fig3c,fig4b", "../my-data/a_1.x", "train.rate=1e-3"] {
+        assert_eq!(quoted(plain), plain);
+    }
+    for (word, as_typed) in [
+        ("", "''"),
+        ("my images", "'my images'"),
+        ("a&b", "'a&b'"),
+        ("~/$HOME", "'~/$HOME'"),
+        ("data.held_out=[\"theo\"]", "'data.held_out=[\"theo\"]'"),
+        ("it's", r"'it'\''s'"),
+    ] {
+        assert_eq!(quoted(word), as_typed);
+    }
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_named() {
+    let out = tempfile::tempdir().unwrap();
+    let told = || format!("{:?}", Asked::before(out.path()).unwrap_err());
+    let error = told();
+    assert!(error.contains("holds nothing to go on with"), "{error}");
+    fs::write(out.path().join(ASKED), "quick = 3").unwrap();
+    let error = told();
+    assert!(error.contains(ASKED) && error.contains("quick"), "{error}");
+}
+
+#[test]
+fn nothing_learned_of_generated_samples_goes_beside_the_paper() {
+    let plan = |work: &str, generated: bool| {
+        let text = format!(
+            "id = \"drawn\"\ntitle = \"t\"\nabout = \"a\"\ncolumns = [\"test_error\"]\n\
+             [[series]]\nid = \"s\"\nname = \"s\"\nwork = \"{work}\"\n"
+        );
+        let mut asked = asked();
+        if generated {
+            asked.set.retain(|set| !set.starts_with("data.folder"));
+            asked.set.push("data.set=generated".to_owned());
+        }
+        let declarations = vec![Declaration::parse(&text).unwrap()];
+        let request = asked.request().unwrap();
+        Plan::new(declarations, &request, &mut Library::default()).unwrap()
+    };
+    check_documented(&plan("training", false)).unwrap();
+    check_documented(&plan("calibration", true)).unwrap();
+    for work in ["training", "reference"] {
+        let error = check_documented(&plan(work, true)).unwrap_err();
+        assert!(error.to_string().contains("those of drawn are generated"));
+    }
 }
 
 #[test]
@@ -421,6 +499,8 @@ fn interrupted_again_and_again_the_report_is_the_same() {
     let (results, plan, _) = loop {
         attempts += 1;
         let (results, plan, known) = run(folders[1].path(), 9);
+        // What is done takes none of the time that is said to be left.
+        assert!(known.is_sorted_by_key(|&known| !known), "{known:?}");
         if let Ok(results) = results {
             break (results, plan, known);
         }

@@ -29,8 +29,7 @@ pub(super) fn gathered(text: &str) -> String {
     for line in text.lines() {
         of_claims = line.starts_with('|') && (of_claims || line.starts_with("| claim "));
         if of_claims && line.starts_with("| `") {
-            let cells = line.trim_matches('|').split('|');
-            lines.push(cells.map(|cell| cell.trim().to_owned()).collect());
+            lines.push(cells(line));
         }
     }
     let counts = Verdict::ALL.map(|verdict| {
@@ -114,8 +113,22 @@ fn write_section(text: &mut String, section: &Section, stamp: &str) {
     *text += &table(lines);
 }
 
+/// What stands in the cells of a line that [`table`] has written.
+fn cells(line: &str) -> Vec<String> {
+    let mut before = ' ';
+    let ends = |c| std::mem::replace(&mut before, c) != '\\' && c == '|';
+    let cells = line.trim_matches('|').split(ends);
+    cells.map(|cell| cell.trim().replace(STROKE, "|")).collect()
+}
+
+/// A stroke within a cell: alone it would end that.
+const STROKE: &str = r"\|";
+
 /// A Markdown table whose columns line up, so that it reads well as text too.
-fn table(lines: Vec<Vec<String>>) -> String {
+fn table(mut lines: Vec<Vec<String>>) -> String {
+    for cell in lines.iter_mut().flatten() {
+        *cell = cell.replace('|', STROKE);
+    }
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = lines.iter().map(|line| line[column].chars().count());
@@ -140,7 +153,7 @@ fn table(lines: Vec<Vec<String>>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEAD, gathered, table};
+    use super::{HEAD, cells, gathered, table};
 
     #[test]
     fn columns_line_up() {
@@ -152,13 +165,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stroke_ends_no_cell() {
+        let line = ["`a` |x| < 1", "1 | 2", "|"].map(str::to_owned).to_vec();
+        let text = table(vec![line.clone(), line.clone()]);
+        let first = text.lines().next().unwrap();
+        assert_eq!(first, r"| `a` \|x\| < 1 | 1 \| 2 | \| |");
+        assert_eq!(cells(first), line);
+    }
+
+    #[test]
     fn claims_of_all_parts_come_into_one_table() {
         let claim = |id: &str, verdict: &str| {
             let cells = [id, "%", "1", "0 to 2", "1.0 ± 0.1", verdict];
             cells.map(str::to_owned).to_vec()
         };
         let (a, b) = (
-            claim("`a` holds", "**reproduced**"),
+            claim("`a` |holds|", "**reproduced**"),
             claim("`b`", "**not reproduced**"),
         );
         let head = HEAD.map(str::to_owned).to_vec();
