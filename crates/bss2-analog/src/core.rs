@@ -312,7 +312,13 @@ impl AnalogCore {
             (first.g_leak + second.g_leak).max(circuit::least_conductance(&self.profile));
         let capacitance = first.capacitance + second.capacitance;
         let (least, most) = circuit::CAPACITANCES;
-        RangeError::check("membrane capacitance", capacitance * 1e12, least, most, "pF")?;
+        RangeError::check(
+            "membrane capacitance",
+            capacitance * 1e12,
+            least,
+            most,
+            "pF",
+        )?;
         RangeError::check("leak conductance", conductance * 1e9, 0.1, 1e5, "nS")?;
         let inputs =
             [&first, &second].map(|c| [0, 1].map(|sign| (c.tau_syn[sign], c.strength[sign])));

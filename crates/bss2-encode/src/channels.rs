@@ -67,6 +67,21 @@ impl ChannelReduction {
         of.saturating_sub(self.skip).div_ceil(self.every)
     }
 
+    /// As [`ChannelReduction::channels`], at least one.
+    ///
+    /// # Errors
+    /// [`RangeError`] of `reduction.skip`, which alone can leave none, and unless there
+    /// are 1 to 65,536 channels.
+    ///
+    /// # Panics
+    /// As [`ChannelReduction::channels`].
+    pub(crate) fn some_channels(&self, of: usize) -> Result<usize, RangeError> {
+        RangeError::check("channels", of as f64, 1.0, 65_536.0, "")?;
+        let most = of as f64 - 1.0;
+        RangeError::check("reduction.skip", self.skip as f64, 0.0, most, "")?;
+        Ok(self.channels(of))
+    }
+
     /// The input that a channel, 0..65,536, becomes, if it is kept.
     ///
     /// # Panics
@@ -92,8 +107,7 @@ impl ChannelReduction {
     /// [`EncodeError::Range`] where no channel is left.
     pub fn reduce(&self, set: &SpikeSet) -> Result<SpikeSet, EncodeError> {
         self.validate()?;
-        let channels = self.channels(set.channels());
-        RangeError::check("channels that are kept", channels as f64, 1.0, 65_536.0, "")?;
+        let channels = self.some_channels(set.channels())?;
         let all: Vec<u32> = (0..set.len() as u32).collect();
         let mut thinning = self.thinning(channels);
         let mut last = usize::MAX;
@@ -147,6 +161,11 @@ mod tests {
         assert_eq!(reduction.input(691), Some(69));
         assert!((692..700).all(|channel| reduction.input(channel).is_none()));
         assert_eq!(reduction.channels(70), 0);
+        assert_eq!(reduction.some_channels(71), Ok(1));
+        let text = |channels| reduction.some_channels(channels).unwrap_err().to_string();
+        assert_eq!(text(70), "reduction.skip is 70, allowed are 0 to 69");
+        assert!(text(0).starts_with("channels is 0"), "{}", text(0));
+        assert!(text(65_537).starts_with("channels is 65537"));
         let none = ChannelReduction {
             every: 0,
             ..reduction

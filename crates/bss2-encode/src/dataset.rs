@@ -6,7 +6,7 @@ use bss2_event::{RangeError, Seed};
 
 use crate::error::EncodeError;
 use crate::idx;
-use crate::image::{MNIST_CROP, ReductionConfig};
+use crate::image::{MNIST_CROP, MNIST_SIDE, ReductionConfig};
 use crate::manifest::{DataSet, Part};
 use crate::order;
 
@@ -85,7 +85,7 @@ impl ImageSet {
     }
     /// Rows and columns of border on each side, which are dropped before the images
     /// are reduced ([`ReductionConfig`]): 2 for MNIST and generated digits, 0 for
-    /// Fashion-MNIST and images that were reduced.
+    /// Fashion-MNIST, images of another size and images that were reduced.
     #[must_use]
     pub fn crop(&self) -> usize {
         self.crop
@@ -294,8 +294,9 @@ fn load_set(
         10,
     )?;
     Ok(match set {
-        DataSet::Mnist => images.with_crop(MNIST_CROP),
-        DataSet::FashionMnist => images,
+        // Self-made images of another size have no such border to lose.
+        DataSet::Mnist if images.side() == MNIST_SIDE => images.with_crop(MNIST_CROP),
+        DataSet::Mnist | DataSet::FashionMnist => images,
     })
 }
 

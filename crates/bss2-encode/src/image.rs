@@ -9,6 +9,8 @@ use crate::zoom::{SplineZoom, ZoomScratch};
 
 /// Black rows and columns around the digits of MNIST.
 pub(crate) const MNIST_CROP: usize = 2;
+/// Rows and columns of MNIST's images, these among them.
+pub(crate) const MNIST_SIDE: usize = 28;
 
 /// Images per task.
 const CHUNK: usize = 256;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::file_of;
 use crate::error::EncodeError;
 use crate::manifest::{DataSet, Part};
+use crate::recordings::is_recording;
 
 /// Environment variable that names a folder of data.
 pub const DATA_VARIABLE: &str = "BSS2_DATA";
@@ -68,7 +69,8 @@ pub fn find_shd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
 
 /// Finds the recordings of the Free Spoken Digit Dataset, where [`find_mnist`]
 /// would look: any folder `recordings`, `fsdd` or `fsdd/recordings`, or the
-/// named one itself, with files that end in `.wav`.
+/// named one itself, with files that end in `.wav`, or in `.WAV`, which
+/// [`crate::list_recordings`] then complains of.
 ///
 /// # Errors
 /// [`EncodeError::NotFound`] with every folder that was searched.
@@ -82,7 +84,7 @@ pub fn find_fsdd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
     let holds = |folder: &Path| {
         Holds::all_if(std::fs::read_dir(folder).is_ok_and(|entries| {
             let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-            files.any(|path| path.extension().is_some_and(|ending| ending == "wav"))
+            files.any(|path| is_recording(&path))
         }))
     };
     let candidates = candidates(explicit);
@@ -213,6 +215,18 @@ mod tests {
             fashion.is_err(),
             "MNIST's folder is not taken for Fashion-MNIST's"
         );
+    }
+
+    #[test]
+    fn recordings_are_found_whether_their_ending_is_large_or_small() {
+        let root = tempfile::tempdir().unwrap();
+        let at = root.path();
+        fs::create_dir_all(at.join("recordings/more.wav")).unwrap();
+        fs::write(at.join("recordings/._0_a_0.wav"), b"x").unwrap();
+        assert!(find_fsdd(Some(at)).is_err());
+        fs::write(at.join("recordings/0_a_0.WAV"), b"x").unwrap();
+        let found = find_fsdd(Some(at)).unwrap();
+        assert_eq!(found.folder, at.join("recordings"));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(crate) fn hold_out(
     seed: Seed,
 ) -> Result<(Vec<u32>, Vec<u32>), RangeError> {
     let most = len.saturating_sub(1) as f64;
-    RangeError::check("held-out samples", count as f64, 1.0, most, "")?;
+    RangeError::check("hold_out", count as f64, 1.0, most, "")?;
     // Epochs use element 0 of this domain.
     let address = Address::new(seed, Domain::Shuffle).element(1);
     let mut stay: Vec<u32> = (0..len as u32).collect();
@@ -117,6 +117,16 @@ mod tests {
     #[should_panic(expected = "epochs are counted by 24 bits")]
     fn an_epoch_without_draws_of_its_own_has_no_order() {
         let _ = EpochOrder::new(Seed(0), 1 << 24, 1);
+    }
+
+    #[test]
+    fn what_is_held_out_leaves_a_sample_or_is_named_by_its_key() {
+        let (stay, held) = hold_out(3, 2, Seed(0)).unwrap();
+        assert_eq!((stay.len(), held.len()), (1, 2));
+        for count in [0, 3] {
+            let error = hold_out(3, count, Seed(0)).unwrap_err().to_string();
+            assert_eq!(error, format!("hold_out is {count}, allowed are 1 to 2"));
+        }
     }
 
     #[test]

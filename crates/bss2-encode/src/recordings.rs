@@ -38,7 +38,7 @@ impl RecordingName {
     pub fn parse(name: &str) -> Result<Self, &'static str> {
         let stem = name
             .strip_suffix(".wav")
-            .ok_or("its name does not end in .wav")?;
+            .ok_or("its name does not end in .wav, in small letters")?;
         let parts = stem
             .split_once('_')
             .and_then(|(label, rest)| Some((label, rest.rsplit_once('_')?)));
@@ -76,10 +76,7 @@ pub fn list_recordings(folder: &Path) -> Result<Vec<(RecordingName, PathBuf)>, E
     for entry in fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let wav = path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("wav"));
-        if !wav || name.starts_with('.') || path.is_dir() {
+        if !is_recording(&path) {
             continue;
         }
         match RecordingName::parse(&name) {
@@ -97,6 +94,16 @@ pub fn list_recordings(folder: &Path) -> Result<Vec<(RecordingName, PathBuf)>, E
     refuse(folder, faults)?;
     recordings.sort();
     Ok(recordings)
+}
+
+/// Whether a file is meant as a recording, so that its name is right or an error. The
+/// ending may be in capitals here, lest such a file be passed over without a word.
+pub(crate) fn is_recording(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let wav = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("wav"));
+    wav && !name.starts_with('.') && !path.is_dir()
 }
 
 /// An error that tells the first of the faults, if there are any.
@@ -245,7 +252,7 @@ mod tests {
         let error = list_recordings(folder.path()).unwrap_err().to_string();
         for words in [
             "0_a_02.wav: its take has leading zeros",
-            "0_a_3.WAV",
+            "0_a_3.WAV: its name does not end in .wav, in small letters",
             "noise00.wav",
             "and 4 more",
         ] {

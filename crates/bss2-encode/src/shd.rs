@@ -24,6 +24,7 @@
 //! | spikes that are not in order | sorted by (time, channel) |
 //! | negative, infinite or missing (NaN) times | an error with the sample |
 //! | rows of times and units, or labels, of different numbers | an error with both numbers |
+//! | no sample, no class or more than 256 classes | an error with the number |
 //! | more than a million samples, chunks of more than four million, values of more than 4 KiB or 64 MiB of them | an error before anything is read |
 //! | rows that share their bytes, datasets that are links or lie in other files | an error before any is read |
 //!
@@ -56,6 +57,10 @@ const SPEAKER_NAMES: &str = "extra/speaker_names";
 const RECORDING: &str = "extra/recording";
 const CHANNELS_ATTRIBUTE: &str = "channels";
 
+/// Longest list. What a damaged file asks for beyond would be allocated before
+/// anybody can say no.
+const MOST_ROWS: usize = 1 << 20;
+
 /// What is wrong with a spike file as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -82,6 +87,18 @@ pub enum SpikeFileFault {
         second: &'static str,
         /// Its number of rows.
         other: usize,
+    },
+    /// There is nothing in the file, or more than a set has room for.
+    #[error("it has {found} {what} in {dataset}, read are 1 to {most}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// Dataset that has a row for each.
+        dataset: &'static str,
+        /// How many there are.
+        found: usize,
+        /// Largest number.
+        most: usize,
     },
     /// A dataset is larger than any that makes sense, or not a list.
     #[error("{dataset} has the shape {shape:?}{chunks}, read are lists of up to {most} rows")]
@@ -148,4 +165,28 @@ pub enum SpikeFileFault {
         /// Reason.
         reason: String,
     },
+}
+
+/// Refuses a file without samples, of which no share could be right, and one with more
+/// than are read.
+fn check_samples(found: usize) -> Result<(), SpikeFileFault> {
+    check_count("samples", TIMES, found, MOST_ROWS)
+}
+
+/// Refuses none of something, and more than `most`.
+fn check_count(
+    what: &'static str,
+    dataset: &'static str,
+    found: usize,
+    most: usize,
+) -> Result<(), SpikeFileFault> {
+    if (1..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(SpikeFileFault::Count {
+        what,
+        dataset,
+        found,
+        most,
+    })
 }

@@ -114,8 +114,8 @@ impl SpikeEncoder {
     /// [`ChannelReduction::none`] to the same spikes, in a tenth of the time.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] for settings outside their range, or a window of
-    /// no bin or of more than 2^32.
+    /// [`EncodeError::Range`] for settings outside their range, a reduction that leaves
+    /// no channel, or a window of no bin or of more than 2^32.
     pub fn new(
         config: &SpeechConfig,
         channels: usize,
@@ -123,8 +123,7 @@ impl SpikeEncoder {
         seed: Seed,
     ) -> Result<Self, EncodeError> {
         config.validate()?;
-        let inputs = config.reduction.channels(channels);
-        RangeError::check("channels that are kept", inputs as f64, 1.0, 65_536.0, "")?;
+        let inputs = config.reduction.some_channels(channels)?;
         // A window that is a multiple of the bin must not lose one to rounding.
         let bins = (window.get() / config.bin.get() * (1.0 + 1e-12)).floor();
         RangeError::check("bins of the window", bins, 1.0, f64::from(u32::MAX), "")?;
@@ -373,7 +372,9 @@ mod tests {
     fn settings_and_sets_that_do_not_fit_are_refused() {
         let window = Seconds::micro(500.0);
         let config = SpeechConfig::default();
-        assert!(SpikeEncoder::new(&config, 70, window, Seed(0)).is_err());
+        let error = SpikeEncoder::new(&config, 70, window, Seed(0)).unwrap_err();
+        let text = "reduction.skip is 70, allowed are 0 to 69";
+        assert_eq!(error.to_string(), text);
         assert!(SpikeEncoder::new(&config, 700, Seconds::nano(3.0), Seed(0)).is_err());
         let slow = SpeechConfig {
             compression: 0.5,

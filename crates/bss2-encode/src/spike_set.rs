@@ -5,6 +5,11 @@ use bss2_event::{RangeError, Seed};
 use crate::error::EncodeError;
 use crate::order;
 
+/// Classes that a label, a byte, can tell apart.
+pub(crate) const MOST_CLASSES: usize = 256;
+/// Speakers that a sample's number of one can tell apart.
+pub(crate) const MOST_SPEAKERS: usize = 65_536;
+
 /// Labelled samples of spikes, flat: one allocation for all.
 ///
 /// Times are seconds as the recording has them, before any compression, and
@@ -58,8 +63,9 @@ impl SpikeSet {
         speakers: Vec<Speaker>,
     ) -> Result<Self, EncodeError> {
         RangeError::check("channels", channels as f64, 1.0, 65_536.0, "")?;
-        RangeError::check("classes", keys.len() as f64, 1.0, 256.0, "")?;
-        RangeError::check("speakers", speakers.len() as f64, 0.0, 65_536.0, "")?;
+        check_classes(&keys)?;
+        let most = MOST_SPEAKERS as f64;
+        RangeError::check("speakers", speakers.len() as f64, 0.0, most, "")?;
         Ok(Self {
             name: name.into(),
             channels,
@@ -250,7 +256,7 @@ impl SpikeSet {
     /// [`EncodeError::Range`] unless there are 1 to 256 names; [`EncodeError::Sample`]
     /// for the first sample whose class is not among them.
     pub fn with_keys(self, keys: Vec<String>) -> Result<Self, EncodeError> {
-        RangeError::check("classes", keys.len() as f64, 1.0, 256.0, "")?;
+        check_classes(&keys)?;
         let label = |(sample, &label): (usize, &u8)| {
             let name = &self.keys[usize::from(label)];
             match keys.iter().position(|key| key == name) {
@@ -309,6 +315,10 @@ impl SpikeSet {
     pub(crate) fn check_indices(&self, indices: &[u32]) -> Result<(), EncodeError> {
         EncodeError::check_indices(&self.name, self.len(), indices)
     }
+}
+
+fn check_classes(keys: &[String]) -> Result<(), RangeError> {
+    RangeError::check("classes", keys.len() as f64, 1.0, MOST_CLASSES as f64, "")
 }
 
 /// Samples to train on and samples to test on.

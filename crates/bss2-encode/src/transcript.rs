@@ -21,7 +21,7 @@ use crate::audio::{Audio, RATES, Samples, Track};
 use crate::cochlea::{Cochlea, CochleaConfig, SpikeTrain};
 use crate::error::EncodeError;
 use crate::recordings::{RecordingName, list_recordings, refuse};
-use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
+use crate::spike_set::{MOST_CLASSES, MOST_SPEAKERS, SampleInfo, Speaker, SpikeSet};
 use crate::upsample::{Upsampled, check_least, upsampling};
 use crate::wav::{AudioFault, WavFile};
 
@@ -189,7 +189,8 @@ impl Transcription<'_> {
     ///
     /// # Errors
     /// [`EncodeError::Recordings`] with every recording that cannot be encoded,
-    /// once all others are, or before anything is done where its rate is out of range;
+    /// once all others are, or before anything is done where its rate is out of range
+    /// or there are too many labels or speakers;
     /// [`EncodeError::Write`] for the journal, above all when another process writes it or the
     /// file is something else, which then stays; [`EncodeError::Range`] for settings.
     pub fn run(
@@ -202,9 +203,11 @@ impl Transcription<'_> {
         check_least(self.least_rate)?;
         // The highest rate allows most; what a recording's own does not is told of it.
         self.cochlea.validate(*RATES.end())?;
-        let (set, places) = places(name, self.cochlea.channels, recordings)?;
         let folder = recordings.first().and_then(|r| r.sound.name().parent());
-        let folder = folder.unwrap_or(Path::new(""));
+        // What the program makes itself lies nowhere.
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(name));
+        let (set, places) = places(name, folder, self.cochlea.channels, recordings)?;
         let (mut rates, mut unfit) = (Vec::new(), Vec::new());
         for Recording { sound, .. } in recordings {
             match self.rate(sound) {
@@ -333,6 +336,7 @@ type Places = Vec<(u8, u16)>;
 /// A set of the classes and speakers of recordings, without samples yet.
 fn places(
     name: &str,
+    folder: &Path,
     channels: usize,
     recordings: &[Recording],
 ) -> Result<(SpikeSet, Places), EncodeError> {
@@ -341,6 +345,16 @@ fn places(
         names.into_iter().cloned().collect()
     };
     let (keys, voices) = (sorted(|name| &name.label), sorted(|name| &name.speaker));
+    let counts = [
+        ("labels", keys.len(), MOST_CLASSES),
+        ("speakers", voices.len(), MOST_SPEAKERS),
+    ];
+    let wrong = counts
+        .iter()
+        .filter(|(_, n, most)| !(1..=*most).contains(n));
+    let tell =
+        |(what, n, most): &(_, _, _)| format!("there are {n} {what}, allowed are 1 to {most}");
+    refuse(folder, wrong.map(tell).collect())?;
     let speakers = voices.iter().map(|voice| Speaker {
         name: voice.clone(),
         ..Speaker::default()

@@ -75,6 +75,26 @@ fn both_spellings_and_packings_are_read() {
     assert_eq!((reduced.train.side(), reduced.test.side()), (16, 16));
 }
 
+/// Only MNIST's own size has its border; others would lose what they show.
+#[test]
+fn images_of_another_size_are_not_cropped() {
+    for side in [8, 16, 29] {
+        let folder = small();
+        for (name, count) in [
+            ("train-images-idx3-ubyte.gz", 6),
+            ("t10k-images.idx3-ubyte", 3),
+        ] {
+            fs::write(folder.path().join(name), images(count, side, side)).unwrap();
+        }
+        let split = load(folder.path()).unwrap();
+        assert_eq!((split.train.crop(), split.test.crop()), (0, 0), "{side}");
+        if side == 16 {
+            let reduced = split.reduce().unwrap();
+            assert_eq!(reduced.train.pixels(), split.train.pixels());
+        }
+    }
+}
+
 #[test]
 fn each_fault_has_its_message() {
     let file = "train-images-idx3-ubyte.gz";

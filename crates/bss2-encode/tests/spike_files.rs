@@ -180,6 +180,15 @@ assert list(f["extra/meta_info/body_height"][:]) == [171, 171]
     }
 }
 
+fn write_list<T: H5Type>(file: &H5File, name: &str, values: &[T]) {
+    let list = file.new_dataset::<T>().shape([values.len()]);
+    let list = list.create(name).unwrap();
+    // There is no place for nothing.
+    if !values.is_empty() {
+        list.write_raw(values).unwrap();
+    }
+}
+
 /// A file in the published layout, of which a test gets one dataset wrong.
 struct Parts<'a, T, U> {
     times: &'a [&'a [T]],
@@ -199,15 +208,8 @@ impl<T: H5Type, U: H5Type> Parts<'_, T, U> {
         }
         file.write_vlen_numeric("spikes/times", self.times).unwrap();
         file.write_vlen_numeric("spikes/units", self.units).unwrap();
-        let labels = file.new_dataset::<i32>().shape([self.labels.len()]);
-        labels
-            .create("labels")
-            .unwrap()
-            .write_raw(self.labels)
-            .unwrap();
-        let speaker = file.new_dataset::<u16>().shape([self.speaker.len()]);
-        let speaker = speaker.create("extra/speaker").unwrap();
-        speaker.write_raw(self.speaker).unwrap();
+        write_list(&file, "labels", self.labels);
+        write_list(&file, "extra/speaker", self.speaker);
         file.write_vlen_strings("extra/keys", &["zero", "one"])
             .unwrap();
         file.close().unwrap();
@@ -260,9 +262,7 @@ fn what_is_said_of_speakers_may_have_any_type() {
         read_spikes(&path).unwrap().speakers().to_vec()
     };
     fn list<T: H5Type>(file: &H5File, name: &str, values: &[T]) {
-        let list = file.new_dataset::<T>().shape([values.len()]);
-        let list = list.create(&format!("extra/meta_info/{name}")).unwrap();
-        list.write_raw(values).unwrap();
+        write_list(file, &format!("extra/meta_info/{name}"), values);
     }
     let speakers = said(&|file| {
         list(file, "age", &[25.4_f64, f64::NAN, -1.0, 70_000.0]);
@@ -359,6 +359,51 @@ fn inconsistent_files_are_refused_with_the_place() {
         speaker: GOOD.speaker,
     };
     negative.refused(&["spikes/units, row 0", "-2"]);
+}
+
+#[test]
+fn files_without_samples_or_classes_are_refused() {
+    let none = Parts::<f32, u16> {
+        times: &[],
+        units: &[],
+        labels: &[],
+        speaker: &[],
+    };
+    let words = "it has 0 samples in spikes/times, read are 1 to 1048576";
+    none.refused(&[words]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.h5");
+    let empty = sample_set().select(&[]).unwrap();
+    let error = write_spikes(&path, &empty, TimePrecision::Single).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("none.h5 cannot be used: it has 0"), "{text}");
+    assert!(!path.exists());
+    let path = folder.path().join("keys.h5");
+    let refused = |write: &dyn Fn(&H5File), words: &str| {
+        let file = H5File::create(&path).unwrap();
+        file.create_group("extra").unwrap();
+        write(&file);
+        file.close().unwrap();
+        let error = read_spikes(&path).unwrap_err().to_string();
+        assert!(error.contains(words), "{words:?} is missing in {error}");
+        assert!(error.contains("keys.h5 cannot be used"), "{error}");
+    };
+    let words = "it has 0 classes in extra/keys, read are 1 to 256";
+    let empty = |file: &H5File| {
+        file.write_vlen_strings("extra/keys", &[]).unwrap();
+    };
+    refused(&empty, words);
+    // As h5py writes a list that may grow.
+    let chunked = |file: &H5File| {
+        let keys = file.new_dataset::<Text<4>>().shape([0]).chunk(&[8]);
+        keys.max_shape(&[None]).create("extra/keys").unwrap();
+    };
+    refused(&chunked, words);
+    let many = |file: &H5File| {
+        file.write_vlen_strings("extra/keys", &["a"; 257]).unwrap();
+    };
+    refused(&many, "it has 257 classes in extra/keys");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn run(recordings: &[Recording], journal: &Path) -> Result<SpikeSet, EncodeError
 #[test]
 fn too_many_labels_are_refused_before_anything_is_encoded() {
     let tone = Track {
-        name: "tone".into(),
+        name: "tones/tone".into(),
         rate: 24_000,
         samples: vec![0.5; 48],
     };
@@ -83,7 +83,10 @@ fn too_many_labels_are_refused_before_anything_is_encoded() {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal");
     let error = run(&recordings, &journal).unwrap_err().to_string();
-    assert!(error.contains("classes is 257"), "{error}");
+    let text = "tones cannot be used:\nthere are 257 labels, allowed are 1 to 256";
+    assert_eq!(error, text);
+    let error = run(&[], &journal).unwrap_err().to_string();
+    assert!(error.starts_with("test cannot be used"), "{error}");
     assert!(!journal.exists());
 }
 

@@ -10,7 +10,7 @@ use bss2_encode::{
     AugmentationConfig, EncodeError, Encoder, EncoderConfig, ImageSet, SpeechConfig,
     SpikeAugmentation, SpikeEncoder, SpikeSet, Transcribed,
 };
-use bss2_event::{Seed, SpikeBatch, TimeGrid};
+use bss2_event::{RangeError, Seed, SpikeBatch, TimeGrid};
 
 use crate::config::Experiment;
 use crate::error::Error;
@@ -76,10 +76,11 @@ impl Data {
         progress: &(dyn Fn(Transcribed) + Sync),
     ) -> Result<Self, Error> {
         let data = if experiment.data.set.is_speech() {
-            speech::load(experiment, progress)?
+            speech::load(experiment, progress)
         } else {
-            images::load(experiment)?
+            images::load(experiment)
         };
+        let data = data.map_err(by_key)?;
         match &experiment.data.folder {
             // It could not be told in the configuration of the run.
             Some(folder) if folder.to_str().is_none() => Err(EncodeError::Io {
@@ -315,6 +316,22 @@ impl Feed<'_> {
             }
             Kind::Spikes(set, encoder) => encoder.encode(set, indices, epoch, batch),
         }
+    }
+}
+
+/// Names what does not fit the samples as the configuration does: by the key of the
+/// whole experiment.
+fn by_key(error: EncodeError) -> EncodeError {
+    match error {
+        EncodeError::Range(error) => EncodeError::Range(RangeError {
+            field: match error.field {
+                "hold_out" => "data.hold_out",
+                "reduction.skip" => "speech.reduction.skip",
+                field => field,
+            },
+            ..error
+        }),
+        error => error,
     }
 }
 

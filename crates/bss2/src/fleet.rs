@@ -37,7 +37,7 @@ impl Fleet {
     ) -> Result<Self, ChipError> {
         let members = (0..config.fleet.max(1) as u64).map(|n| {
             let config = ChipConfig {
-                seed: Seed(config.seed.0 + n),
+                seed: Seed(config.seed.0.wrapping_add(n)),
                 fleet: 1,
                 ..config.clone()
             };

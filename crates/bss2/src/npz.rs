@@ -7,19 +7,23 @@ mod write;
 pub use write::{Arrays, write};
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{DType, NpyFile, Order, TypeChar};
 use thiserror::Error;
 
-/// Most bytes of an array's header: magic, version, its length and what it says.
-const HEADER: u64 = 10 + 1024;
+/// Most bytes of what an array's header says.
+const TEXT: usize = 1024;
+/// Most bytes of a header: magic, version, its length and what it says.
+const HEADER: u64 = 12 + TEXT as u64;
 /// Bytes of the largest number.
 const NUMBER: u64 = 8;
 /// Most bytes that a header may tell of, so that no product of them overflows.
 const LIMIT: u64 = 1 << 40;
+/// What an array may hold.
+const NUMBERS: &str = "integers of 1, 2, 4 or 8 bytes or floating-point numbers of 4 or 8";
 
 /// Why an archive, or an array in it, cannot be used.
 #[derive(Debug, Error)]
@@ -31,7 +35,7 @@ pub enum NpzError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file cannot be written.
     #[error("{path} cannot be written: {source}")]
@@ -39,7 +43,7 @@ pub enum NpzError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is no archive, or a part of one.
     #[error("{path} is no whole npz archive: {reason}")]
@@ -140,8 +144,8 @@ impl Npz {
         names
     }
 
-    /// Whole numbers of an array of the given shape, in C order, and its name: the
-    /// first of several that exists, or nothing.
+    /// Whole numbers of an array of the given shape, in C order however they are stored,
+    /// and its name: the first of several that exists, or nothing.
     ///
     /// # Errors
     /// [`NpzError`]: a pickled or damaged array, another shape, other numbers.
@@ -253,21 +257,35 @@ impl Npz {
             let needed = shape.map_or("a single number".into(), |shape| format!("{shape:?}"));
             return Err(self.unfit(name, &format!("has shape {found:?}"), &needed));
         }
-        Array::read(array).map_err(damaged)
+        let dtype = array.dtype().descr();
+        match Array::read(array) {
+            Ok(Some(array)) => Ok(array),
+            Ok(None) => Err(self.unfit(name, &format!("holds values of type {dtype}"), NUMBERS)),
+            Err(error) => Err(damaged(error.to_string())),
+        }
     }
+}
+
+/// What a header says, in any version of the format: only the first has two bytes for
+/// its length.
+fn header_text(bytes: &[u8]) -> Result<&[u8], &'static str> {
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or("no array")?;
+    let (length, rest) = match *rest {
+        [1, 0, a, b, ref rest @ ..] => (u16::from_le_bytes([a, b]).into(), rest),
+        [2 | 3, 0, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]), rest),
+        [1..=3, 0, ..] => return Err("its header is cut off"),
+        _ => return Err("no array of version 1, 2 or 3"),
+    };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > TEXT {
+        return Err("its header is longer than any of numbers");
+    }
+    rest.get(..length).ok_or("its header is cut off")
 }
 
 /// Refuses what the reader of arrays would stumble over: sizes beyond any of ours.
 fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
-    if bytes.len() < 10 || !bytes.starts_with(b"\x93NUMPY\x01") {
-        return Err("no array of version 1");
-    }
-    let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = bytes.get(10..10 + length).ok_or("its header is cut off")?;
-    if length as u64 > HEADER - 10 {
-        return Err("its header is longer than any of numbers");
-    }
-    let header = String::from_utf8_lossy(header);
+    let header = String::from_utf8_lossy(header_text(bytes)?);
     // Such as 0x10 and 1_000, which Python can read and numpy does not write.
     let odd = |pair: &[u8]| {
         pair[0].is_ascii_digit() && (pair[1] == b'_' || pair[1].is_ascii_alphabetic())
@@ -308,21 +326,24 @@ struct Array {
 }
 
 impl Array {
-    fn read(array: NpyFile<&[u8]>) -> Result<Self, String> {
+    /// The numbers of an array in C order; nothing where it holds something else.
+    fn read(array: NpyFile<&[u8]>) -> io::Result<Option<Self>> {
         let DType::Plain(of) = array.dtype() else {
-            return Err("not of plain numbers".to_owned());
+            return Ok(None);
         };
-        if array.order() == Order::Fortran && array.shape().len() > 1 {
-            return Err("in Fortran order".to_owned());
-        }
         let dtype = of.to_string();
+        let (shape, strides) = (array.shape().to_vec(), array.strides().to_vec());
+        let ordered = array.order() == Order::C || shape.len() < 2;
         macro_rules! read {
-            ($number:ty) => {
-                array
-                    .into_vec::<$number>()
-                    .map_err(|error| error.to_string())?
-                    .into_iter()
-            };
+            ($number:ty) => {{
+                let values = array.into_vec::<$number>()?;
+                let values = if ordered {
+                    values
+                } else {
+                    in_c_order(&values, &shape, &strides)
+                };
+                values.into_iter()
+            }};
         }
         let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         let values = match (of.type_char(), of.size_field()) {
@@ -336,15 +357,125 @@ impl Array {
             (TypeChar::Uint, 8) => Values::Integers(read!(u64).map(whole).collect()),
             (TypeChar::Float, 4) => Values::Floats(read!(f32).map(f64::from).collect()),
             (TypeChar::Float, 8) => Values::Floats(read!(f64).collect()),
-            _ => return Err(format!("of type {dtype}, not of numbers")),
+            _ => return Ok(None),
         };
-        Ok(Self { dtype, values })
+        Ok(Some(Self { dtype, values }))
     }
+}
+
+/// Values in C order, of which those of neighbours along a dimension are its stride
+/// apart. There are as many as the shape says.
+fn in_c_order<T: Copy>(values: &[T], shape: &[u64], strides: &[u64]) -> Vec<T> {
+    let mut places = vec![0];
+    for (&length, &stride) in shape.iter().zip(strides) {
+        let along = |place: u64| (0..length).map(move |i| place + i * stride);
+        places = places.into_iter().flat_map(along).collect();
+    }
+    let value = |place: u64| values[place as usize];
+    places.into_iter().map(value).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use npyz::npz::NpzWriter;
+
     use super::*;
+
+    /// An archive with an array `w` of a version and with a header as given.
+    fn archive(version: u8, header: &str, bytes: &[u8]) -> (tempfile::TempDir, Npz) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.npz");
+        let mut writer = NpzWriter::create(&path).unwrap();
+        let zip = writer.zip_writer();
+        zip.start_file("w.npy", Default::default()).unwrap();
+        let length = (header.len() as u32).to_le_bytes();
+        let length = &length[..if version == 1 { 2 } else { 4 }];
+        let parts = [
+            b"\x93NUMPY".as_slice(),
+            &[version, 0],
+            length,
+            header.as_bytes(),
+            bytes,
+        ];
+        zip.write_all(&parts.concat()).unwrap();
+        zip.finish().unwrap();
+        let npz = Npz::open(&path).unwrap();
+        (folder, npz)
+    }
+
+    fn header(dtype: &str, fortran: &str, shape: &str) -> String {
+        format!("{{'descr': '{dtype}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n")
+    }
+
+    /// 0, 1, 2 and so on in single precision.
+    fn numbers(count: u16) -> Vec<u8> {
+        let values = (0..count).map(f32::from);
+        values.flat_map(f32::to_le_bytes).collect()
+    }
+
+    /// As `numpy.savez(path, w=w.T)` writes them.
+    #[test]
+    fn arrays_in_fortran_order_are_read_in_c_order() {
+        let read = |shape: &str, dims: &[u64]| {
+            let count = dims.iter().product::<u64>() as u16;
+            let header = header("<f4", "True", shape);
+            let (_folder, mut npz) = archive(1, &header, &numbers(count));
+            npz.floats("w", dims).unwrap().unwrap()
+        };
+        assert_eq!(read("(4,)", &[4]), [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(read("(2, 3)", &[2, 3]), [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
+        let solid = read("(2, 3, 4)", &[2, 3, 4]);
+        for (place, value) in solid.into_iter().enumerate() {
+            let (i, j, k) = (place / 12, place / 4 % 3, place % 4);
+            assert_eq!(value, (i + 2 * j + 6 * k) as f64);
+        }
+        assert_eq!(read("(0, 3)", &[0, 3]), [0.0; 0]);
+        let (_folder, mut npz) = archive(1, &header("<i2", "True", "(1, 1)"), &[7, 0]);
+        assert_eq!(npz.scalar("w").unwrap(), Some(7.0));
+        let whole = npz.integers(&["w"], &[1, 1]).unwrap().unwrap();
+        assert_eq!(whole.1, [7]);
+    }
+
+    #[test]
+    fn headers_of_every_version_are_read_and_looked_at() {
+        let plain = header("<f4", "False", "(2, 2)");
+        for version in 1..=3 {
+            let (_folder, mut npz) = archive(version, &plain, &numbers(4));
+            let found = npz.floats("w", &[2, 2]).unwrap().unwrap();
+            assert_eq!(found, [0.0, 1.0, 2.0, 3.0], "version {version}");
+            let long = format!("{}{plain}", " ".repeat(2000));
+            for (header, bytes, words) in [
+                (&long, 16, "longer than any"),
+                (&header("<f4", "False", "(2_2,)"), 16, "as numpy does not"),
+                (&header("<f4", "False", "(1099511627776, 2)"), 16, "memory"),
+                (&plain, 15, "damaged"),
+            ] {
+                let (_folder, mut npz) = archive(version, header, &numbers(4)[..bytes]);
+                let error = npz.floats("w", &[2, 2]).unwrap_err().to_string();
+                assert!(error.contains(words), "version {version}: {error}");
+            }
+        }
+        let (_folder, mut npz) = archive(4, &plain, &numbers(4));
+        let error = npz.floats("w", &[2, 2]).unwrap_err().to_string();
+        assert!(error.contains("no array of version 1, 2 or 3"), "{error}");
+        let whole = [b"\x93NUMPY\x02\0", &[4, 0, 0, 0][..], b"text"].concat();
+        assert_eq!(header_text(&whole), Ok(&b"text"[..]));
+        for length in 0..whole.len() {
+            assert!(header_text(&whole[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_are_told_from_damage() {
+        for dtype in ["<f2", "|b1", "<c8", "<U2"] {
+            let (_folder, mut npz) = archive(1, &header(dtype, "False", "(2,)"), &[0; 16]);
+            let error = npz.floats("w", &[2]).unwrap_err().to_string();
+            let words = format!("w holds values of type '{dtype}', needed is integers");
+            assert!(error.contains(&words), "{error}");
+        }
+    }
 
     #[test]
     fn arrays_of_any_size_are_read_when_their_shape_is_the_wanted_one() {

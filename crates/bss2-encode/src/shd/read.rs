@@ -10,15 +10,12 @@ use rust_hdf5::{DatatypeMessage, H5Dataset, H5File, Hdf5Error, LinkClass, Storag
 use super::decode::{Floats, Integers};
 use super::heap;
 use super::{
-    AGE, BODY_HEIGHT, CHANNELS, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, RECORDING, SPEAKER,
-    SPEAKER_NAMES, SpikeFileFault, TIMES, UNITS,
+    AGE, BODY_HEIGHT, CHANNELS, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, MOST_ROWS, RECORDING,
+    SPEAKER, SPEAKER_NAMES, SpikeFileFault, TIMES, UNITS, check_count, check_samples,
 };
 use crate::error::EncodeError;
-use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
+use crate::spike_set::{MOST_CLASSES, SampleInfo, Speaker, SpikeSet};
 
-/// Longest list. What a damaged file asks for beyond would be allocated before
-/// anybody can say no.
-const MOST_ROWS: usize = 1 << 20;
 const MOST_PER_CHUNK: usize = 1 << 22;
 /// Largest value, a fixed text, and most bytes of a list or a chunk of it; rows of
 /// variable length are references of 16 bytes here.
@@ -30,8 +27,8 @@ const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 ///
 /// # Errors
 /// [`EncodeError::Io`]; [`EncodeError::SpikeFile`] for a file that is no
-/// spike file, incomplete or inconsistent; [`EncodeError::Sample`] for a sample
-/// that is wrong.
+/// spike file, incomplete, inconsistent or without samples; [`EncodeError::Sample`]
+/// for a sample that is wrong.
 pub fn read_spikes(path: &Path) -> Result<SpikeSet, EncodeError> {
     check_header(path)?;
     let fault = |fault| EncodeError::SpikeFile {
@@ -109,7 +106,8 @@ struct Content {
 impl Content {
     fn read(file: &Source<'_>) -> Result<Self, SpikeFileFault> {
         let keys = file.strings(KEYS)?;
-        let largest_label = (keys.len() as u64).saturating_sub(1).min(255);
+        check_count("classes", KEYS, keys.len(), MOST_CLASSES)?;
+        let largest_label = keys.len() as u64 - 1;
         let labels = narrow(LABELS, &file.integers(LABELS)?, largest_label)?;
         let speaker: Vec<u16> = narrow(SPEAKER, &file.integers(SPEAKER)?, 65_535)?;
         let units = file.rows(UNITS)?;
@@ -131,6 +129,7 @@ impl Content {
                 });
             }
         }
+        check_samples(times.len())?;
         Ok(Self {
             times: file.decode_times(&times)?,
             units: file.decode_units(&units)?,

@@ -8,7 +8,7 @@ use rust_hdf5::{DatatypeMessage, H5File, H5Type, Hdf5Error};
 
 use super::{
     AGE, BODY_HEIGHT, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, RECORDING, SPEAKER, SPEAKER_NAMES,
-    SpikeFileFault, TIMES, UNITS,
+    SpikeFileFault, TIMES, UNITS, check_samples,
 };
 use crate::error::EncodeError;
 use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
@@ -42,25 +42,30 @@ impl H5Type for Half {
 /// any moment there is the old file or the new one.
 ///
 /// # Errors
-/// [`EncodeError::Write`], [`EncodeError::SpikeFile`], and [`EncodeError::Sample`]
-/// for a time that half precision cannot hold.
+/// [`EncodeError::Write`]; [`EncodeError::SpikeFile`], also for a set that could not be
+/// read again, without samples or with too many; [`EncodeError::Sample`] for a time that
+/// half precision cannot hold.
 pub fn write_spikes(
     path: &Path,
     set: &SpikeSet,
     precision: TimePrecision,
 ) -> Result<(), EncodeError> {
     let refused = |error| EncodeError::write(path, error);
+    let fault = |fault| EncodeError::SpikeFile {
+        path: path.to_owned(),
+        fault,
+    };
+    check_samples(set.len()).map_err(fault)?;
     let halves = match precision {
         TimePrecision::Half => Some(halves(set)?),
         TimePrecision::Single => None,
     };
     let write = |temporary: &Path| {
-        fill(temporary, set, halves.as_deref()).map_err(|error| EncodeError::SpikeFile {
-            path: path.to_owned(),
-            fault: SpikeFileFault::Hdf5 {
+        fill(temporary, set, halves.as_deref()).map_err(|error| {
+            fault(SpikeFileFault::Hdf5 {
                 dataset: "the file",
                 reason: error.to_string(),
-            },
+            })
         })
     };
     replace(path, write, refused)

@@ -37,7 +37,9 @@ pub fn spread(
     }
     let mut experiment = experiment.clone();
     let first = experiment.chip.seed.0;
-    let measure = |seed| {
+    let measure = |n| {
+        // Past the largest seed comes the first.
+        let seed = first.wrapping_add(n);
         progress(seed);
         experiment.chip.seed = Seed(seed);
         let report = calibrate(&experiment, |_| ())?;
@@ -46,9 +48,7 @@ pub fn spread(
             before: report.before,
         })
     };
-    let chips = (first..first + chips)
-        .map(measure)
-        .collect::<Result<_, ChipError>>()?;
+    let chips = (0..chips).map(measure).collect::<Result<_, ChipError>>()?;
     Ok(Spread { chips })
 }
 

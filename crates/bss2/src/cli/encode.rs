@@ -65,7 +65,7 @@ struct Common {
     #[arg(long, value_enum, default_value_t = Times::Float32)]
     times: Times,
     /// Worker threads, 0 for one per processor; the result is the same.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1024))]
     threads: u32,
     /// Configuration file, whose section `speech` counts.
     #[arg(long, value_name = "FILE.toml")]

@@ -15,6 +15,20 @@ impl Experiment {
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         let mut check = Check(Vec::new());
+        for (key, seed) in [
+            ("train.seed", self.train.seed),
+            ("chip.seed", self.chip.seed),
+            ("chip.noise_seed", self.chip.noise_seed),
+            ("chip.decalibration.seed", self.chip.decalibration.seed),
+            ("chip.calibration.seed", self.chip.calibration.seed),
+            ("speech.seed", self.speech.seed),
+        ] {
+            // TOML has no larger integers: such a run could not be read again.
+            if i64::try_from(seed.0).is_err() {
+                let allowed = format!("0 to {}", i64::MAX);
+                check.0.push(Fault::new(key, seed.0, allowed));
+            }
+        }
         check.range("epochs", self.epochs, 1.0, 100_000.0);
         let software = self.software_epochs;
         check.range("software_epochs", software, 0.0, 100_000.0);
@@ -114,14 +128,8 @@ impl Experiment {
         // Faults of its own explain an interval without a sample.
         let blameless =
             periodic && self.time.steps > 0 && inference.interval >= inference.reset.duration;
-        if self.chip.mode == RunMode::Inference && blameless && inference.time(self.time).steps == 0
-        {
-            let least = inference.reset.duration + self.time.dt;
-            check.0.push(Fault::new(
-                "chip.inference.interval",
-                inference.interval,
-                format!("{least} and more: the reset and one period of the CADC"),
-            ));
+        if chip && self.chip.mode == RunMode::Inference && blameless {
+            check.0.extend(self.inference_fault());
         }
         let limit = self.chip.quantise.hidden_limit();
         if self.substrate == SubstrateKind::Chip {
@@ -129,6 +137,25 @@ impl Experiment {
             check.range("train.weight_limit", self.train.weight_limit, 0.0, limit);
         }
         check.0
+    }
+
+    /// Samples of the CADC that do not fit between an image's beginning and its reset.
+    fn inference_fault(&self) -> Option<Fault> {
+        let (inference, profile) = (&self.chip.inference, &self.chip.profile);
+        let steps = inference.time(self.time).steps;
+        if steps == 0 {
+            let least = inference.reset.duration + self.time.dt;
+            return Some(Fault::new(
+                "chip.inference.interval",
+                inference.interval,
+                format!("{least} and more: the reset and one period of the CADC"),
+            ));
+        }
+        let late = profile.noise.cadc_start + profile.noise.cadc_skew + profile.cadc.conversion;
+        let fit = ((inference.window() - late) / self.time.dt + 1e-9).floor() + 1.0;
+        let allowed =
+            || format!("1 to {fit} with this chip.inference.interval: they come up to {late} late");
+        (steps as f64 > fit).then(|| Fault::new("time.steps", self.time.steps, allowed()))
     }
 }
 

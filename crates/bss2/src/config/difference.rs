@@ -27,6 +27,9 @@ const NOT_SET: &str = "not set";
 
 /// The keys that forbid resuming a run of the first configuration under the
 /// second.
+///
+/// # Panics
+/// For seeds beyond [`i64::MAX`], which [`Experiment::faults`] names.
 #[must_use]
 pub fn obstacles(was: &Experiment, asked: &Experiment) -> Vec<Difference> {
     let (mut old, mut new) = (Vec::new(), Vec::new());

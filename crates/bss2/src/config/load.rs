@@ -445,6 +445,34 @@ mod tests {
             "{error}"
         );
         assert!(load_text("[time]\ndt = \"10 us\"\n", &[]).is_ok());
+        load_text(text, &["substrate=software"]).unwrap();
+        // One that comes after the reset.
+        let late = [
+            "chip.mode=inference",
+            "time.dt=0.6 us",
+            "chip.profile.noise.cadc_start=1 us",
+        ];
+        let error = load_text("", &late).unwrap_err().to_string();
+        assert!(
+            error.contains("time.steps is 20, allowed are 1 to 15 with this chip.inference"),
+            "{error}"
+        );
+        load_text("", &[&late[..], &["time.steps=15"]].concat()).unwrap();
+    }
+
+    #[test]
+    fn seeds_that_no_file_can_hold_are_refused() {
+        let mut experiment = Experiment::default();
+        experiment.chip.noise_seed.0 = i64::MAX as u64;
+        assert_eq!(experiment.faults(), []);
+        experiment.chip.noise_seed.0 += 1;
+        let faults = experiment.faults();
+        assert_eq!(faults.len(), 1);
+        assert!(
+            faults[0].to_string().contains("chip.noise_seed"),
+            "{}",
+            faults[0]
+        );
     }
 
     #[test]

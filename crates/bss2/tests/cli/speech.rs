@@ -191,6 +191,14 @@ fn speech_that_cannot_be_used_is_refused_and_leaves_nothing() {
         with(&[recordings, &named("two.h5"), "speech.compression=0"]),
         &["speech.compression is 0"],
     );
+    fail(
+        with(&[recordings, &named("two.h5"), "speech.reduction.skip=700"]),
+        &["speech.reduction.skip is 700, allowed are 0 to 699"],
+    );
+    fail(
+        with(&[recordings, &named("two.h5"), "data.hold_out=120"]),
+        &["data.hold_out is 120, allowed are 1 to 119"],
+    );
     assert!(!at.join("run").exists());
 }
 
@@ -257,6 +265,10 @@ fn a_folder_is_encoded_and_its_file_is_trained_on() {
     );
     fail(encode(at, "a.h5", &few), &["a.h5 exists already"]);
     fail(encode(at, "a.hdf", &few), &["does not end in .h5"]);
+    let output = encode(at, "d.h5", &["--threads", "1025"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("1025 is not in 0..=1024"), "{text}");
     // Its settings are not written over those of somebody else.
     fs::write(at.join("c.toml"), "epochs = 3\n").unwrap();
     fail(encode(at, "c.h5", &few), &["c.toml exists already", "c.h5"]);

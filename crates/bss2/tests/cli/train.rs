@@ -139,7 +139,7 @@ fn held_out_images_take_the_place_of_the_test_images() {
     assert_eq!(timeless(&at.join("some")), timeless(&at.join("others")));
     fail(
         train(at, "all", &["--set", "data.hold_out=600"]),
-        &["held-out samples is 600"],
+        &["data.hold_out is 600, allowed are 1 to 599"],
     );
     assert!(!at.join("all").exists());
 }
