@@ -30,6 +30,15 @@ pub struct CadcSchedule {
 impl CadcSchedule {
     /// Shortest and longest period that is computed.
     pub const PERIODS: [Seconds; 2] = [Seconds::micro(0.54), Seconds::micro(1e3)];
+
+    /// How many samples a run of some length has room for, each of them taken up to `late` after
+    /// its time.
+    #[must_use]
+    pub fn room(&self, duration: Seconds, late: Seconds) -> usize {
+        // Times that are multiples of the period stay what they are in spite of rounding.
+        let last = (duration - self.start - late) / self.period + 1e-9;
+        (last.floor() + 1.0).max(0.0) as usize
+    }
 }
 
 impl Default for CadcSchedule {

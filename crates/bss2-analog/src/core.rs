@@ -205,8 +205,7 @@ impl AnalogCore {
         network: &Network<'_>,
         integration: &Integration,
     ) -> Result<LoweredCore, AnalogError> {
-        let (noise, cadc) = (&self.profile.noise, &self.profile.cadc);
-        integration.validate(noise.cadc_start + noise.cadc_skew + cadc.conversion)?;
+        integration.validate(self.profile.sample_delay())?;
         self.cadc.validate()?;
         check_network(network)?;
         if let Some(madc) = &integration.madc {

@@ -135,8 +135,7 @@ impl Integration {
             Some(duration) => {
                 let duration = duration.as_micro();
                 RangeError::check("duration", duration, 0.01, Self::LONGEST.as_micro(), "us")?;
-                let room = (duration - start - late.as_micro()) / period;
-                (0.0, (room + ROUNDING + 1.0).floor().max(0.0))
+                (0.0, schedule.room(Seconds::micro(duration), late) as f64)
             }
         };
         let samples = schedule.samples as f64;

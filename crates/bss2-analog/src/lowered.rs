@@ -49,7 +49,8 @@ pub enum Start {
     /// a random phase.
     #[default]
     Rest,
-    /// Membranes are held at reset and released at this time.
+    /// Membranes are held at reset and released at this time, as after a spike: they may
+    /// cross once the hold-off is over as well.
     Held {
         /// End of the hold.
         until: Seconds,

@@ -215,6 +215,12 @@ impl Default for MismatchProfile {
 }
 
 impl MismatchProfile {
+    /// How much later than scheduled a CADC sample may be taken.
+    #[must_use]
+    pub fn sample_delay(&self) -> Seconds {
+        self.noise.cadc_start + self.noise.cadc_skew + self.cadc.conversion
+    }
+
     /// The spread measured on the published chip, and the fact sheet's defaults
     /// for what was not published.
     #[must_use]

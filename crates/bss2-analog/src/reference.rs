@@ -86,12 +86,12 @@ pub(crate) fn spikes<const G: usize>(
     span: Span,
 ) -> Vec<f64> {
     let (mut spikes, mut next, mut t) = (Vec::new(), 0, 0.0);
-    let mut until = f64::NEG_INFINITY;
+    let (v, mut until) = match start {
+        Start::Held { until } => (p.v_reset, until.as_micro()),
+        Start::Rest => (p.terms.rest(p).unwrap_or(p.v_rest), f64::NEG_INFINITY),
+    };
     let mut s = State {
-        v: match start {
-            Start::Held { .. } => p.v_reset,
-            Start::Rest => p.terms.rest(p).unwrap_or(p.v_rest),
-        },
+        v,
         w: p.terms.at_rest(p),
         current: [0.0; G],
     };

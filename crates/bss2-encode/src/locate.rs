@@ -81,14 +81,23 @@ pub fn find_fsdd(explicit: Option<&Path>) -> Result<Found, EncodeError> {
         "recordings",
         "fsdd",
     ];
-    let holds = |folder: &Path| {
-        Holds::all_if(std::fs::read_dir(folder).is_ok_and(|entries| {
-            let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-            files.any(|path| is_recording(&path))
-        }))
-    };
     let candidates = candidates(explicit);
-    find("Free Spoken Digit Dataset", &names, &candidates, holds)
+    let find = |fits: fn(&Path) -> bool| {
+        find(
+            "Free Spoken Digit Dataset",
+            &names,
+            &candidates,
+            |folder: &Path| {
+                Holds::all_if(std::fs::read_dir(folder).is_ok_and(|entries| {
+                    let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+                    files.any(|path| fits(&path))
+                }))
+            },
+        )
+    };
+    // Names in capitals are an error that is told, where there are no others anywhere.
+    let named = |path: &Path| is_recording(path) && path.extension().is_some_and(|e| e == "wav");
+    find(named).or_else(|missing| find(is_recording).map_err(|_| missing))
 }
 
 /// What a folder is that may hold a data set.

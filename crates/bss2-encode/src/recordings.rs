@@ -69,7 +69,7 @@ impl RecordingName {
 ///
 /// # Errors
 /// [`EncodeError::Io`]; [`EncodeError::Recordings`] where there is none, or
-/// with the names that cannot be read.
+/// with the names that cannot be read, such as those that end in `.WAV`.
 pub fn list_recordings(folder: &Path) -> Result<Vec<(RecordingName, PathBuf)>, EncodeError> {
     let io = |error| EncodeError::io(folder, error);
     let (mut recordings, mut faults) = (Vec::new(), Vec::new());

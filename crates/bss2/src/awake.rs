@@ -1,6 +1,6 @@
 //! Threads that stay awake from one parallel part of a batch to the next.
 //!
-//! A batch is some ten parallel parts, each a fraction of a millisecond, with a little in
+//! A batch is half a dozen parallel parts, each a fraction of a millisecond, with a little in
 //! between that one thread does. rayon's workers go to sleep after some 20 us without work, and
 //! to wake one takes as long again on both sides, more on virtual machines.
 
@@ -12,8 +12,9 @@ use rayon::Yield;
 /// How long a thread looks for its next part before it may sleep.
 const PATIENCE: Duration = Duration::from_micros(200);
 
-/// Does some work on this thread while the others of its pool wait for their parts of it
-/// without going to sleep.
+/// Does some work while the other threads of its pool wait for their parts of it without going
+/// to sleep. All of them are needed for it to end: none may wait for something that comes
+/// after it.
 pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     if rayon::current_num_threads() == 1 {
         return work();
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_shared_and_its_result_returned() {
+    fn the_result_is_that_of_the_work() {
         for threads in [1, 2, 5] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let sums: u32 = pool.unwrap().install(|| {

@@ -72,7 +72,8 @@ pub(crate) fn rate(each: f64, sample: &str) -> String {
 }
 
 /// Shows all test images, not augmented and in their order, to the network as
-/// the trainer holds it. Every epoch's test meets its own noise.
+/// the trainer holds it. Every epoch's test meets its own noise. Each batch needs all threads
+/// of the pool that this is called in: none may wait for what comes afterwards.
 ///
 /// # Errors
 /// When encoder or substrate fail.

@@ -235,7 +235,8 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// Trains until all epochs are over or the observer asks to stop.
+    /// Trains until all epochs are over or the observer asks to stop. Each batch needs all
+    /// threads of the pool that this is called in: none may wait for what comes afterwards.
     ///
     /// # Errors
     /// When encoder, substrate or learner fail, or a file cannot be written.

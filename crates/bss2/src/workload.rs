@@ -56,7 +56,7 @@ impl Tally {
 impl<'a> Workload<'a> {
     /// A network of any shape with the inputs of the data, its weights as they are
     /// drawn, on the experiment's substrate. The chip counts on the threads of the
-    /// pool that this is called in.
+    /// pool that this is called in, and each batch needs all of them.
     ///
     /// # Errors
     /// As [`substrates::of_shape`], and for settings of learner and encoder outside

@@ -98,7 +98,8 @@ impl Record {
         let mut text = format!(
             "{program}; {cpu}, {cores} cores at {clock_ghz:.2} GHz, {instruction_set}, {rustc}; {} threads, \
              images of {}{load}. Medians of {} rounds; in brackets the quartiles. \
-             Undisturbed: what the processor time of the work gives on {} cores of its own. \
+             Undisturbed: what the processor time of the work, in which threads also wait for \
+             each other, gives on {} cores of its own. \
              Floor: the least vector instructions, one per cycle.\n\n\
              | work | measured | goal | | undisturbed | floor |\n|---|---|---|---|---|---|\n",
             self.threads,

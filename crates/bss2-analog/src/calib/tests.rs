@@ -64,7 +64,7 @@ impl Truth {
             Quantity::Leak => code(lane.v_rest),
             Quantity::Reset => code(lane.v_reset),
             Quantity::Threshold => code(lane.v_threshold),
-            Quantity::Refractory => lane.refractory,
+            Quantity::Refractory => lane.refractory + lane.holdoff,
             Quantity::Capacitance => self.capacitance[n],
             Quantity::TauMem => lane.tau_mem,
             Quantity::TauSynExc => lane.tau_syn[0],

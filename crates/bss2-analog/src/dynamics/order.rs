@@ -247,6 +247,39 @@ fn as_many_neurons_as_there_are_may_cross_in_one_step() {
     assert!(worst < 30.0 && mismatched == 0, "{worst} ns, {mismatched}");
 }
 
+#[test]
+fn neurons_above_threshold_when_their_refractory_period_ends_fire_then() {
+    // Released 20 mV above, and falling: after 0.4 us they are below and stay silent. Periods
+    // end everywhere in a step, also in one after that of the release, far above its end.
+    let neuron = |i: u32| LaneParameters {
+        v_rest: 0.25,
+        v_threshold: 0.55,
+        v_reset: 0.57,
+        refractory: 0.5 + 0.03 * f64::from(i),
+        holdoff: 0.06 * f64::from(i % 8) + 0.01,
+        terms: if i < 64 { Terms::NONE } else { VAIN },
+        ..LEAKY
+    };
+    for steps_per_sample in [1, 2] {
+        let setting = Setting {
+            steps_per_sample,
+            ..Setting::new((0..128).map(neuron).collect(), 30.0)
+        };
+        let (found, _) = setting.run();
+        let (worst, mismatched) = compare_all(&found, &setting.references(&[]));
+        assert!(worst < 1.0 && mismatched == 0, "{worst} ns, {mismatched}");
+        for (p, spikes) in setting.neurons.iter().zip(&found) {
+            let period = p.refractory + p.holdoff;
+            let expected = if p.holdoff < 0.38 { 29.0 / period } else { 0.0 };
+            assert!(
+                (spikes.len() as f64 - expected).abs() < 2.5,
+                "{p:?} {}",
+                spikes.len()
+            );
+        }
+    }
+}
+
 /// Neurons whose leak pulls to their threshold and whose adaptation holds them below.
 fn held_by_adaptation() -> Vec<LaneParameters> {
     let neuron = |n: u32| {

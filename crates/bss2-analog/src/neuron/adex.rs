@@ -467,7 +467,10 @@ impl<const G: usize> AdexBlock<G> {
             let held = inputs.held_until[l] >= inputs.hold_from;
             let released = (inputs.held_until[l] > inputs.t_start) & !held;
             let highest = new.v[l] + lift[l];
-            flags[l] = u8::from(released | ((highest > t.v_threshold[l] - inputs.fall[l]) & !held));
+            // It begins above where its refractory period ends in this step, after its reset.
+            let above =
+                (highest > t.v_threshold[l] - inputs.fall[l]) | (old.v[l] > t.v_threshold[l]);
+            flags[l] = u8::from(released | (above & !held));
         }
     }
 }

@@ -148,7 +148,9 @@ fn propagate<const G: usize, const DRIVEN: bool, const SNAP: bool>(
         let end = v + lift;
         let peak = 0.5 * (fall[l] + push + end + old.v[l]);
         let highest = if (peak > end) & !SNAP { peak } else { end };
-        flags[l] = u8::from(released | ((highest > t.v_threshold[l]) & !held));
+        // It begins above where its refractory period ends in this step, after its reset.
+        let above = (highest > t.v_threshold[l]) | (old.v[l] > t.v_threshold[l]);
+        flags[l] = u8::from(released | (above & !held));
     }
 }
 

@@ -123,6 +123,7 @@ impl Typical {
             return Hertz::new(0.0);
         }
         let rise = (rest - self.reset) / (rest - self.threshold);
+        // The membrane climbs from the last 8 ns of the refractory period on: left out.
         Hertz::new(1.0 / (self.refractory.get() + self.tau_mem * rise.ln()))
     }
 }

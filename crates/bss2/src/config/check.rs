@@ -143,19 +143,28 @@ impl Experiment {
     fn inference_fault(&self) -> Option<Fault> {
         let (inference, profile) = (&self.chip.inference, &self.chip.profile);
         let steps = inference.time(self.time).steps;
-        if steps == 0 {
-            let least = inference.reset.duration + self.time.dt;
+        let late = profile.sample_delay();
+        let schedule = CadcSchedule {
+            period: self.time.dt,
+            ..CadcSchedule::default()
+        };
+        let fit = schedule.room(inference.window(), late);
+        if steps == 0 || fit == 0 {
+            let first = if late > self.time.dt {
+                late
+            } else {
+                self.time.dt
+            };
+            let least = inference.reset.duration + first;
             return Some(Fault::new(
                 "chip.inference.interval",
                 inference.interval,
                 format!("{least} and more: the reset and one period of the CADC"),
             ));
         }
-        let late = profile.noise.cadc_start + profile.noise.cadc_skew + profile.cadc.conversion;
-        let fit = ((inference.window() - late) / self.time.dt + 1e-9).floor() + 1.0;
         let allowed =
             || format!("1 to {fit} with this chip.inference.interval: they come up to {late} late");
-        (steps as f64 > fit).then(|| Fault::new("time.steps", self.time.steps, allowed()))
+        (steps > fit).then(|| Fault::new("time.steps", self.time.steps, allowed()))
     }
 }
 
