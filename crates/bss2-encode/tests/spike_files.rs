@@ -361,6 +361,17 @@ fn inconsistent_files_are_refused_with_the_place() {
     negative.refused(&["spikes/units, row 0", "-2"]);
 }
 
+/// A file with nothing but what `write` puts into its group `extra` is not read.
+fn keys_are_refused(path: &Path, write: &dyn Fn(&H5File), words: &str) {
+    let file = H5File::create(path).unwrap();
+    file.create_group("extra").unwrap();
+    write(&file);
+    file.close().unwrap();
+    let error = read_spikes(path).unwrap_err().to_string();
+    assert!(error.contains(words), "{words:?} is missing in {error}");
+    assert!(error.contains("keys.h5 cannot be used"), "{error}");
+}
+
 #[test]
 fn files_without_samples_or_classes_are_refused() {
     let none = Parts::<f32, u16> {
@@ -380,15 +391,7 @@ fn files_without_samples_or_classes_are_refused() {
     assert!(text.contains("none.h5 cannot be used: it has 0"), "{text}");
     assert!(!path.exists());
     let path = folder.path().join("keys.h5");
-    let refused = |write: &dyn Fn(&H5File), words: &str| {
-        let file = H5File::create(&path).unwrap();
-        file.create_group("extra").unwrap();
-        write(&file);
-        file.close().unwrap();
-        let error = read_spikes(&path).unwrap_err().to_string();
-        assert!(error.contains(words), "{words:?} is missing in {error}");
-        assert!(error.contains("keys.h5 cannot be used"), "{error}");
-    };
+    let refused = |write: &dyn Fn(&H5File), words: &str| keys_are_refused(&path, write, words);
     let words = "it has 0 classes in extra/keys, read are 1 to 256";
     let empty = |file: &H5File| {
         file.write_vlen_strings("extra/keys", &[]).unwrap();
@@ -479,14 +482,7 @@ impl<const N: usize> H5Type for Text<N> {
 fn long_values_and_those_in_other_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.h5");
-    let refused = |write: &dyn Fn(&H5File), words: &str| {
-        let file = H5File::create(&path).unwrap();
-        file.create_group("extra").unwrap();
-        write(&file);
-        file.close().unwrap();
-        let error = read_spikes(&path).unwrap_err().to_string();
-        assert!(error.contains(words), "{words:?} is missing in {error}");
-    };
+    let refused = |write: &dyn Fn(&H5File), words: &str| keys_are_refused(&path, write, words);
     let long = |file: &H5File| {
         let keys = file.new_dataset::<Text<4097>>().shape([2]);
         keys.create("extra/keys").unwrap();
