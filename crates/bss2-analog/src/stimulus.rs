@@ -68,14 +68,16 @@ impl Stimulus {
         trials: u64,
     ) -> Result<Vec<Observation>, AnalogError> {
         let rows = self.rows.len();
-        RangeError::check("rows", rows as f64, 0.0, Site::ROWS as f64, "")?;
+        // Without rows there is none for an event.
+        let least = if self.events.is_empty() { 0.0 } else { 1.0 };
+        RangeError::check("rows", rows as f64, least, Site::ROWS as f64, "")?;
         let mut row_modes = [RowMode::Disabled; 2 * Site::ROWS];
         let mut weights = vec![0; SYNAPSES];
         for (row, Row { mode, weight, .. }) in self.rows.iter().enumerate() {
             RangeError::check("weight", (*weight).into(), 0.0, 63.0, "")?;
             for row in [row, Site::ROWS + row] {
                 row_modes[row] = *mode;
-                weights[row * COLUMNS..][..COLUMNS].fill(*weight);
+                weights[row * Site::COLUMNS..][..Site::COLUMNS].fill(*weight);
             }
         }
         let mut events = self.events.clone();
@@ -135,9 +137,6 @@ impl Stimulus {
     }
 }
 
-/// Columns of a half.
-const COLUMNS: usize = Site::CIRCUITS / 2;
-
 #[cfg(test)]
 mod tests {
     use bss2_event::CapMemCode;
@@ -173,6 +172,18 @@ mod tests {
         let both = codes(63, &[at(9.0, 1), at(5.0, 0)]).unwrap();
         assert_eq!(both, codes(63, &[at(5.0, 0), at(9.0, 1)]).unwrap());
         assert_ne!(both, up);
+    }
+
+    #[test]
+    fn events_need_rows() {
+        let core = AnalogCore::new(MismatchProfile::ideal(), Seed(1)).unwrap();
+        let stimulus = Stimulus {
+            neurons: vec![NeuronCircuits::single(0)],
+            events: vec![(Seconds::micro(5.0), 0)],
+            ..Stimulus::default()
+        };
+        let error = stimulus.record(&core, Seed(0), 1).unwrap_err();
+        assert_eq!(error.to_string(), "rows is 0, allowed are 1 to 256");
     }
 
     #[test]

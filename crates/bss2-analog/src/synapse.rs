@@ -7,7 +7,7 @@ use crate::lanes::{L, Lanes, VECTOR};
 use crate::mismatch::FixedPattern;
 
 /// Synapses of both halves.
-pub const SYNAPSES: usize = Site::CIRCUITS * Site::ROWS;
+pub const SYNAPSES: usize = Site::COUNT;
 
 /// Strength of every synapse that a source reaches, for contiguous access.
 ///
@@ -130,10 +130,9 @@ impl SynapseTable {
                 let Some((lane, group)) = lane_of[usize::from(site.circuit)] else {
                     continue;
                 };
-                let (half, column) = (site.circuit / 256, site.circuit % 256);
-                let half_row = usize::from(half) * Site::ROWS + usize::from(site.row);
-                let synapse = (half_row * 256 + usize::from(column)) as u32;
-                let mode = row_modes[half_row];
+                let synapse = site.index();
+                let mode = row_modes[synapse / Site::COLUMNS];
+                let synapse = synapse as u32;
                 if matches!(mode, RowMode::Excitatory | RowMode::Both) {
                     reached[group].push((lane, synapse));
                 }

@@ -16,8 +16,39 @@ pub struct Site {
 impl Site {
     /// Neuron circuits, hence columns of both halves together.
     pub const CIRCUITS: usize = 512;
+    /// Columns of one half, hence neuron circuits below one row.
+    pub const COLUMNS: usize = Self::CIRCUITS / 2;
     /// Synapse rows per half.
     pub const ROWS: usize = 256;
+    /// Synapses of one half.
+    pub const HALF: usize = Self::ROWS * Self::COLUMNS;
+    /// Synapses of both halves.
+    pub const COUNT: usize = 2 * Self::HALF;
+
+    /// Place in flat arrays of all synapses, shape `[half, row, column]` =
+    /// `[2, 256, 256]`, the column running fastest; half 0 is the top one.
+    ///
+    /// # Panics
+    /// If there is no such synapse.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        let (circuit, row) = (self.circuit as usize, self.row as usize);
+        assert!(circuit < Self::CIRCUITS, "circuits are below 512");
+        assert!(row < Self::ROWS, "rows are below 256");
+        circuit / Self::COLUMNS * Self::HALF + row * Self::COLUMNS + circuit % Self::COLUMNS
+    }
+    /// The synapse at a place of such arrays.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[must_use]
+    pub const fn at(index: usize) -> Self {
+        assert!(index < Self::COUNT, "places are below 131,072");
+        Self {
+            circuit: (index / Self::HALF * Self::COLUMNS + index % Self::COLUMNS) as u16,
+            row: (index % Self::HALF / Self::COLUMNS) as u16,
+        }
+    }
 }
 
 /// What a synapse row adds to the columns it reaches: a setting of its driver.
@@ -139,5 +170,26 @@ impl SiteTable {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sites.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_sites_are_inverse() {
+        for index in 0..Site::COUNT {
+            assert_eq!(Site::at(index).index(), index);
+        }
+        let site = Site {
+            circuit: 257,
+            row: 3,
+        };
+        assert_eq!(site.index(), 65_536 + 3 * 256 + 1);
+        for (circuit, row) in [(512, 0), (0, 256)] {
+            assert!(std::panic::catch_unwind(|| Site { circuit, row }.index()).is_err());
+        }
+        assert!(std::panic::catch_unwind(|| Site::at(Site::COUNT)).is_err());
     }
 }

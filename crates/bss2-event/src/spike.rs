@@ -125,7 +125,8 @@ impl SpikeBatch {
         Ok(())
     }
 
-    /// Adds all samples of another batch, in its order.
+    /// Adds all samples of another batch, in its order; the presentation stays that of
+    /// this one.
     ///
     /// # Panics
     /// If the numbers of channels differ.

@@ -165,6 +165,11 @@ macro_rules! quantity {
             pub const fn as_micro(self) -> f64 {
                 self.0 * 1e6
             }
+            /// The value in billionths.
+            #[must_use]
+            pub const fn as_nano(self) -> f64 {
+                self.0 * 1e9
+            }
             /// The value in thousandths.
             #[must_use]
             pub const fn as_milli(self) -> f64 {

@@ -68,9 +68,12 @@ pub struct WriteReport {
 /// What happened during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunReport {
-    /// Events that did not arrive in all samples: lost where a link or a bus had
-    /// more than it can carry.
+    /// Input spikes and spikes of neurons, of all samples, that did not arrive everywhere
+    /// since a link or a bus had more than it can carry; each counts once.
     pub lost_events: u64,
+    /// Events that were on their way to the neurons when these were reset for the next
+    /// sample, which lost them.
+    pub reset_events: u64,
     /// Input spikes that came too late in their sample to be sent.
     pub unsent_inputs: u64,
 }
@@ -79,6 +82,7 @@ impl Sum for RunReport {
     fn sum<I: Iterator<Item = Self>>(reports: I) -> Self {
         reports.fold(Self::default(), |sum, report| Self {
             lost_events: sum.lost_events + report.lost_events,
+            reset_events: sum.reset_events + report.reset_events,
             unsent_inputs: sum.unsent_inputs + report.unsent_inputs,
         })
     }

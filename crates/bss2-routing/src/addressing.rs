@@ -17,28 +17,22 @@
 //! the mask 0b00011), bits 5:0 are the synapse label.
 //!
 //! # Source
-//! Routing of the authors' public code (`strobe/routing.py`); the constants are
-//! in `golden/routing.npz`.
+//! Routing of the authors' public code (`strobe/routing.py`). A test compares with
+//! arrays that it made, where the environment variable `BSS2_GOLDEN` names a folder
+//! with them (`routing.npz`).
+
+use std::fmt;
 
 use bss2_event::{RangeError, Site};
-use serde::{Deserialize, Serialize};
 
 use crate::label::{LinkLabel, NeuronLabel};
 use crate::padi::PadiBus;
 use crate::synram::Synram;
 
 /// How sources are numbered and rows assigned to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Raw", into = "Raw")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Addressing {
     circuits_per_neuron: u8,
-    signed: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    circuits_per_neuron: usize,
     signed: bool,
 }
 
@@ -82,6 +76,13 @@ impl Addressing {
     pub const fn signed(self) -> bool {
         self.signed
     }
+    /// All four schemes.
+    pub(crate) fn all() -> [Self; 4] {
+        [(1, true), (2, true), (1, false), (2, false)].map(|(circuits_per_neuron, signed)| Self {
+            circuits_per_neuron,
+            signed,
+        })
+    }
     /// Logical neurons on the chip; they are the first sources.
     #[must_use]
     pub const fn neurons(self) -> usize {
@@ -91,6 +92,12 @@ impl Addressing {
     #[must_use]
     pub const fn lines(self) -> usize {
         if self.signed { 128 } else { 256 }
+    }
+    /// Synapses of one neuron that each hear a source of their own: all lines of
+    /// all its circuits.
+    #[must_use]
+    pub const fn cells(self) -> usize {
+        self.lines() * self.circuits_per_neuron()
     }
     /// Group, 0..4, of a source, 0..1024; larger numbers count anew.
     #[must_use]
@@ -223,19 +230,19 @@ impl Addressing {
     }
 }
 
-impl TryFrom<Raw> for Addressing {
-    type Error = RangeError;
-    fn try_from(raw: Raw) -> Result<Self, RangeError> {
-        Self::new(raw.circuits_per_neuron, raw.signed)
-    }
-}
-
-impl From<Addressing> for Raw {
-    fn from(addressing: Addressing) -> Raw {
-        Raw {
-            circuits_per_neuron: addressing.circuits_per_neuron(),
-            signed: addressing.signed,
-        }
+impl fmt::Display for Addressing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.circuits_per_neuron == 1 {
+            ""
+        } else {
+            "s"
+        };
+        let sign = if self.signed { "signed" } else { "unsigned" };
+        let circuits = self.circuits_per_neuron;
+        write!(
+            f,
+            "{circuits} circuit{plural} per neuron and {sign} weights"
+        )
     }
 }
 
@@ -243,14 +250,9 @@ impl From<Addressing> for Raw {
 mod tests {
     use super::*;
 
-    fn all() -> [Addressing; 4] {
-        [(1, false), (1, true), (2, false), (2, true)]
-            .map(|(circuits, signed)| Addressing::new(circuits, signed).unwrap())
-    }
-
     #[test]
     fn source_to_address_to_source_is_the_identity() {
-        for scheme in all() {
+        for scheme in Addressing::all() {
             for source in 0..Addressing::SOURCES {
                 let (bus, address) = (scheme.neuron_bus(source), scheme.neuron_address(source));
                 assert_eq!(scheme.source(bus, address), source, "{scheme:?}");
@@ -288,8 +290,42 @@ mod tests {
     }
 
     #[test]
+    fn the_numbering_is_its_equation() {
+        for scheme in Addressing::all() {
+            let n = scheme.circuits_per_neuron();
+            for s in 0..Addressing::SOURCES {
+                let bus = s / (32 / n) % 8 % 4;
+                let u = s % (32 / n) + (32 / n) * ((s % 256) / (128 / n));
+                let address = (u % 4) * 64 + (u / 4) * 4 + s / 256;
+                assert_eq!(usize::from(scheme.neuron_bus(s)), bus, "{scheme}, {s}");
+                assert_eq!(
+                    usize::from(scheme.neuron_address(s)),
+                    address,
+                    "{scheme}, {s}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_all_schemes_are_those_that_hear_their_source() {
+        for scheme in Addressing::all() {
+            let fabric = crate::Fabric::of(scheme);
+            for row in 0..Site::ROWS {
+                let source = scheme.row_source(row);
+                let bus = PadiBus::of_driver(0, row / 2);
+                assert_eq!(scheme.neuron_bus(source), scheme.row_bus(row));
+                assert_eq!(usize::from(scheme.row_bus(row)), bus.index());
+                let event = scheme.input_label(source).neuron_label().into();
+                let label = fabric.drivers[row / 2].receive((row / 8) as u8, event);
+                assert_eq!(label, Some(scheme.row_label(row)), "{scheme}, row {row}");
+            }
+        }
+    }
+
+    #[test]
     fn lines_and_rows_are_one_to_one() {
-        for scheme in all() {
+        for scheme in Addressing::all() {
             let mut rows = scheme.line_rows();
             for (line, &row) in rows.iter().enumerate() {
                 assert_eq!(scheme.row_source(row), line);

@@ -1,18 +1,14 @@
 //! Neuron backends: from a comparator to a label.
 
 use bss2_event::Site;
-use serde::{Deserialize, Serialize};
 
 use crate::label::NeuronLabel;
 
-/// Columns of one half, hence neuron circuits of one row.
-pub const COLUMNS: usize = Site::CIRCUITS / 2;
 /// Neuron event outputs; both halves share them.
 pub const EVENT_OUTPUTS: usize = 8;
 
 /// The digital end of a neuron circuit, as far as its spikes are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct NeuronBackend {
     /// Low eight bits of the label that it sends.
     pub address_out: u8,
@@ -20,15 +16,23 @@ pub struct NeuronBackend {
     pub enable_spike_out: bool,
 }
 
-/// The event output of a neuron circuit, fixed by its column.
+/// The event output of a neuron circuit, 0..512, fixed by its column.
+///
+/// # Panics
+/// If there is no such circuit.
 #[must_use]
 pub const fn event_output(circuit: u16) -> u8 {
-    ((circuit as usize % COLUMNS) / (COLUMNS / EVENT_OUTPUTS)) as u8
+    let circuit = circuit as usize;
+    assert!(circuit < Site::CIRCUITS, "circuits are below 512");
+    (circuit % Site::COLUMNS / (Site::COLUMNS / EVENT_OUTPUTS)) as u8
 }
 
 impl NeuronBackend {
     /// The label that a spike of this circuit carries, or `None` where spikes
     /// are switched off. Bits 13:11 are 0.
+    ///
+    /// # Panics
+    /// If spikes are on and there is no such circuit.
     #[must_use]
     pub fn label(&self, circuit: u16) -> Option<NeuronLabel> {
         self.enable_spike_out
@@ -48,5 +52,6 @@ mod tests {
         }
         assert_eq!(circuits, [64; EVENT_OUTPUTS]);
         assert_eq!(event_output(256 + 95), 2);
+        assert!(std::panic::catch_unwind(|| event_output(600)).is_err());
     }
 }

@@ -1,7 +1,6 @@
 //! Background sources: regular or Poisson spike trains made on the chip.
 
 use bss2_event::random::{Address, Domain, Seed};
-use serde::{Deserialize, Serialize};
 
 use crate::label::NeuronLabel;
 
@@ -37,8 +36,7 @@ use crate::label::NeuronLabel;
 /// # Source
 /// The chip's register description. Its generator is not published: ours draws
 /// by counter, so any period can be drawn alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BackgroundSource {
     /// Whether it runs.
     pub enable: bool,

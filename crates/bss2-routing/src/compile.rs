@@ -61,8 +61,8 @@ impl Compiled {
     /// Walks every source: label, crossbar, buses, drivers, synapse labels.
     ///
     /// # Errors
-    /// [`RoutingError::Range`] for a register that is too wide or more paths
-    /// than 16 bits count,
+    /// [`RoutingError::Register`] for one that is too wide,
+    /// [`RoutingError::Range`] for more paths than 16 bits count,
     /// [`RoutingError::Circuit`] for an endpoint outside the chip, and
     /// [`RoutingError::BackgroundSource`] for one that is enabled.
     pub fn new(
@@ -141,11 +141,6 @@ impl Compiled {
     #[must_use]
     pub fn inputs(&self) -> usize {
         self.inputs
-    }
-    /// Number of neurons.
-    #[must_use]
-    pub fn neurons(&self) -> usize {
-        self.sources.len() - self.inputs
     }
     /// Paths of a source (inputs, then neurons).
     ///

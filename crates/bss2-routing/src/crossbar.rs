@@ -1,7 +1,6 @@
 //! The crossbar: 20 inputs, 12 outputs, and a node at 76 of their crossings.
 
 use bss2_event::RangeError;
-use serde::{Deserialize, Serialize};
 
 use crate::error::RoutingError;
 use crate::label::NeuronLabel;
@@ -22,8 +21,7 @@ pub struct CrossbarInput(u8);
 pub struct CrossbarOutput(u8);
 
 /// One node: it passes a label when `label & mask == target`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CrossbarNode {
     /// Bits that are compared, 14 bits.
     pub mask: u16,
@@ -78,8 +76,6 @@ impl CrossbarInput {
 impl CrossbarOutput {
     /// Number of outputs.
     pub const COUNT: usize = 12;
-    /// Number of link outputs.
-    pub const LINKS: usize = 4;
 
     /// Output by index, 0..12.
     ///
@@ -97,6 +93,11 @@ impl CrossbarOutput {
     #[must_use]
     pub const fn bus(bus: PadiBus) -> Self {
         Self(bus.index() as u8)
+    }
+    /// The bus that it feeds; `None` for the outputs that feed links.
+    #[must_use]
+    pub fn to_bus(self) -> Option<PadiBus> {
+        PadiBus::new(self.index()).ok()
     }
     /// The output that feeds a link, the low two bits of `spl1_address`.
     #[must_use]

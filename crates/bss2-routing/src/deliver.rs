@@ -5,7 +5,8 @@
 //! are moved one by one, as they happen, by [`Delivery::spike`]. Both share the
 //! buses. An input that has come over the link finds its cycle free; spikes
 //! take what is left, and queue. What link inputs send straight back to the link
-//! (the loopback nodes of the crossbar) is not timed.
+//! (the loopback nodes of the crossbar) is not modelled: it takes no cycle of a link,
+//! and is neither recorded nor counted.
 
 use crate::compile::{Compiled, SourceRoute};
 use crate::error::RoutingError;
@@ -202,6 +203,7 @@ impl Delivery {
         let sent = traffic.neuron_outputs[usize::from(input)].accept(next, depth);
         traffic.counts.neuron_output.add(1, sent.is_some());
         let sent = sent?;
+        let mut complete = true;
         for path in route.paths() {
             let group = self.groups[usize::from(path)];
             if group == NO_GROUP {
@@ -212,11 +214,30 @@ impl Delivery {
                 .serve(&mut traffic.slots, input, group.into(), sent);
             let width = self.widths[usize::from(group)];
             traffic.counts.buses.add(width.into(), served.is_some());
+            complete &= served.is_some();
             if let Some(cycle) = served {
                 rows(cycle as f64 * self.clock_s + self.delay_s, path);
             }
         }
-        let (output, neuron) = route.recorded?;
+        let recorded = route.recorded.and_then(|(output, neuron)| {
+            let recorded = self.record(input, output, neuron, sent, traffic);
+            complete &= recorded.is_some();
+            recorded
+        });
+        traffic.counts.incomplete += u64::from(!complete);
+        recorded
+    }
+
+    /// Takes a spike from its event output to the recording.
+    #[inline(always)]
+    fn record(
+        &self,
+        input: u8,
+        output: u8,
+        neuron: Option<u16>,
+        sent: i64,
+        traffic: &mut Traffic,
+    ) -> Option<RecordedSpike> {
         let stamped = traffic
             .nodes
             .serve(&mut traffic.slots, input, output.into(), sent);

@@ -1,7 +1,6 @@
 //! Synapse drivers: row select and the sign of rows.
 
-use bss2_event::{RangeError, RowMode, Site};
-use serde::{Deserialize, Serialize};
+use bss2_event::{RowMode, Site};
 
 use crate::padi::PadiEvent;
 
@@ -10,8 +9,7 @@ use crate::padi::PadiEvent;
 ///
 /// It fires when `position & mask == row_select & mask`, where the position on
 /// the bus is `d / 4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SynapseDriver {
     /// Whether it listens to its bus at all.
     pub enable_receiver: bool,
@@ -30,7 +28,7 @@ impl Default for SynapseDriver {
         Self {
             enable_receiver: false,
             enable_address_out: true,
-            row_address_compare_mask: 0b1_1111,
+            row_address_compare_mask: Self::MASK_MAX,
             row_modes: [RowMode::Disabled; 2],
         }
     }
@@ -39,27 +37,20 @@ impl Default for SynapseDriver {
 impl SynapseDriver {
     /// Drivers of one half.
     pub const PER_HALF: usize = Site::ROWS / 2;
+    /// Largest mask, of 5 bits.
+    pub const MASK_MAX: u8 = 0b1_1111;
 
     /// The label that reaches the rows, or `None` where the driver stays
     /// silent: receiver off or row select of somebody else.
     #[must_use]
     pub fn receive(&self, position: u8, event: PadiEvent) -> Option<u8> {
-        let mask = self.row_address_compare_mask & 0b1_1111;
+        let mask = self.row_address_compare_mask & Self::MASK_MAX;
         let fires = self.enable_receiver && position & mask == event.row_select & mask;
         fires.then_some(if self.enable_address_out {
             event.label
         } else {
             event.label & 0b10_0000
         })
-    }
-
-    /// Checks the width of the mask.
-    ///
-    /// # Errors
-    /// [`RangeError`] for a mask of more than five bits.
-    pub fn validate(&self) -> Result<(), RangeError> {
-        let mask = self.row_address_compare_mask;
-        RangeError::check("row_address_compare_mask", mask.into(), 0.0, 31.0, "")
     }
 }
 

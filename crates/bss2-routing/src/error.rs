@@ -3,6 +3,8 @@
 use bss2_event::{EventError, RangeError};
 use thiserror::Error;
 
+use crate::addressing::Addressing;
+
 /// Errors of this crate.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -10,6 +12,18 @@ pub enum RoutingError {
     /// A number is outside its range.
     #[error(transparent)]
     Range(#[from] RangeError),
+    /// A number is larger than its register.
+    #[error("{register} of {of} is {value}, allowed are 0 to {max}")]
+    Register {
+        /// Which register.
+        register: &'static str,
+        /// Which part of the chip it belongs to.
+        of: String,
+        /// The value that was given.
+        value: u8,
+        /// The largest that it holds.
+        max: u8,
+    },
     /// A table could not be built.
     #[error(transparent)]
     Event(#[from] EventError),
@@ -34,7 +48,7 @@ pub enum RoutingError {
         index: usize,
     },
     /// A network is too large for the chip.
-    #[error("the network does not fit: {wanted} {what} wanted, {free} free; {fits}")]
+    #[error("the network does not fit: {wanted} {what} wanted, {free} free; {}", offer(.alternatives))]
     DoesNotFit {
         /// What is short, in the plural.
         what: String,
@@ -42,8 +56,8 @@ pub enum RoutingError {
         wanted: usize,
         /// How many there are for it.
         free: usize,
-        /// What would fit.
-        fits: String,
+        /// Kinds of neurons with which the whole network would fit.
+        alternatives: Vec<Addressing>,
     },
     /// A network has no layers, or a layer or its input is empty.
     #[error("{what} of the network is empty; at least one is needed")]
@@ -106,4 +120,12 @@ pub enum RoutingError {
         /// The circuit as given.
         circuit: u16,
     },
+}
+
+fn offer(alternatives: &[Addressing]) -> String {
+    if alternatives.is_empty() {
+        return "no other kind of neurons makes room for it".to_owned();
+    }
+    let kinds: Vec<_> = alternatives.iter().map(Addressing::to_string).collect();
+    format!("it would fit with {}", kinds.join(", or with "))
 }

@@ -7,6 +7,7 @@ use crate::backend::NeuronBackend;
 use crate::background::BackgroundSource;
 use crate::crossbar::{Crossbar, CrossbarInput, CrossbarNode, CrossbarOutput};
 use crate::driver::SynapseDriver;
+use crate::error::RoutingError;
 use crate::label::NeuronLabel;
 use crate::padi::{PadiBus, PadiEvent};
 use crate::synram::Synram;
@@ -125,12 +126,10 @@ impl Fabric {
         input: CrossbarInput,
         label: NeuronLabel,
     ) -> impl Iterator<Item = PadiBus> + '_ {
-        PadiBus::all().filter(move |&bus| {
-            let output = CrossbarOutput::bus(bus);
-            self.buses[bus.index()]
-                && Crossbar::exists(input, output)
-                && self.crossbar.node(input, output).passes(label)
-        })
+        let outputs = self.crossbar.outputs(input, label);
+        outputs
+            .filter_map(CrossbarOutput::to_bus)
+            .filter(|bus| self.buses[bus.index()])
     }
 
     /// The synapses that conduct when a label comes to a crossbar input, bus by
@@ -180,9 +179,9 @@ impl Fabric {
     /// Checks every register's width.
     ///
     /// # Errors
-    /// [`RangeError`] for the first that is too wide, or an array of the wrong
-    /// length.
-    pub fn validate(&self) -> Result<(), RangeError> {
+    /// [`RoutingError::Register`] for the first that is too wide,
+    /// [`RoutingError::Range`] for an array of the wrong length.
+    pub fn validate(&self) -> Result<(), RoutingError> {
         let circuits = Site::CIRCUITS as f64;
         RangeError::check(
             "backends",
@@ -193,7 +192,23 @@ impl Fabric {
         )?;
         let drivers = 2.0 * SynapseDriver::PER_HALF as f64;
         RangeError::check("drivers", self.drivers.len() as f64, drivers, drivers, "")?;
-        self.drivers.iter().try_for_each(SynapseDriver::validate)
+        let masks = self.drivers.iter().map(|d| d.row_address_compare_mask);
+        match masks
+            .enumerate()
+            .find(|(_, m)| *m > SynapseDriver::MASK_MAX)
+        {
+            None => Ok(()),
+            Some((index, value)) => Err(RoutingError::Register {
+                register: "row_address_compare_mask",
+                of: format!(
+                    "synapse driver {} of half {}",
+                    index % SynapseDriver::PER_HALF,
+                    index / SynapseDriver::PER_HALF
+                ),
+                value,
+                max: SynapseDriver::MASK_MAX,
+            }),
+        }
     }
 }
 
@@ -247,8 +262,11 @@ mod tests {
     fn wide_registers_and_short_arrays_are_refused() {
         let mut fabric = Fabric::default();
         assert!(fabric.validate().is_ok());
-        fabric.drivers[3].row_address_compare_mask = 32;
-        assert!(fabric.validate().is_err());
+        fabric.drivers[130].row_address_compare_mask = 32;
+        assert_eq!(
+            fabric.validate().unwrap_err().to_string(),
+            "row_address_compare_mask of synapse driver 2 of half 1 is 32, allowed are 0 to 31"
+        );
         fabric.drivers.truncate(3);
         assert!(
             fabric

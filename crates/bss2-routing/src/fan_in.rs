@@ -1,9 +1,6 @@
 //! Which synapses of a layer's neurons hear which source.
 
-use bss2_event::Site;
-
 use crate::addressing::Addressing;
-use crate::error::RoutingError;
 
 /// Where a source meets every target of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,51 +15,18 @@ pub(crate) struct Cell {
 
 /// The cells of a layer's neurons: `lines x circuits`, each for one source.
 pub(crate) struct FanIn {
-    layer: usize,
     addressing: Addressing,
     rows: Vec<usize>,
     taken: Vec<bool>,
 }
 
 impl FanIn {
-    pub(crate) fn new(layer: usize, addressing: Addressing) -> Self {
+    pub(crate) fn new(addressing: Addressing) -> Self {
         Self {
-            layer,
             addressing,
             rows: addressing.line_rows(),
-            taken: vec![false; addressing.lines() * addressing.circuits_per_neuron()],
+            taken: vec![false; addressing.cells()],
         }
-    }
-
-    /// Whether there are cells for so many sources, in a network of so many neurons.
-    pub(crate) fn check(&self, wanted: usize, neurons: usize) -> Result<(), RoutingError> {
-        let free = self.taken.len();
-        if wanted <= free {
-            return Ok(());
-        }
-        let layer = self.layer;
-        let alternatives = [(1, true), (2, true), (1, false), (2, false)]
-            .map(|(circuits, signed)| (circuits, signed, circuits * if signed { 128 } else { 256 }))
-            .into_iter()
-            .filter(|&(circuits, _, cells)| cells >= wanted && neurons * circuits <= Site::CIRCUITS)
-            .map(|(circuits, signed, cells)| {
-                format!(
-                    "{cells} {} ones with {circuits} circuit{} per neuron",
-                    if signed { "signed" } else { "unsigned" },
-                    if circuits == 1 { "" } else { "s" },
-                )
-            })
-            .next();
-        let mut fits = format!("up to {free} sources per neuron would fit");
-        if let Some(alternative) = alternatives {
-            fits = format!("{fits}, or {alternative}");
-        }
-        Err(RoutingError::DoesNotFit {
-            what: format!("synapses per neuron of layer {layer}"),
-            wanted,
-            free,
-            fits,
-        })
     }
 
     /// Takes a cell on the line of a source, at the preferred circuit or, if

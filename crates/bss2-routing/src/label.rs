@@ -1,7 +1,6 @@
 //! Event labels: 16 bits on the links, 14 of them in the fabric.
 
 use bss2_event::RangeError;
-use serde::{Deserialize, Serialize};
 
 /// What crossbar, drivers and synapses see of an event: 14 bits.
 ///
@@ -13,19 +12,14 @@ use serde::{Deserialize, Serialize};
 /// | 7:0 | address of the neuron backend, in labels that neurons send |
 ///
 /// The fields overlap on purpose: that is how an on-chip spike selects rows.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(try_from = "u16", into = "u16")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct NeuronLabel(u16);
 
 /// An event on a link: two bits of address above a [`NeuronLabel`].
 ///
 /// Towards the chip the address (bits 15:14, "SPL1 address") names the crossbar
 /// input, from the chip the crossbar output that the event uses.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LinkLabel(pub u16);
 
 impl NeuronLabel {
@@ -78,7 +72,7 @@ impl NeuronLabel {
 }
 
 impl LinkLabel {
-    /// Joins the two-bit address with a neuron label.
+    /// Joins the low two bits of `spl1_address` with a neuron label.
     #[must_use]
     pub const fn new(spl1_address: u8, label: NeuronLabel) -> Self {
         Self((spl1_address as u16 & 0b11) << 14 | label.0)
@@ -92,19 +86,6 @@ impl LinkLabel {
     #[must_use]
     pub const fn neuron_label(self) -> NeuronLabel {
         NeuronLabel::truncated(self.0)
-    }
-}
-
-impl TryFrom<u16> for NeuronLabel {
-    type Error = RangeError;
-    fn try_from(bits: u16) -> Result<Self, RangeError> {
-        Self::new(bits)
-    }
-}
-
-impl From<NeuronLabel> for u16 {
-    fn from(label: NeuronLabel) -> u16 {
-        label.0
     }
 }
 

@@ -3,7 +3,7 @@
 //! This crate knows nothing of voltages, gradients or data sets. It takes a
 //! spike from where it begins to the synapses that it opens, file by file:
 //!
-//! 1. [`link`]: events from outside arrive one per clock cycle; [`label`]s of
+//! 1. `link`: events from outside arrive one per clock cycle; [`label`]s of
 //!    16 bits say where they go. [`backend`]: a neuron circuit that fires sends
 //!    its own label. [`background`]: sources on the chip itself.
 //! 2. [`crossbar`]: 20 inputs, 12 outputs, 76 nodes that pass or drop a label.
@@ -14,7 +14,7 @@
 //!
 //! Above these, [`addressing`] numbers the 1,024 sources of the published
 //! scheme, [`place`] puts a layered network onto the chip and moves its signed
-//! weights in and out of the synapse array ([`weights`]), [`fabric`] holds the
+//! weights in and out of the synapse array, [`fabric`] holds the
 //! configuration of a whole chip, and [`compile`] walks every source through it
 //! once. What remains for the hot loop are flat tables: which synapses a source
 //! opens ([`bss2_event::SiteTable`]) and when its events arrive ([`deliver`]).
@@ -46,14 +46,14 @@ pub mod error;
 pub mod fabric;
 mod fan_in;
 pub mod label;
-pub mod link;
+mod link;
 pub mod network;
 pub mod padi;
 pub mod place;
 pub mod synram;
 pub mod timing;
 pub mod traffic;
-pub mod weights;
+mod weights;
 
 pub use addressing::Addressing;
 pub use backend::NeuronBackend;

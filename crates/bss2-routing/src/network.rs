@@ -1,7 +1,10 @@
 //! What a user asks of the placement: layers and their sizes.
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 
+use crate::addressing::Addressing;
 use crate::error::RoutingError;
 
 /// One layer of neurons.
@@ -65,8 +68,51 @@ impl Default for NetworkConfig {
 }
 
 impl NetworkConfig {
+    /// Checks that the chip has room for the network, as
+    /// [`Placement::new`](crate::Placement::new) does first.
+    ///
+    /// # Errors
+    /// [`RoutingError::Empty`], [`RoutingError::Range`], and
+    /// [`RoutingError::DoesNotFit`] with the kinds of neurons that would fit.
+    pub fn validate(&self) -> Result<(), RoutingError> {
+        let addressing = Addressing::new(self.circuits_per_neuron, self.signed)?;
+        self.check_not_empty()?;
+        let Some((what, wanted, free)) = self.shortage(addressing) else {
+            return Ok(());
+        };
+        let fits = |kind: &Addressing| self.shortage(*kind).is_none();
+        Err(RoutingError::DoesNotFit {
+            what,
+            wanted,
+            free,
+            alternatives: Addressing::all().into_iter().filter(fits).collect(),
+        })
+    }
+
+    /// Neurons of all layers.
+    pub(crate) fn neurons(&self) -> usize {
+        let sizes = self.layers.iter().map(|layer| layer.neurons);
+        sizes.fold(0, usize::saturating_add)
+    }
+
+    /// What a numbering has too few of, how many are wanted and how many there are.
+    fn shortage(&self, addressing: Addressing) -> Option<(String, usize, usize)> {
+        let neurons = ("neurons".to_owned(), self.neurons(), addressing.neurons());
+        let mut before = self.inputs;
+        let layers = self.layers.iter().enumerate().map(|(index, layer)| {
+            let own = if layer.recurrent { layer.neurons } else { 0 };
+            let wanted = before.saturating_add(own);
+            before = layer.neurons;
+            let what = format!("synapses per neuron of layer {index}");
+            (what, wanted, addressing.cells())
+        });
+        iter::once(neurons)
+            .chain(layers)
+            .find(|(_, wanted, free)| wanted > free)
+    }
+
     /// Refuses a network in which a part has no element.
-    pub(crate) fn check_not_empty(&self) -> Result<(), RoutingError> {
+    fn check_not_empty(&self) -> Result<(), RoutingError> {
         let empty = |what: String| Err(RoutingError::Empty { what });
         if self.inputs == 0 {
             return empty("the input".into());

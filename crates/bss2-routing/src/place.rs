@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bss2_event::{NeuronCircuits, Site, SynapseLabel};
+use bss2_event::{NeuronCircuits, SynapseLabel};
 
 use crate::addressing::Addressing;
 use crate::compile::Endpoints;
@@ -43,7 +43,7 @@ pub struct Placement {
 
 /// Label of synapses that belong to no connection: group 3, which no source
 /// of a placed network uses.
-pub const PARKED_LABEL: u8 = 0b11;
+const PARKED_LABEL: u8 = 0b11;
 
 impl Placement {
     /// Places a network.
@@ -52,20 +52,13 @@ impl Placement {
     /// recurrent one. Inputs take the lines that recurrence leaves free.
     ///
     /// # Errors
-    /// [`RoutingError::DoesNotFit`] with what would fit, [`RoutingError::Empty`]
-    /// and [`RoutingError::Range`].
+    /// As [`NetworkConfig::validate`].
     pub fn new(network: &NetworkConfig) -> Result<Self, RoutingError> {
         let addressing = Addressing::new(network.circuits_per_neuron, network.signed)?;
-        network.check_not_empty()?;
-        let neurons = network
-            .layers
-            .iter()
-            .fold(0_usize, |sum, layer| sum.saturating_add(layer.neurons));
-        check_neurons(neurons, addressing)?;
-
+        network.validate()?;
         let mut placement = Self {
             addressing,
-            circuits: (0..neurons)
+            circuits: (0..network.neurons())
                 .map(|neuron| circuits_of(neuron, addressing))
                 .collect(),
             inputs: Vec::new(),
@@ -75,7 +68,7 @@ impl Placement {
         let mut before = 0..0;
         for (index, layer) in network.layers.iter().enumerate() {
             let own = before.end..before.end + layer.neurons;
-            placement.place_layer(index, layer, before, own.clone(), network.inputs)?;
+            placement.place_layer(index, layer, before, own.clone(), network.inputs);
             before = own;
         }
         Ok(placement)
@@ -90,12 +83,9 @@ impl Placement {
         before: Range<usize>,
         own: Range<usize>,
         inputs: usize,
-    ) -> Result<(), RoutingError> {
-        let mut fan_in = FanIn::new(index, self.addressing);
+    ) {
+        let mut fan_in = FanIn::new(self.addressing);
         let recurrent = if layer.recurrent { own.clone() } else { 0..0 };
-        let forward = if index == 0 { inputs } else { before.len() };
-        let sources = forward.saturating_add(recurrent.len());
-        fan_in.check(sources, self.circuits.len())?;
         // Sources on the chip have fixed addresses and choose first; they are
         // neighbours, which `take_all` relies on.
         let forward_cells = fan_in.take_all(before.clone());
@@ -110,7 +100,6 @@ impl Placement {
         if layer.recurrent {
             self.add(inputs + own.start, &own, recurrent_cells);
         }
-        Ok(())
     }
 
     fn add(&mut self, first_source: usize, targets: &Range<usize>, cells: Vec<Cell>) {
@@ -189,29 +178,4 @@ fn circuits_of(neuron: usize, addressing: Addressing) -> NeuronCircuits {
         membrane,
         partner: (addressing.circuits_per_neuron() == 2).then_some(membrane + 1),
     }
-}
-
-fn check_neurons(wanted: usize, addressing: Addressing) -> Result<(), RoutingError> {
-    let free = addressing.neurons();
-    if wanted <= free {
-        return Ok(());
-    }
-    let single = Site::CIRCUITS;
-    let fits = if wanted <= single {
-        format!(
-            "up to {free} neurons of two circuits would fit, or {single} of one circuit, \
-             which hear half as many sources"
-        )
-    } else {
-        format!(
-            "at most {single} neurons of one circuit or {} of two would fit",
-            single / 2
-        )
-    };
-    Err(RoutingError::DoesNotFit {
-        what: "neurons".into(),
-        wanted,
-        free,
-        fits,
-    })
 }

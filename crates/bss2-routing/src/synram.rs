@@ -2,7 +2,6 @@
 
 use bss2_event::{RangeError, Site, SynapseLabel, Weight};
 
-use crate::backend::COLUMNS;
 use crate::error::RoutingError;
 
 /// Weights and labels of all 131,072 synapses.
@@ -18,9 +17,7 @@ pub struct Synram {
 
 impl Synram {
     /// Number of synapses.
-    pub const LEN: usize = 2 * Self::HALF;
-    /// Synapses of one half.
-    pub const HALF: usize = Site::ROWS * COLUMNS;
+    pub const LEN: usize = Site::COUNT;
     /// Largest weight and label.
     pub const MAX: u8 = 63;
 
@@ -36,7 +33,7 @@ impl Synram {
     /// Takes whole arrays, shape `[half, row, column]`.
     ///
     /// # Errors
-    /// [`RoutingError::Length`] and [`RoutingError::Range`].
+    /// [`RoutingError::Length`] and [`RoutingError::Register`].
     pub fn from_arrays(weights: Vec<u8>, labels: Vec<u8>) -> Result<Self, RoutingError> {
         for (what, array) in [("synapse weight", &weights), ("synapse label", &labels)] {
             if array.len() != Self::LEN {
@@ -46,35 +43,17 @@ impl Synram {
                     expected: Self::LEN,
                 });
             }
-            let largest = array.iter().copied().max().unwrap_or(0);
-            RangeError::check(what, largest.into(), 0.0, Self::MAX.into(), "")?;
+            if let Some(index) = array.iter().position(|&value| value > Self::MAX) {
+                let site = Site::at(index);
+                return Err(RoutingError::Register {
+                    register: what,
+                    of: format!("circuit {} and row {}", site.circuit, site.row),
+                    value: array[index],
+                    max: Self::MAX,
+                });
+            }
         }
         Ok(Self { weights, labels })
-    }
-
-    /// Place of a synapse in the flat arrays.
-    ///
-    /// # Errors
-    /// [`RangeError`] for a circuit from 512 or a row from 256 on.
-    pub fn index(site: Site) -> Result<usize, RangeError> {
-        let last = |count: usize| (count - 1) as f64;
-        let (circuit, row) = (site.circuit.into(), site.row.into());
-        RangeError::check("site.circuit", circuit, 0.0, last(Site::CIRCUITS), "")?;
-        RangeError::check("site.row", row, 0.0, last(Site::ROWS), "")?;
-        let (circuit, row) = (usize::from(site.circuit), usize::from(site.row));
-        Ok((circuit / COLUMNS) * Self::HALF + row * COLUMNS + circuit % COLUMNS)
-    }
-    /// The synapse at a place of the flat arrays.
-    ///
-    /// # Panics
-    /// If `index >= LEN`.
-    #[must_use]
-    pub const fn site(index: usize) -> Site {
-        assert!(index < Self::LEN, "places are below `Synram::LEN`");
-        Site {
-            circuit: (index / Self::HALF * COLUMNS + index % COLUMNS) as u16,
-            row: (index % Self::HALF / COLUMNS) as u16,
-        }
     }
 
     /// All weights, `[half, row, column]`.
@@ -94,22 +73,22 @@ impl Synram {
     #[must_use]
     pub fn row_labels(&self, half: usize, row: usize) -> &[u8] {
         assert!(row < Site::ROWS, "rows are below 256");
-        &self.labels[half * Self::HALF + row * COLUMNS..][..COLUMNS]
+        &self.labels[half * Site::HALF + row * Site::COLUMNS..][..Site::COLUMNS]
     }
     /// Sets one weight.
     ///
     /// # Errors
-    /// As [`Synram::index`].
+    /// [`RangeError`] for a circuit from 512 or a row from 256 on.
     pub fn set_weight(&mut self, site: Site, weight: Weight) -> Result<(), RangeError> {
-        self.weights[Self::index(site)?] = weight.get();
+        self.weights[place(site)?] = weight.get();
         Ok(())
     }
     /// Sets one label.
     ///
     /// # Errors
-    /// As [`Synram::index`].
+    /// [`RangeError`] for a circuit from 512 or a row from 256 on.
     pub fn set_label(&mut self, site: Site, label: SynapseLabel) -> Result<(), RangeError> {
-        self.labels[Self::index(site)?] = label.get();
+        self.labels[place(site)?] = label.get();
         Ok(())
     }
 
@@ -123,21 +102,20 @@ impl Synram {
     }
 }
 
+/// The place of a synapse, if there is such a one.
+fn place(site: Site) -> Result<usize, RangeError> {
+    for (field, value, count) in [
+        ("site.circuit", site.circuit, Site::CIRCUITS),
+        ("site.row", site.row, Site::ROWS),
+    ] {
+        RangeError::check(field, value.into(), 0.0, (count - 1) as f64, "")?;
+    }
+    Ok(site.index())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn index_and_site_are_inverse() {
-        for index in 0..Synram::LEN {
-            assert_eq!(Synram::index(Synram::site(index)), Ok(index));
-        }
-        let site = Site {
-            circuit: 257,
-            row: 3,
-        };
-        assert_eq!(Synram::index(site), Ok(65_536 + 3 * 256 + 1));
-    }
 
     #[test]
     fn synapses_that_there_are_not_are_neither_written_nor_another() {
@@ -163,6 +141,11 @@ mod tests {
         let ok = || vec![63; Synram::LEN];
         assert!(Synram::from_arrays(ok(), ok()).is_ok());
         assert!(Synram::from_arrays(ok(), vec![0; 5]).is_err());
-        assert!(Synram::from_arrays(vec![64; Synram::LEN], ok()).is_err());
+        let mut labels = ok();
+        labels[65_536 + 3 * 256 + 1] = 70;
+        assert_eq!(
+            Synram::from_arrays(ok(), labels).unwrap_err().to_string(),
+            "synapse label of circuit 257 and row 3 is 70, allowed are 0 to 63"
+        );
     }
 }

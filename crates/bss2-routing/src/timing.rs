@@ -63,9 +63,13 @@ impl FabricTiming {
     /// # Errors
     /// [`RangeError`] for the first field outside.
     pub fn validate(&self) -> Result<(), RangeError> {
-        RangeError::check("clock", self.clock.get(), 1e-9, 1e-6, "s")?;
-        RangeError::check("link_latency", self.link_latency.get(), 0.0, 1e-3, "s")?;
-        RangeError::check("on_chip_delay", self.on_chip_delay.get(), 0.0, 1e-3, "s")?;
+        RangeError::check("clock", self.clock.as_nano(), 1.0, 1e3, "ns")?;
+        for (field, time) in [
+            ("link_latency", self.link_latency),
+            ("on_chip_delay", self.on_chip_delay),
+        ] {
+            RangeError::check(field, time.as_micro(), 0.0, 1e3, "us")?;
+        }
         for (field, depth) in [
             ("link_in_depth", self.link_in_depth),
             ("link_out_depth", self.link_out_depth),
@@ -88,16 +92,15 @@ mod tests {
         assert_eq!(timing.node_depth, 4);
         assert!(toml::from_str::<FabricTiming>("delay = \"50 ns\"").is_err());
         assert!(timing.validate().is_ok());
-        let stopped = FabricTiming {
-            clock: Seconds::new(0.0),
-            ..timing
-        };
-        assert!(
-            stopped
+        let with = |clock| FabricTiming { clock, ..timing };
+        assert_eq!(
+            with(Seconds::micro(2.0))
                 .validate()
                 .unwrap_err()
-                .to_string()
-                .contains("clock")
+                .to_string(),
+            "clock is 2000 ns, allowed are 1 ns to 1000 ns"
         );
+        assert!(with(Seconds::nano(1.0)).validate().is_ok());
+        assert!(with(Seconds::micro(1.0)).validate().is_ok());
     }
 }

@@ -21,6 +21,9 @@ pub struct EventCount {
 }
 
 /// Events of all stages.
+///
+/// At the links and at the neuron event outputs an event is an input or a spike. The
+/// crossbar copies it: at its nodes an event is one copy for one bus, or for a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventCounts {
     /// Link to the chip.
@@ -33,6 +36,8 @@ pub struct EventCounts {
     pub link_nodes: EventCount,
     /// Link from the chip.
     pub link_out: EventCount,
+    /// Spikes that left their neuron event output, but of which a later stage lost a copy.
+    pub incomplete: u64,
 }
 
 /// Events of a sample as they reach the rows, ascending in time.
@@ -94,28 +99,12 @@ impl AddAssign for EventCount {
     }
 }
 
-impl AddAssign for EventCounts {
-    fn add_assign(&mut self, other: Self) {
-        self.link_in += other.link_in;
-        self.neuron_output += other.neuron_output;
-        self.buses += other.buses;
-        self.link_nodes += other.link_nodes;
-        self.link_out += other.link_out;
-    }
-}
-
 impl EventCounts {
-    /// Events lost in any stage.
+    /// Inputs and spikes that did not get everywhere: each counts once, however many
+    /// of its copies are lost.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        let stages = [
-            self.link_in,
-            self.neuron_output,
-            self.buses,
-            self.link_nodes,
-            self.link_out,
-        ];
-        stages.iter().map(|stage| stage.lost).sum()
+        self.link_in.lost + self.neuron_output.lost + self.incomplete
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use bss2_event::{RangeError, SimdPath};
+use bss2_event::{SimdPath, Site};
 
 use crate::addressing::Addressing;
-use crate::backend::COLUMNS;
 use crate::error::RoutingError;
 use crate::fan_in::Cell;
 use crate::place::Placement;
@@ -29,7 +28,7 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) fn new(addressing: Addressing, targets: Range<usize>, sources: Vec<Cell>) -> Self {
         let stride = addressing.circuits_per_neuron();
-        let per_half = COLUMNS / stride;
+        let per_half = Site::COLUMNS / stride;
         let halves = [0, 1].map(|half: usize| {
             let start = (half * per_half).clamp(targets.start, targets.end);
             let end = ((half + 1) * per_half).clamp(targets.start, targets.end);
@@ -50,7 +49,7 @@ impl Block {
     fn runs(&self, mut run: impl FnMut(usize, &Cell, Range<usize>, usize)) {
         for (source, cell) in self.sources.iter().enumerate() {
             for (half, (targets, column)) in self.halves.iter().enumerate() {
-                let place = half * Synram::HALF + cell.row * COLUMNS + column;
+                let place = half * Site::HALF + cell.row * Site::COLUMNS + column;
                 if !targets.is_empty() {
                     run(source, cell, targets.clone(), place);
                 }
@@ -63,7 +62,7 @@ impl Block {
         self.runs(|_, cell, targets, place| {
             for row in 0..rows {
                 for target in 0..targets.len() {
-                    let index = place + row * COLUMNS + target * self.stride + cell.circuit;
+                    let index = place + row * Site::COLUMNS + target * self.stride + cell.circuit;
                     synram.labels_mut()[index] = cell.label;
                 }
             }
@@ -97,7 +96,7 @@ impl Block {
                 let index = place + target * self.stride + cell.circuit;
                 let even = synram.weights()[index];
                 let odd = if self.signed {
-                    synram.weights()[index + COLUMNS]
+                    synram.weights()[index + Site::COLUMNS]
                 } else {
                     0
                 };
@@ -110,9 +109,9 @@ impl Block {
         match fault {
             None => Ok(()),
             Some((index, excitatory, inhibitory)) => Err(RoutingError::NotASignedWeight {
-                half: index / Synram::HALF,
-                row: index % Synram::HALF / COLUMNS,
-                column: index % COLUMNS,
+                half: index / Site::HALF,
+                row: Site::at(index).row.into(),
+                column: index % Site::COLUMNS,
                 excitatory,
                 inhibitory,
             }),
@@ -129,7 +128,7 @@ fn write_run<const N: usize, const K: usize>(
     signed: bool,
 ) {
     if signed {
-        let (even, odd) = run[..COLUMNS + span].split_at_mut(COLUMNS);
+        let (even, odd) = run[..Site::COLUMNS + span].split_at_mut(Site::COLUMNS);
         write_row::<N, K>(even, weights, |weight| weight.max(0) as u8);
         write_row::<N, K>(odd, weights, |weight| weight.min(0).unsigned_abs());
     } else {
@@ -236,43 +235,6 @@ impl Placement {
     }
 }
 
-impl Addressing {
-    /// Fills the whole synapse array from full matrices, as the published
-    /// scheme does: `weights` and label `offsets` have the shape
-    /// `[circuit of the neuron, source of group 0, neuron]`, that is
-    /// `[n, lines, 512 / n]`; a synapse's label is its row's label plus the
-    /// offset (the group, or group + 32 for slots from 128).
-    ///
-    /// # Errors
-    /// [`RoutingError::Length`], and [`RoutingError::Range`] for a weight that
-    /// the rows cannot hold or a label above 63.
-    pub fn full_synram(self, weights: &[i16], offsets: &[u8]) -> Result<Synram, RoutingError> {
-        let (lines, neurons) = (self.lines(), self.neurons());
-        let expected = self.circuits_per_neuron() * lines * neurons;
-        check_length("full weight matrix", weights.len(), expected)?;
-        check_length("full matrix of label offsets", offsets.len(), expected)?;
-        let max = f64::from(Synram::MAX);
-        let min = if self.signed() { -max } else { 0.0 };
-
-        let mut labels = vec![0; Synram::LEN];
-        let mut values = labels.clone();
-        for index in 0..Synram::LEN {
-            let site = Synram::site(index);
-            let (row, circuit) = (usize::from(site.row), usize::from(site.circuit));
-            let n = self.circuits_per_neuron();
-            let place = (circuit % n * lines + self.row_source(row)) * neurons + circuit / n;
-            RangeError::check("weight", weights[place].into(), min, max, "")?;
-            let weight = match (self.signed(), row % 2) {
-                (true, 1) => (-weights[place]).max(0),
-                _ => weights[place].max(0),
-            };
-            labels[index] = self.row_label(row).saturating_add(offsets[place]);
-            values[index] = weight as u8;
-        }
-        Synram::from_arrays(values, labels)
-    }
-}
-
 fn check_length(what: &str, found: usize, expected: usize) -> Result<(), RoutingError> {
     if found == expected {
         return Ok(());
@@ -307,7 +269,7 @@ mod tests {
         block.runs(|_, cell, targets, place| {
             for target in 0..targets.len() {
                 let even = place + target * block.stride + cell.circuit;
-                pairs.push([even, even + COLUMNS].map(|cell| synram.weights()[cell]));
+                pairs.push([even, even + Site::COLUMNS].map(|cell| synram.weights()[cell]));
             }
         });
         let expected = all.iter().map(|w| [(*w).max(0) as u8, (-*w).max(0) as u8]);

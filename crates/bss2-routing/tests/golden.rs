@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{BufReader, Write, stderr};
 use std::path::PathBuf;
 
-use bss2_routing::{Addressing, NeuronLabel};
+use bss2_event::Site;
+use bss2_routing::{Addressing, NeuronLabel, Synram};
 use npyz::npz::NpzArchive;
 
 struct Golden(NpzArchive<BufReader<File>>);
@@ -47,6 +48,29 @@ impl Golden {
             .map(|value| usize::try_from(value).expect(name))
             .collect()
     }
+}
+
+/// The whole synapse array from full matrices, as the published scheme fills it: `weights`
+/// and label `offsets` have the shape `[circuit of the neuron, source of group 0, neuron]`;
+/// a synapse's label is its row's label plus the offset.
+fn full_synram(scheme: Addressing, weights: &[i16], offsets: &[u8]) -> Synram {
+    let (lines, neurons, n) = (
+        scheme.lines(),
+        scheme.neurons(),
+        scheme.circuits_per_neuron(),
+    );
+    let synapses = (0..Synram::LEN).map(|index| {
+        let site = Site::at(index);
+        let (row, circuit) = (usize::from(site.row), usize::from(site.circuit));
+        let place = (circuit % n * lines + scheme.row_source(row)) * neurons + circuit / n;
+        let weight = match row % 2 {
+            0 => weights[place].max(0),
+            _ => (-weights[place]).max(0),
+        };
+        (weight as u8, scheme.row_label(row) + offsets[place])
+    });
+    let (weights, labels) = synapses.unzip();
+    Synram::from_arrays(weights, labels).unwrap()
 }
 
 #[test]
@@ -107,7 +131,7 @@ fn signed_weights_to_both_halves_of_the_synapse_array() {
     let scheme = Addressing::new(2, true).unwrap();
     let weights = golden.array::<i16>("signed_weights_in");
     let blocks = golden.array::<u8>("signed_source_blocks_in");
-    let synram = scheme.full_synram(&weights, &blocks).unwrap();
+    let synram = full_synram(scheme, &weights, &blocks);
     let both = |golden: &mut Golden, what: &str| {
         let mut array = golden.array::<u8>(&format!("synram_{what}_top"));
         array.extend(golden.array::<u8>(&format!("synram_{what}_bottom")));

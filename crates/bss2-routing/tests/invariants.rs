@@ -3,7 +3,7 @@
 mod support;
 
 use bss2_event::Site;
-use bss2_routing::{Compiled, Fabric, Placement, RoutingError, Synram};
+use bss2_routing::{Compiled, Fabric, NetworkConfig, Placement, RoutingError, Synram};
 use proptest::prelude::*;
 use support::{AnyChip, Numbers, any_chip, any_network, conducting};
 
@@ -39,6 +39,20 @@ fn meant(placement: &Placement, source: usize) -> Vec<Site> {
         .collect()
 }
 
+/// Whether a network fits: 512 circuits, of which each has a column of 256 synapses.
+fn fits(network: &NetworkConfig) -> bool {
+    let n = network.circuits_per_neuron;
+    let neurons: usize = network.layers.iter().map(|layer| layer.neurons).sum();
+    let per_weight = if network.signed { 2 } else { 1 };
+    let mut before = network.inputs;
+    neurons * n <= 512
+        && network.layers.iter().all(|layer| {
+            let sources = before + if layer.recurrent { layer.neurons } else { 0 };
+            before = layer.neurons;
+            sources * per_weight <= 256 * n
+        })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -58,11 +72,12 @@ proptest! {
         let placement = match Placement::new(&network) {
             Ok(placement) => placement,
             Err(RoutingError::DoesNotFit { wanted, free, .. }) => {
-                prop_assert!(wanted > free);
+                prop_assert!(!fits(&network) && wanted > free);
                 return Ok(());
             }
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
+        prop_assert!(fits(&network));
         let addressing = placement.addressing();
         let chip = AnyChip {
             fabric: Fabric::of(addressing),
@@ -78,7 +93,7 @@ proptest! {
         let mut users = vec![0_u8; Synram::LEN];
         for source in 0..sources {
             let sites = compiled.sites().of(source);
-            sites.iter().for_each(|&site| users[Synram::index(site).unwrap()] += 1);
+            sites.iter().for_each(|&site| users[site.index()] += 1);
             // The circuit is the placement's choice; compare neurons.
             let n = addressing.circuits_per_neuron() as u16;
             let mut neurons: Vec<Site> = sites
@@ -97,6 +112,11 @@ proptest! {
                 number
             );
         }
+        for (neuron, circuits) in placement.circuits().iter().enumerate() {
+            let backend = chip.fabric.backends[usize::from(circuits.membrane)];
+            let label = backend.label(circuits.membrane);
+            prop_assert_eq!(label.map(|label| addressing.decode(label)), Some(neuron));
+        }
         prop_assert!(users.iter().all(|&n| n <= 1));
         // A few sources also the slow way.
         for source in [0, network.inputs - 1, network.inputs, sources - 1] {
@@ -108,7 +128,10 @@ proptest! {
     /// weight leaves everything as it was.
     #[test]
     fn weights_are_read_as_written(network in any_network(), seed: u64) {
-        let Ok(placement) = Placement::new(&network) else { return Ok(()) };
+        let Ok(placement) = Placement::new(&network) else {
+            prop_assert!(!fits(&network));
+            return Ok(());
+        };
         let mut numbers = Numbers::new(seed);
         let (min, max) = placement.weight_range();
         let mut weights: Vec<Vec<i8>> = placement
@@ -133,13 +156,22 @@ proptest! {
         prop_assert_eq!(synram.weights().iter().map(|&w| usize::from(w)).sum::<usize>(), total);
 
         let before = synram.clone();
-        let last = weights.last_mut().unwrap();
-        *last.last_mut().unwrap() = 64;
-        let is_weight = matches!(
+        let projection = numbers.below(weights.len() as u32) as usize;
+        let place = numbers.below(weights[projection].len() as u32) as usize;
+        let bad = [max + 1, min - 1][numbers.below(2) as usize];
+        weights[projection][place] = bad;
+        let targets = placement.projections()[projection].targets;
+        prop_assert_eq!(
             placement.write_weights(&weights, &mut synram),
-            Err(RoutingError::Weight { value: 64, .. })
+            Err(RoutingError::Weight {
+                projection,
+                source_index: place / targets,
+                target: place % targets,
+                value: bad.into(),
+                min: min.into(),
+                max: max.into(),
+            })
         );
-        prop_assert!(is_weight);
         prop_assert!(synram == before);
     }
 }

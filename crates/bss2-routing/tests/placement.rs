@@ -1,7 +1,9 @@
 //! Networks of the paper, and refusals.
 
 use bss2_event::NeuronCircuits;
-use bss2_routing::{Compiled, Fabric, LayerConfig, NetworkConfig, Placement, RoutingError};
+use bss2_routing::{
+    Addressing, Compiled, Fabric, LayerConfig, NetworkConfig, Placement, RoutingError,
+};
 
 fn network(inputs: usize, layers: &[LayerConfig], circuits: usize, signed: bool) -> NetworkConfig {
     NetworkConfig {
@@ -45,19 +47,43 @@ fn the_papers_networks_fit_and_use_its_addresses() {
 
 #[test]
 fn what_is_offered_in_place_of_a_network_would_hold_it() {
-    let refused = |neurons| {
-        let layers = [LayerConfig::feed_forward(neurons)];
-        let refused = Placement::new(&network(200, &layers, 1, true)).unwrap_err();
-        refused.to_string()
+    let offered = |network: &NetworkConfig| {
+        let error = Placement::new(network).unwrap_err();
+        let RoutingError::DoesNotFit { alternatives, .. } = error else {
+            panic!("{error}")
+        };
+        // What is offered fits, and what fits is offered.
+        for (circuits_per_neuron, signed) in [(1, true), (2, true), (1, false), (2, false)] {
+            let kind = Addressing::new(circuits_per_neuron, signed).unwrap();
+            let other = NetworkConfig {
+                circuits_per_neuron,
+                signed,
+                ..network.clone()
+            };
+            let fits = Placement::new(&other).is_ok();
+            assert_eq!(alternatives.contains(&kind), fits, "{kind}");
+        }
+        let kinds = alternatives.into_iter();
+        kinds
+            .map(|kind| (kind.circuits_per_neuron(), kind.signed()))
+            .collect::<Vec<_>>()
     };
-    let small = refused(200);
-    assert!(small.contains("256 signed ones with 2 circuits"), "{small}");
+    let of = |layers: &[LayerConfig]| offered(&network(200, layers, 1, true));
+    let small = [LayerConfig::feed_forward(200)];
+    assert_eq!(of(&small), [(2, true), (1, false), (2, false)]);
     // Neurons of two circuits are 256 at most.
-    let large = refused(400);
-    assert!(
-        large.contains("256 unsigned ones with 1 circuit per"),
-        "{large}"
-    );
+    let large = [LayerConfig::feed_forward(400)];
+    assert_eq!(of(&large), [(1, false)]);
+    // The second layer hears more than the first, which is refused.
+    let second = [
+        LayerConfig::feed_forward(200),
+        LayerConfig::recurrent(56),
+        LayerConfig::recurrent(200),
+    ];
+    assert_eq!(of(&second[..2]), [(2, true), (1, false), (2, false)]);
+    assert_eq!(of(&second), [(1, false)]);
+    let wide = [LayerConfig::feed_forward(200), LayerConfig::recurrent(300)];
+    assert_eq!(of(&wide), []);
 }
 
 #[test]
@@ -100,19 +126,22 @@ fn refusals_say_what_would_fit() {
     ];
     assert_eq!(
         message(&network(256, &layers, 2, true)),
-        "the network does not fit: 310 neurons wanted, 256 free; up to 256 neurons of two \
-         circuits would fit, or 512 of one circuit, which hear half as many sources"
+        "the network does not fit: 310 neurons wanted, 256 free; no other kind of neurons \
+         makes room for it"
     );
-    let layers = [LayerConfig::feed_forward(600)];
-    assert!(message(&network(256, &layers, 1, true)).contains("at most 512 neurons"));
     let layers = [LayerConfig::recurrent(186), LayerConfig::feed_forward(20)];
     assert_eq!(
         message(&network(71, &layers, 2, true)),
-        "the network does not fit: 257 synapses per neuron of layer 0 wanted, 256 free; \
-         up to 256 sources per neuron would fit, or 512 unsigned ones with 2 circuits per neuron"
+        "the network does not fit: 257 synapses per neuron of layer 0 wanted, 256 free; it \
+         would fit with 2 circuits per neuron and unsigned weights"
+    );
+    let layers = [LayerConfig::feed_forward(300)];
+    assert_eq!(
+        message(&network(100, &layers, 2, true)),
+        "the network does not fit: 300 neurons wanted, 256 free; it would fit with 1 circuit \
+         per neuron and signed weights, or with 1 circuit per neuron and unsigned weights"
     );
     let layers = [LayerConfig::feed_forward(10)];
-    assert!(message(&network(200, &layers, 1, true)).contains("256 signed ones with 2 circuits"));
     let huge = [
         LayerConfig::feed_forward(usize::MAX),
         LayerConfig::recurrent(2),

@@ -10,20 +10,19 @@ pub mod calibration;
 mod config;
 mod error;
 mod mode;
+mod room;
 mod worker;
 
 use std::sync::{Mutex, PoisonError};
 
 use bss2_analog::calib::CalibrationReport;
-use bss2_analog::{
-    AnalogCore, ArtificialReset, CadcSchedule, Integration, LoweredCore, Network, RunAddress,
-};
+use bss2_analog::{AnalogCore, CadcSchedule, Integration, LoweredCore, Network, RunAddress};
 use bss2_event::{NeuronCircuits, Recording, RowMode, SpikeBatch, TimeGrid};
 use bss2_learn::{
     LearnError, NetworkShape, QuantisedWeights, RunReport, Substrate, SubstrateError, Weights,
     WriteReport,
 };
-use bss2_routing::{Compiled, Delivery, Fabric, LayerConfig, NetworkConfig, Placement, Synram};
+use bss2_routing::{Compiled, Delivery, Fabric, Placement, Synram};
 use rayon::prelude::*;
 
 use crate::config::TimeConfig;
@@ -53,8 +52,8 @@ pub struct Chip {
     quantised: QuantisedWeights,
     /// Trace per code, for each neuron.
     gains: Vec<f32>,
-    /// What ends an image's slot; in training there is only rest.
-    reset: Option<ArtificialReset>,
+    /// An image's slot; in training there is only rest between images.
+    slot: Option<InferenceConfig>,
     /// Images of one hardware run: one in training, where none meets another.
     images_per_run: usize,
     /// One for each thread, so that its buffers stay in that processor's cache.
@@ -73,18 +72,7 @@ impl Chip {
     ) -> Result<Self, ChipError> {
         let inference = (config.mode == RunMode::Inference).then_some(config.inference);
         let time = inference.map_or(time, |inference| inference.time(time));
-        let placement = Placement::new(&NetworkConfig {
-            inputs: shape.inputs,
-            layers: vec![
-                LayerConfig {
-                    neurons: shape.hidden,
-                    recurrent: shape.recurrent,
-                },
-                LayerConfig::feed_forward(shape.outputs),
-            ],
-            circuits_per_neuron: config.circuits_per_neuron,
-            signed: true,
-        })?;
+        let placement = room::place(shape, config.circuits_per_neuron)?;
         if time.steps == 0 {
             return Err(ChipError::NoSample);
         }
@@ -127,11 +115,12 @@ impl Chip {
         let gains = config
             .trace
             .gains(shape, &config.quantise, config.quantise.output_scale_max);
-        let window = time.dt * (time.steps + 1) as f64;
+        let window = mode::followed(time, inference);
         let half = |n: &NeuronCircuits| n.membrane / 256;
         let two = neurons.iter().any(|n| half(n) != half(&neurons[0]));
         let images_per_run = inference.map_or(1, |_| {
-            InferenceConfig::images_per_run(time.steps, 1 + usize::from(two))
+            let halves = 1 + usize::from(two);
+            InferenceConfig::images_per_run(time.steps, halves, config.circuits_per_neuron)
         });
         let workers = (0..rayon::current_num_threads())
             .map(|_| Worker::new(&delivery, window).map(Mutex::new))
@@ -149,7 +138,7 @@ impl Chip {
             placement,
             quantised: QuantisedWeights::default(),
             gains,
-            reset: inference.map(|inference| inference.reset),
+            slot: inference,
             images_per_run,
             workers,
         })
@@ -233,7 +222,7 @@ impl Substrate for Chip {
 
     fn least_batch(&self) -> usize {
         // A hardware run is a task; whatever the number of threads, which changes no result.
-        self.reset.map_or(1, |_| RUNS_AT_ONCE * self.images_per_run)
+        self.slot.map_or(1, |_| RUNS_AT_ONCE * self.images_per_run)
     }
 
     fn write_weights(&mut self, weights: &Weights) -> Result<WriteReport, SubstrateError> {
@@ -276,8 +265,7 @@ impl Substrate for Chip {
             return Ok(RunReport::default());
         }
         let (length, trace_from) = (recording.sample_len(), recording.traced_from());
-        let reset = self.reset.as_ref();
-        let window = reset.map(|_| self.config.inference.window());
+        let slot = self.slot.as_ref();
         let (lowered, delivery, gains) = (&self.lowered, &self.delivery, &self.gains[..]);
         let (time, config) = (self.time, &self.config);
         let (run, chip) = (self.config.noise_seed, self.config.seed);
@@ -300,9 +288,9 @@ impl Substrate for Chip {
                     .map(|(i, (traces, spikes))| {
                         let sample = batch.sample(place * per_run + i);
                         let address = RunAddress::new(chip, run, sample.id(), batch.presentation());
-                        let resumed = reset.filter(|_| i > 0);
+                        let resumed = slot.is_some() && i > 0;
                         let sent =
-                            worker.observe(lowered, delivery, address, sample, window, resumed);
+                            worker.observe(lowered, delivery, address, sample, slot, resumed);
                         let recorded = worker.record(time, config, gains, traces, spikes);
                         [sent, recorded].into_iter().sum::<RunReport>()
                     })

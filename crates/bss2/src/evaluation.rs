@@ -31,8 +31,12 @@ pub struct Evaluation {
     pub unsent_inputs_per_image: f64,
     /// Mean number of an image's input spikes that come past the window.
     pub lost_inputs_per_image: f64,
-    /// Mean number of an image's events that a link or a bus of the chip could not carry.
+    /// Mean number of an image's input spikes and spikes that a link or a bus of the chip
+    /// could not carry everywhere; each counts once.
     pub lost_events_per_image: f64,
+    /// Mean number of an image's events that were on their way when the reset came, which
+    /// loses them.
+    pub reset_events_per_image: f64,
     /// Layers whose weights all round to zero.
     pub silent_layers: Vec<Layer>,
     /// Images per second, their encoding included.
@@ -91,7 +95,7 @@ pub fn test(
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
     let (mut correct, mut inputs, mut spikes, mut unsent, mut loss) = (0, 0, 0, 0, 0.0);
     let (mut lost, mut predictions) = (0, Vec::with_capacity(indices.len()));
-    let mut lost_events = 0;
+    let (mut lost_events, mut reset_events) = (0, 0);
     for indices in indices.chunks(test_batch(experiment, &*substrate)) {
         let first = indices[0] as usize;
         let labels = &data.test.labels()[first..][..indices.len()];
@@ -105,6 +109,7 @@ pub fn test(
         spikes += result.hidden_spikes;
         unsent += result.run.unsent_inputs;
         lost_events += result.run.lost_events;
+        reset_events += result.run.reset_events;
         loss += result.loss.total() * labels.len() as f64;
     }
     let images = data.test.len() as f64;
@@ -117,6 +122,7 @@ pub fn test(
         unsent_inputs_per_image: unsent as f64 / images,
         lost_inputs_per_image: lost as f64 / images,
         lost_events_per_image: lost_events as f64 / images,
+        reset_events_per_image: reset_events as f64 / images,
         silent_layers: written.silent_layers,
         images_per_s: images / start.elapsed().as_secs_f64(),
     })

@@ -31,7 +31,8 @@ pub struct Observation {
     pub output_scale: f32,
     /// Layers whose weights all round to zero.
     pub silent_layers: Vec<Layer>,
-    /// Mean number of an image's events that a link or a bus of the chip could not carry.
+    /// Mean number of an image's input spikes and spikes that a link or a bus of the chip
+    /// could not carry everywhere.
     pub lost_events_per_image: f64,
 }
 
@@ -66,11 +67,14 @@ impl Observation {
             silent_layers: written.silent_layers,
             lost_events_per_image: 0.0,
         };
+        let presentation = TESTS + trainer.epoch();
+        // So that they meet this noise again wherever they are run.
+        observation.inputs.set_presentation(presentation);
         let mut batch = SpikeBatch::new(shape.inputs);
         let mut lost_events = 0;
         // In the batches of a test, since times may count from a batch's first spike.
         for indices in indices.chunks(test_batch(experiment, &*substrate)) {
-            feed.encode(indices, TESTS + trainer.epoch(), &mut batch)?;
+            feed.encode(indices, presentation, &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
             lost_events += trainer.observe(substrate, &batch, labels)?.run.lost_events;
             let predictions = trainer.predictions().map(|class| class as u8);
@@ -120,5 +124,56 @@ impl Observation {
     fn of_image<'a, T>(&self, all: &'a [T], image: usize) -> &'a [T] {
         let length = self.grid.steps * self.shape.neurons();
         &all[image * length..][..length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bss2_event::Recording;
+
+    use super::*;
+    use crate::config::DataSet;
+    use crate::metrics::EpochMetrics;
+    use crate::run_folder::RunFolder;
+    use crate::substrates;
+    use crate::training::{Observer, StepReport, Training};
+
+    struct Silent;
+
+    impl Observer for Silent {
+        fn step(&mut self, _: &StepReport) {}
+        fn epoch(&mut self, _: &EpochMetrics, _: Option<f64>) {}
+        fn warning(&mut self, _: &str) {}
+    }
+
+    #[test]
+    fn its_inputs_run_again_give_its_traces_and_spikes() {
+        let mut experiment = Experiment {
+            epochs: 1,
+            batch: 4,
+            ..Experiment::default()
+        };
+        experiment.data.set = DataSet::Generated;
+        experiment.data.train_images = 20;
+        experiment.data.test_images = 10;
+        experiment.network.hidden = 20;
+        experiment.chip.calibrated = false;
+        let data = Data::load(&mut experiment).unwrap();
+        let mut substrate = substrates::build(&experiment, &data).unwrap();
+        let at = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(&at.path().join("run"), &experiment).unwrap();
+        let training = Training::open(&experiment, &data, substrate.as_mut(), &folder).unwrap();
+        training.run(&mut Silent).unwrap();
+
+        let state = State::read(&folder.last_checkpoint()).unwrap();
+        let observed = Observation::new(&experiment, &data, substrate.as_mut(), state, 10).unwrap();
+        let mut again = Recording::default();
+        substrate.run(&observed.inputs, &mut again).unwrap();
+        assert_eq!(again.spikes(), observed.spikes);
+        assert_eq!(again.traces(), observed.traces);
+        let mut other = observed.inputs.clone();
+        other.set_presentation(0);
+        substrate.run(&other, &mut again).unwrap();
+        assert_ne!(again.traces(), observed.traces, "there is noise");
     }
 }

@@ -7,6 +7,7 @@ use bss2::config::TimeConfig;
 use bss2::event::random::{Address, Domain};
 use bss2::event::{Recording, Seconds, Seed, SpikeBatch};
 use bss2::learn::{NetworkShape, Substrate, Weights};
+use bss2::routing::FabricTiming;
 use proptest::prelude::*;
 
 /// A mismatched, noisy chip; calibrated roughly, for speed.
@@ -143,6 +144,42 @@ fn every_presentation_meets_other_noise() {
     let first = record(&mut chip, &spikes);
     spikes.set_presentation(4);
     assert_ne!(first, record(&mut chip, &spikes));
+}
+
+#[test]
+fn events_that_queues_have_no_place_for_are_counted_once() {
+    let lost = |fabric: FabricTiming, spikes: &SpikeBatch| {
+        let config = ChipConfig { fabric, ..rough(1) };
+        let mut chip = with(config, TimeConfig::default(), SMALL);
+        let mut recording = Recording::default();
+        let report = chip.run(spikes, &mut recording).unwrap();
+        let fired = recording.spikes().iter().filter(|&&s| s == 1).count();
+        (report.lost_events, fired as u64)
+    };
+    // All inputs at once: without a queue the link takes the first.
+    let mut spikes = SpikeBatch::new(SMALL.inputs);
+    for id in [5, 6] {
+        let times = (0..SMALL.inputs as u16).map(|i| (Seconds::micro(2.0), i));
+        spikes.push(id, times).unwrap();
+    }
+    let default = FabricTiming::default();
+    assert_eq!(lost(default, &spikes).0, 0);
+    let link = FabricTiming {
+        link_in_depth: 0,
+        ..default
+    };
+    assert_eq!(lost(link, &spikes), (2 * 29, 0));
+    // Time stands still for 1 us, so that spikes meet at their outputs and nodes.
+    let slow = FabricTiming {
+        clock: Seconds::micro(1.0),
+        link_in_depth: 1_000,
+        neuron_output_depth: 0,
+        node_depth: 1,
+        link_out_depth: 0,
+        ..default
+    };
+    let (lost, recorded) = lost(slow, &spikes);
+    assert!(lost > 0 && recorded > 0, "{lost}, {recorded}");
 }
 
 const SMALL: NetworkShape = NetworkShape {

@@ -87,23 +87,34 @@ fn hardware_runs_depend_neither_on_threads_nor_on_the_split_into_whole_runs() {
         .sum();
     assert_eq!(report.unsent_inputs, late as u64);
     assert!(late > 0);
+    assert!(
+        report.reset_events > 0,
+        "spikes are on their way at a reset"
+    );
+    assert_eq!(report.lost_events, 0, "no queue is full");
 
     let mut chip = chip(RunMode::Inference);
     // 131,072 bytes of 5 samples of one half.
     let per_run = chip.images_per_run();
     assert_eq!(per_run, 204);
     let cut = per_run as u64;
+    let mut reset_events = 0;
     for (ids, from) in [
         (0..cut, 0),
         (cut..2 * cut, per_run),
         (2 * cut..450, 2 * per_run),
     ] {
-        let (part, _) = record(&mut chip, &batch(ids));
+        let (part, of_part) = record(&mut chip, &batch(ids));
+        reset_events += of_part.reset_events;
         for i in 0..part.samples() {
             assert_eq!(part.sample_traces(i), whole.sample_traces(from + i));
             assert_eq!(part.sample_spikes(i), whole.sample_spikes(from + i));
         }
     }
+    assert_eq!(reset_events, report.reset_events);
+    // A reset ends the last image of a run as well.
+    let alone = (0..450).map(|id| record(&mut chip, &batch(id..id + 1)).1.reset_events);
+    assert!(alone.sum::<u64>() > 0);
     // Alone, an image meets no residues.
     let (alone, _) = record(&mut chip, &batch(1..2));
     assert_ne!(alone.sample_traces(0), whole.sample_traces(1));

@@ -113,7 +113,7 @@ pub(crate) fn any_network() -> impl Strategy<Value = NetworkConfig> {
     let layer = (1_usize..=140, any::<bool>())
         .prop_map(|(neurons, recurrent)| LayerConfig { neurons, recurrent });
     let layers = proptest::collection::vec(layer, 1..=3);
-    (1_usize..=256, layers, 1_usize..=2, any::<bool>()).prop_map(
+    (1_usize..=512, layers, 1_usize..=2, any::<bool>()).prop_map(
         |(inputs, layers, circuits_per_neuron, signed)| NetworkConfig {
             inputs,
             layers,

@@ -13,9 +13,26 @@ pub enum ChipError {
     /// The analog core refuses its settings.
     #[error(transparent)]
     Analog(#[from] AnalogError),
-    /// The network does not fit, or the fabric refuses its settings.
+    /// The fabric refuses its settings.
     #[error(transparent)]
     Routing(#[from] RoutingError),
+    /// The network is too large.
+    #[error(
+        "the network does not fit on the chip with chip.circuits_per_neuron = \
+         {circuits_per_neuron}: {wanted} {what} wanted, {free} free; {remedy}"
+    )]
+    DoesNotFit {
+        /// What is short, in the plural.
+        what: String,
+        /// How many the network needs.
+        wanted: usize,
+        /// How many there are for it.
+        free: usize,
+        /// Circuits of each neuron.
+        circuits_per_neuron: usize,
+        /// Settings under which it would fit.
+        remedy: String,
+    },
     /// A file of targets or a saved calibration cannot be used.
     #[error("{path}: {reason}")]
     File {

@@ -1,7 +1,7 @@
 //! How images follow each other on the chip.
 
 use bss2_analog::ArtificialReset;
-use bss2_event::Seconds;
+use bss2_event::{Seconds, Site};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,16 @@ impl Default for InferenceConfig {
 
 /// Bytes that the FPGA records in one hardware run.
 const FPGA_BYTES: usize = 131_072;
-/// Bytes of one CADC sample of one half.
-const ROW_BYTES: usize = 128;
+
+/// How long queues of the fabric are followed: through the last sample's period, and to
+/// the end of an image's slot where that comes later.
+pub(super) fn followed(time: TimeConfig, inference: Option<InferenceConfig>) -> Seconds {
+    let read = time.dt * (time.steps + 1) as f64;
+    match inference.map(|inference| inference.window()) {
+        Some(window) if window > read => window,
+        _ => read,
+    }
+}
 
 impl InferenceConfig {
     /// Time from an image's beginning to its reset.
@@ -82,11 +90,12 @@ impl InferenceConfig {
     }
 
     /// Images of one hardware run: as many as the FPGA's memory holds, which is 25
-    /// for 20 samples of both halves. The first image of a run meets circuits at
-    /// rest.
+    /// for 20 samples of both halves where neurons have two circuits, of which one is
+    /// read. The first image of a run meets circuits at rest.
     #[must_use]
-    pub fn images_per_run(samples: usize, halves: usize) -> usize {
-        (FPGA_BYTES / (samples * halves * ROW_BYTES).max(1)).max(1)
+    pub fn images_per_run(samples: usize, halves: usize, circuits_per_neuron: usize) -> usize {
+        let sample_bytes = halves * Site::COLUMNS / circuits_per_neuron.max(1);
+        (FPGA_BYTES / (samples * sample_bytes).max(1)).max(1)
     }
 }
 
@@ -96,8 +105,13 @@ mod tests {
 
     #[test]
     fn the_published_numbers_follow() {
-        assert_eq!(InferenceConfig::images_per_run(20, 2), 25);
-        assert_eq!(InferenceConfig::images_per_run(20, 1), 51);
+        assert_eq!(InferenceConfig::images_per_run(20, 2, 2), 25);
+        assert_eq!(InferenceConfig::images_per_run(20, 1, 2), 51);
+        assert_eq!(
+            InferenceConfig::images_per_run(20, 2, 1),
+            12,
+            "neurons of one circuit are twice as many"
+        );
         let whole = TimeConfig::default();
         let config = InferenceConfig::default();
         assert_eq!(config.time(whole).steps, 5);
@@ -107,5 +121,19 @@ mod tests {
         };
         assert_eq!(six.time(whole).steps, 6, "10.2 us are six periods");
         assert_eq!(config.time(TimeConfig { steps: 3, ..whole }).steps, 3);
+    }
+
+    #[test]
+    fn queues_are_followed_to_the_end_of_samples_and_slot() {
+        let micro = |time, inference| followed(time, inference).as_micro();
+        let whole = TimeConfig::default();
+        assert!((micro(whole, None) - 35.7).abs() < 1e-9);
+        let config = InferenceConfig::default();
+        assert!((micro(config.time(whole), Some(config)) - 10.2).abs() < 1e-9);
+        let long = InferenceConfig {
+            interval: Seconds::micro(60.0),
+            ..config
+        };
+        assert!((micro(long.time(whole), Some(long)) - 57.8).abs() < 1e-9);
     }
 }

@@ -1,12 +1,12 @@
 //! One thread's share of a batch: buffers, and a sample's way through the chip.
 
-use bss2_analog::{ArtificialReset, LoweredCore, Observation, RunAddress, Workspace};
+use bss2_analog::{LoweredCore, Observation, RunAddress, Workspace};
 use bss2_event::{SampleSpikes, Seconds};
 use bss2_learn::{RunReport, coarse_code, interpolate_traces, normalise_traces};
 use bss2_routing::deliver::RecordedSpike;
 use bss2_routing::{Arrivals, Delivery, RoutingError, Traffic};
 
-use super::ChipConfig;
+use super::{ChipConfig, InferenceConfig};
 use crate::config::TimeConfig;
 
 /// Buffers of one thread.
@@ -41,17 +41,17 @@ impl Worker {
         self.observation.read_from(neuron);
     }
 
-    /// Sends one sample through fabric and analog core. Inputs past `window` are
-    /// not sent; `resumed` is the reset after the sample before, where this one
-    /// goes on from its residues.
+    /// Sends one sample through fabric and analog core. Where a `slot` is given, inputs
+    /// past its window are not sent and a reset ends it; `resumed` where the sample goes on
+    /// from the residues of the one before.
     pub(super) fn observe(
         &mut self,
         lowered: &LoweredCore,
         delivery: &Delivery,
         address: RunAddress,
         sample: SampleSpikes<'_>,
-        window: Option<Seconds>,
-        resumed: Option<&ArtificialReset>,
+        slot: Option<&InferenceConfig>,
+        resumed: bool,
     ) -> RunReport {
         let Self {
             traffic,
@@ -61,7 +61,7 @@ impl Worker {
             spikes,
             ..
         } = self;
-        let end = window.map_or(f64::INFINITY, Seconds::get);
+        let end = slot.map_or(f64::INFINITY, |slot| slot.window().get());
         let before_end = |times: &[f64]| times.partition_point(|&time| time < end);
         let sent = before_end(sample.times());
         traffic.begin_sample();
@@ -78,17 +78,21 @@ impl Worker {
             arrival
         };
         let (times, sources) = (arrivals.times(), arrivals.paths());
-        // Events that queued at the link until the reset are lost in it.
-        let mut lost = times.len() - before_end(times);
-        if let Some(reset) = resumed {
-            lost += lowered.artificial_reset(reset, workspace);
+        // Inputs that queue at the link until the reset are lost in it, as are spikes that
+        // are on their way.
+        let mut reset_events = times.len() - before_end(times);
+        if resumed {
             lowered.resume(address, times, sources, recurrence, workspace, observation);
         } else {
             lowered.run(address, times, sources, recurrence, workspace, observation);
         }
+        if let Some(slot) = slot {
+            reset_events += lowered.artificial_reset(&slot.reset, workspace);
+        }
         RunReport {
-            lost_events: lost as u64,
+            reset_events: reset_events as u64,
             unsent_inputs: (sample.times().len() - sent) as u64,
+            ..RunReport::default()
         }
     }
 

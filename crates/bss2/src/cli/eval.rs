@@ -69,6 +69,12 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
             evaluation::rate(evaluation.unsent_inputs_per_image, sample),
         );
     }
+    if evaluation.reset_events_per_image > 0.0 {
+        tell!(
+            "events are on their way when the reset comes and are lost in it, {}",
+            evaluation::rate(evaluation.reset_events_per_image, sample),
+        );
+    }
     if evaluation.lost_inputs_per_image > 0.0 {
         tell!(
             "input spikes come past the window and are lost, {}",

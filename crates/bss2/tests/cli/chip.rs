@@ -113,7 +113,15 @@ fn a_network_that_does_not_fit_is_refused_with_what_would() {
     let at = folder.path();
     fail(
         train_on_chip(at, &["--set", "network.hidden=300"]),
-        &["310", "256"],
+        &["310", "256", "network.hidden", "246"],
+    );
+    let single = ["--set", "chip.circuits_per_neuron=1"];
+    fail(
+        train_on_chip(
+            at,
+            &[&["--set", "network.hidden=300"], &single[..]].concat(),
+        ),
+        &["128", "chip.circuits_per_neuron", "246"],
     );
     fail(
         train_on_chip(at, &["--profile", "none"]),
