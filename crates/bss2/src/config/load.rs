@@ -10,6 +10,7 @@ use bss2_event::Fault;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceSpan};
 use serde::Deserialize;
 use thiserror::Error;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Experiment, profile, recipe};
@@ -132,7 +133,14 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
         )
     };
     let file_error = |error: toml::de::Error| ConfigError::Parse {
-        message: error.message().to_owned(),
+        message: match (error.span(), path) {
+            // Where no place can be shown, the key must do.
+            (None, Some(path)) => {
+                let told = error.to_string();
+                format!("{}: {}", path.display(), told.trim_end().replace('\n', " "))
+            }
+            _ => error.message().to_owned(),
+        },
         place: error.span().map(SourceSpan::from),
         file: named(),
     };
@@ -146,8 +154,7 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
         }
     };
     let mut table: toml::Table = text.parse().map_err(file_error)?;
-    let named_profile =
-        profile::expand(&mut table).map_err(|(key, message)| bad_name(key)(message))?;
+    profile::expand(&mut table).map_err(|(key, message)| bad_name(key)(message))?;
     let recipe = table.remove(recipe::KEY);
     let mut base = match &recipe {
         Some(name) => recipe::named(name).map_err(bad_name(recipe::KEY))?,
@@ -164,13 +171,12 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
     recipe::overlay(&mut base, table);
     let mut table = base;
     let mut experiment = Experiment::deserialize(table.clone()).map_err(|error| {
-        // The text knows places, but not what a name stands for.
-        let placed = toml::from_str::<Experiment>(&text).err();
-        file_error(
-            placed
-                .filter(|_| !named_profile && recipe.is_none())
-                .unwrap_or(error),
-        )
+        // The text knows places, but not what a recipe says beneath it.
+        let placed = error_in(&text);
+        let same = |placed: &toml::de::Error| {
+            recipes.is_empty() && recipe.is_none() || placed.message() == error.message()
+        };
+        file_error(placed.filter(same).unwrap_or(error))
     })?;
     let mut stages = Vec::new();
     for assignment in &assignments {
@@ -202,6 +208,21 @@ pub fn load(path: Option<&Path>, assignments: &[Assignment]) -> Result<Experimen
         file: (!places.is_empty()).then(named),
         places,
     })
+}
+
+/// What is wrong with the values of a text, with its place. Names that stand for whole tables
+/// are right.
+fn error_in(text: &str) -> Option<toml::de::Error> {
+    let mut root = DeTable::parse(text).ok()?;
+    root.get_mut().remove(recipe::KEY);
+    if let Some(DeValue::Table(chip)) = root.get_mut().get_mut("chip").map(Spanned::get_mut) {
+        for name in ["profile", "measured"] {
+            if chip.get(name).is_some_and(|value| value.get_ref().is_str()) {
+                chip.remove(name);
+            }
+        }
+    }
+    Experiment::deserialize(toml::Deserializer::from(root)).err()
 }
 
 /// An error of assignments with its origin: the one after which all stages have it.
@@ -324,12 +345,13 @@ mod tests {
     }
 
     /// What is wrong with a text, and the part of it that is pointed at.
-    fn pointed_at(text: &str) -> (String, &str) {
+    fn pointed_at(text: &str) -> (String, String) {
         let ConfigError::Parse { message, place, .. } = load_text(text, &[]).unwrap_err() else {
             panic!("a parse error is due");
         };
         let place = place.unwrap();
-        (message, &text[place.offset()..][..place.len()])
+        let at = &text[place.offset()..][..place.len()];
+        (message, at.to_owned())
     }
 
     #[test]
@@ -420,6 +442,26 @@ mod tests {
         let (message, at) = pointed_at("[train]\ndropuot = 0.1\n");
         assert!(message.contains("dropuot"), "{message}");
         assert_eq!(at, "dropuot");
+    }
+
+    #[test]
+    fn a_wrong_value_is_pointed_at_above_a_recipe_or_a_profile_too() {
+        for named in ["recipe = \"tuned\"\n", "chip.profile = \"ideal\"\n"] {
+            for (wrong, at) in [
+                ("epochs = \"many\"", "\"many\""),
+                ("[train]\ndropuot = 0.1", "dropuot"),
+                ("[time]\ndt = 2", "2"),
+            ] {
+                let (_, found) = pointed_at(&format!("{named}{wrong}\n"));
+                assert_eq!(found, at);
+            }
+        }
+        // Alone it would lack its kind: where it is wrong is told by file and key.
+        let text = "recipe = \"tuned\"\n[train.schedule]\nepochs = \"many\"";
+        let error = load_text(text, &[]).unwrap_err().to_string();
+        for told in ["c.toml: ", "string \"many\"", "train.schedule"] {
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

@@ -12,15 +12,15 @@ const PROFILE: &str = "chip.profile";
 const MEASURED: &str = "chip.measured";
 
 /// Replaces the name of a profile and the paths of files that hold a profile or a
-/// measured chip by what they stand for; `none` is a drawn chip. Whether there was any.
+/// measured chip by what they stand for; `none` is a drawn chip.
 ///
 /// # Errors
 /// The key of a name or a file, and what is wrong with it.
-pub(super) fn expand(table: &mut toml::Table) -> Result<bool, (&'static str, String)> {
+pub(super) fn expand(table: &mut toml::Table) -> Result<(), (&'static str, String)> {
     let Some(chip) = table.get_mut("chip").and_then(toml::Value::as_table_mut) else {
-        return Ok(false);
+        return Ok(());
     };
-    let profile = replace(chip, PROFILE, |name| {
+    replace(chip, PROFILE, |name| {
         if Path::new(name).extension().is_some_and(|end| end == "toml") {
             read(name, MismatchProfile::validate)
         } else {
@@ -29,27 +29,26 @@ pub(super) fn expand(table: &mut toml::Table) -> Result<bool, (&'static str, Str
     })?;
     if chip.get("measured").and_then(toml::Value::as_str) == Some("none") {
         chip.remove("measured");
-        return Ok(true);
+        return Ok(());
     }
-    let measured = replace(chip, MEASURED, |path| read(path, MeasuredChip::validate))?;
-    Ok(profile || measured)
+    replace(chip, MEASURED, |path| read(path, MeasuredChip::validate))
 }
 
 fn replace<T: Serialize>(
     chip: &mut toml::Table,
     key: &'static str,
     of: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<bool, (&'static str, String)> {
+) -> Result<(), (&'static str, String)> {
     let last = key.rsplit('.').next().expect("a key has a last part");
     let Some(value) = chip.get_mut(last) else {
-        return Ok(false);
+        return Ok(());
     };
     let Some(name) = value.as_str() else {
-        return Ok(false);
+        return Ok(());
     };
     let part = of(name).map_err(|fault| (key, fault))?;
     *value = toml::Value::try_from(part).map_err(|error| (key, error.to_string()))?;
-    Ok(true)
+    Ok(())
 }
 
 fn read<T: DeserializeOwned>(
@@ -71,8 +70,10 @@ mod tests {
     fn every_built_in_profile_survives_being_written() {
         for name in ["ideal", "cube66"] {
             let mut table: toml::Table = format!("[chip]\nprofile = \"{name}\"").parse().unwrap();
-            assert!(expand(&mut table).unwrap());
-            assert!(!expand(&mut table).unwrap(), "a table stays as it is");
+            expand(&mut table).unwrap();
+            let once = table.clone();
+            expand(&mut table).unwrap();
+            assert_eq!(table, once, "a table stays as it is");
             let text = toml::to_string(&table["chip"]["profile"]).unwrap();
             let profile: MismatchProfile = toml::from_str(&text).unwrap();
             assert_eq!(profile, MismatchProfile::named(name).unwrap());
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn a_measured_chip_gives_way_to_a_drawn_one() {
         let mut table: toml::Table = "[chip]\nmeasured = \"none\"".parse().unwrap();
-        assert!(expand(&mut table).unwrap());
+        expand(&mut table).unwrap();
         assert!(table["chip"].as_table().unwrap().is_empty());
     }
 
