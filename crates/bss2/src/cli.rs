@@ -17,10 +17,15 @@ use bss2_learn::Layer;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use miette::{IntoDiagnostic, MietteHandlerOpts, miette};
 
+use crate::chip::ChipConfig;
 use crate::config::{Assignment, Experiment, SubstrateKind};
+use crate::data::Data;
 use crate::evaluation;
 use crate::note;
 use crate::run_folder;
+use crate::training::State;
+
+use progress::TranscriptBar;
 
 /// A BrainScaleS-2 chip in software, and training of spiking networks on it.
 #[derive(Debug, Parser)]
@@ -80,8 +85,15 @@ impl SubstrateFlags {
     /// Refuses flags of a chip for an experiment that has none. What `--set` says of one is
     /// kept with the run, which may be moved to a chip later.
     fn check(&self, experiment: &Experiment) -> miette::Result<()> {
-        refuse_without_chip(experiment, &self.of_chip())
+        refuse_without_chip(experiment, &self.of_chip())?;
+        self.chip.check(&experiment.chip)
     }
+}
+
+/// What a user should know of a chip's setting without effect.
+fn remark_of_chip(chip: &ChipConfig) -> Option<String> {
+    let steady = chip.age.get() > 0.0 && chip.profile.noise.drift == 0.0;
+    steady.then(|| "chip.age has no effect: chip.profile.noise.drift is 0".to_owned())
 }
 
 /// Refuses assignments to a chip for an experiment that has none.
@@ -104,6 +116,33 @@ fn warn_of_losses(silent_layers: &[Layer], lost_events: f64, sample: &str) {
     }
     if lost_events > 0.0 {
         note!("warning: {}", evaluation::loss_warning(lost_events, sample));
+    }
+}
+
+/// A trained run and its data, to be looked at.
+struct Trained {
+    experiment: Experiment,
+    data: Data,
+    state: State,
+}
+
+impl Trained {
+    /// Of an experiment, the run's own or a changed one, with the weights of a checkpoint.
+    fn load(mut experiment: Experiment, checkpoint: &Path) -> miette::Result<Self> {
+        experiment.seal().map_err(crate::Error::from)?;
+        use_threads(experiment.run.threads)?;
+        let bar = TranscriptBar::new();
+        let data = Data::load_watched(&mut experiment, &|state| bar.show(&state))?;
+        bar.finish();
+        let state = State::read(checkpoint)?;
+        if !state.knows(&data) {
+            note!("warning: these are other data than those that the run was trained with");
+        }
+        Ok(Self {
+            experiment,
+            data,
+            state,
+        })
     }
 }
 
@@ -169,6 +208,17 @@ impl ChipFlags {
         let what = self.detune.clone().map(Into::into);
         add("--detune", "chip.decalibration.what", what);
         list
+    }
+
+    /// Refuses to say which targets are scattered where none is.
+    fn check(&self, chip: &ChipConfig) -> miette::Result<()> {
+        if self.detune.is_some() && chip.decalibration.sigma == 0.0 {
+            return Err(miette!(
+                help = "leave it out, or say how far by --decalibration SIGMA",
+                "--detune has no effect: chip.decalibration.sigma is 0, so no target is scattered"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -95,6 +95,25 @@ impl Experiment {
         }
     }
 
+    /// Makes the paths of all files and folders that it names absolute, from the current folder.
+    pub fn make_paths_absolute(&mut self) {
+        let (data, chip) = (&mut self.data, &mut self.chip);
+        let paths = [
+            &mut data.folder,
+            &mut data.file,
+            &mut chip.targets_file,
+            &mut chip.calibration_file,
+        ];
+        let named = paths.into_iter().flatten();
+        for path in named.chain(self.init.as_mut().map(|init| &mut init.file)) {
+            // An empty one is none, and what is not UTF-8 cannot be told in a file.
+            match std::path::absolute(&*path) {
+                Ok(absolute) if absolute.to_str().is_some() => *path = absolute,
+                _ => {}
+            }
+        }
+    }
+
     /// Whether a test follows an epoch, counted from 1.
     #[must_use]
     pub fn tests_after(&self, epoch: u32) -> bool {

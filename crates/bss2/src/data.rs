@@ -5,14 +5,15 @@ mod images;
 mod speech;
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use bss2_encode::{
-    AugmentationConfig, EncodeError, Encoder, EncoderConfig, ImageSet, SpeechConfig,
+    AugmentationConfig, EncodeError, Encoder, EncoderConfig, Found, ImageSet, SpeechConfig,
     SpikeAugmentation, SpikeEncoder, SpikeSet, Transcribed,
 };
 use bss2_event::{RangeError, Seed, SpikeBatch, TimeGrid};
 
-use crate::config::Experiment;
+use crate::config::{DataConfig, DataSet, Experiment};
 use crate::error::Error;
 
 /// Draws the held-out samples: always the same ones, so that runs of any seed can
@@ -349,15 +350,78 @@ fn validated(name: &str, hold_out: usize, what: &str) -> String {
     }
 }
 
-/// The first so many of all samples, 0 for all; nothing where all are meant.
-fn first(count: usize, len: usize) -> Option<Vec<u32>> {
-    (count > 0 && count < len).then(|| (0..count as u32).collect())
+/// The first so many of some samples, 0 for all.
+fn cut<S>(
+    set: S,
+    count: usize,
+    len: fn(&S) -> usize,
+    select: fn(&S, &[u32]) -> Result<S, EncodeError>,
+) -> Result<S, EncodeError> {
+    if count == 0 || count >= len(&set) {
+        return Ok(set);
+    }
+    let indices: Vec<u32> = (0..count as u32).collect();
+    select(&set, &indices)
+}
+
+/// Warns where fewer samples are there than are asked for.
+fn shortage(config: &DataConfig, train: usize, test: usize) -> impl Iterator<Item = String> {
+    let parts = [
+        ("data.train_images", config.train_images, train),
+        ("data.test_images", config.test_images, test),
+    ];
+    let short = parts.into_iter().filter(|(_, asked, there)| asked > there);
+    short.map(|(key, asked, there)| {
+        format!("warning: {key} is {asked}, but there are {there}: all of them are used")
+    })
+}
+
+/// Where samples come from: the published set, or the program itself.
+struct Source {
+    set: DataSet,
+    folder: Option<PathBuf>,
+    /// Why the program makes them though nobody asked it to.
+    missing: Option<String>,
+}
+
+impl Source {
+    fn program(set: DataSet, missing: Option<String>) -> Self {
+        Self {
+            set,
+            folder: None,
+            missing,
+        }
+    }
+}
+
+/// Finds the published set that a configuration means. Generated samples take its place where
+/// it is not found and nobody insists on it or on a folder.
+fn locate(
+    config: &DataConfig,
+    published: DataSet,
+    generated: DataSet,
+    find: impl FnOnce(Option<&Path>) -> Result<Found, EncodeError>,
+) -> Result<Source, EncodeError> {
+    if config.set == generated {
+        return Ok(Source::program(generated, None));
+    }
+    let insists = ![DataSet::Auto, DataSet::Speech].contains(&config.set);
+    match find(config.folder.as_deref()) {
+        Ok(found) => Ok(Source {
+            set: published,
+            folder: Some(found.folder),
+            missing: None,
+        }),
+        Err(error @ EncodeError::NotFound { .. }) if !insists && config.folder.is_none() => {
+            Ok(Source::program(generated, Some(error.to_string())))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DataSet;
 
     /// So many generated digits to train and to test on.
     fn generated(train: usize, test: usize) -> (Experiment, Data) {
@@ -384,6 +448,20 @@ mod tests {
             assert_eq!(lost as usize, batch.samples().map(late).sum::<usize>());
             assert_eq!(lost > 0, some, "{steps} steps");
         }
+    }
+
+    #[test]
+    fn fewer_samples_than_asked_for_are_told() {
+        let config = DataConfig {
+            train_images: 7,
+            test_images: 3,
+            ..DataConfig::default()
+        };
+        assert_eq!(shortage(&config, 7, 4).count(), 0);
+        assert_eq!(shortage(&DataConfig::default(), 7, 4).count(), 0);
+        let told: Vec<String> = shortage(&config, 6, 3).collect();
+        let expected = "warning: data.train_images is 7, but there are 6: all of them are used";
+        assert_eq!(told, [expected]);
     }
 
     #[test]

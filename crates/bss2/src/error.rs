@@ -30,7 +30,8 @@ pub enum Error {
     /// The data set or the encoder.
     #[error(transparent)]
     #[diagnostic(help(
-        "`bss2 data check` looks at all data sets, `bss2 data fetch` downloads MNIST"
+        "`--data DIR` names another folder, `bss2 data check` looks at all data sets, \
+         `bss2 data fetch` downloads MNIST"
     ))]
     Encode(#[from] EncodeError),
     /// Learning, or a checkpoint.
@@ -62,11 +63,14 @@ pub enum Error {
     /// A figure.
     #[error(transparent)]
     Plot(#[from] PlotError),
-    /// A run goes on with other images.
-    #[error(
-        "this run was begun with other images; give it those again with --data, or begin a new one"
-    )]
-    OtherData,
+    /// A run goes on with other samples.
+    #[error("this run was begun with other {sample}s; {again}, or begin a new one")]
+    OtherData {
+        /// The word for a sample.
+        sample: &'static str,
+        /// How it gets its own again.
+        again: String,
+    },
     /// A run is asked to end before where it stands.
     #[error("{done} epochs of this run are done and {asked} were asked for; begin a new run")]
     FewerEpochs {

@@ -1,6 +1,5 @@
 //! Tests of a trained network.
 
-use std::path::Path;
 use std::time::Instant;
 
 use bss2_analog::RunAddress;
@@ -131,14 +130,14 @@ pub fn test(
 /// Tests the weights of a checkpoint on any substrate.
 ///
 /// # Errors
-/// A checkpoint that is damaged or of another network, and as [`test()`].
+/// A checkpoint of another network, and as [`test()`].
 pub fn evaluate(
     experiment: &Experiment,
     data: &Data,
     substrate: &mut dyn Substrate,
-    checkpoint: &Path,
+    state: State,
 ) -> Result<Evaluation, Error> {
-    evaluate_changed(experiment, data, substrate, checkpoint, |_| ())
+    evaluate_changed(experiment, data, substrate, state, |_| ())
 }
 
 /// Tests the weights of a checkpoint after a change, such as
@@ -150,10 +149,9 @@ pub fn evaluate_changed(
     experiment: &Experiment,
     data: &Data,
     substrate: &mut dyn Substrate,
-    checkpoint: &Path,
+    state: State,
     change: impl FnOnce(&mut Weights),
 ) -> Result<Evaluation, Error> {
-    let state = State::read(checkpoint)?;
     let shape = network_shape(experiment, data);
     // In another mode a chip records more or less than in training.
     let mut trainer = Trainer::new(experiment.train.clone(), shape, substrate.time_grid())?;

@@ -31,6 +31,8 @@ const LOCK: &str = ".lock";
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// What its configuration becomes once the training has accepted it.
+    asked: Option<Experiment>,
     /// Locked as long as the folder is held.
     _lock: File,
 }
@@ -108,6 +110,27 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Starts a run in the first folder `NAME-1`, `NAME-2`, ... below `parent` that is free,
+    /// whoever else looks for one meanwhile.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`].
+    pub fn create_next(
+        parent: &Path,
+        name: &str,
+        experiment: &Experiment,
+    ) -> Result<Self, RunFolderError> {
+        let mut paths = (1_u64..).map(|i| parent.join(format!("{name}-{i}")));
+        loop {
+            let path = paths.find(|path| !path.exists());
+            let path = path.expect("there are more numbers than folders");
+            match Self::create(&path, experiment) {
+                Err(RunFolderError::NotEmpty { .. } | RunFolderError::Busy { .. }) => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Whether a run could be started here, without touching anything.
     ///
     /// # Errors
@@ -149,17 +172,21 @@ impl RunFolder {
         }
     }
 
-    /// Goes on with the run in a folder, under a configuration that may differ
-    /// from the run's where that cannot change its result.
+    /// Holds the folder of a run to go on with it, under a configuration that may differ
+    /// from the run's where that cannot change its result. It is written by
+    /// [`RunFolder::accept`]: a run that refuses it stays as it was.
     ///
     /// # Errors
     /// [`RunFolderError::Different`] with every key; the others as
     /// [`RunFolder::read_config`], [`RunFolderError::Busy`].
     pub fn resume(path: &Path, experiment: &Experiment) -> Result<Self, RunFolderError> {
         Self::config_path(path)?;
-        let folder = Self::hold(path)?;
-        let was = Self::read_config(path)?;
+        let mut folder = Self::hold(path)?;
+        let mut was = Self::read_config(path)?;
         let mut experiment = experiment.clone();
+        // As they are recorded; an older version kept them as they were given.
+        was.make_paths_absolute();
+        experiment.make_paths_absolute();
         // Nobody writes a checksum into a file: the run's own counts.
         if let (Some(asked), Some(was)) = (&mut experiment.init, &was.init)
             && asked.file == was.file
@@ -173,10 +200,16 @@ impl RunFolder {
                 differences,
             });
         }
-        if was != experiment {
-            write_config(path, &experiment)?;
-        }
+        folder.asked = (was != experiment).then_some(experiment);
         Ok(folder)
+    }
+
+    /// Writes the configuration under which the run goes on.
+    ///
+    /// # Errors
+    /// [`RunFolderError::Io`].
+    pub fn accept(&self) -> Result<(), RunFolderError> {
+        (self.asked.as_ref()).map_or(Ok(()), |experiment| write_config(&self.path, experiment))
     }
 
     fn hold(path: &Path) -> Result<Self, RunFolderError> {
@@ -187,6 +220,7 @@ impl RunFolder {
                 remove_temporaries(path);
                 Ok(Self {
                     path: path.to_owned(),
+                    asked: None,
                     _lock: lock,
                 })
             }
@@ -246,15 +280,6 @@ pub fn metrics_path(run: &Path) -> PathBuf {
     run.join("metrics.jsonl")
 }
 
-/// The first folder `NAME-1`, `NAME-2`, ... below `parent` that is free.
-#[must_use]
-pub fn next_free(parent: &Path, name: &str) -> PathBuf {
-    (1..)
-        .map(|i: u64| parent.join(format!("{name}-{i}")))
-        .find(|path| !path.exists())
-        .expect("there are more numbers than folders")
-}
-
 /// Whether a file was being written when its process died.
 fn is_temporary(entry: &fs::DirEntry) -> bool {
     entry
@@ -274,7 +299,10 @@ fn remove_temporaries(path: &Path) {
 
 fn write_config(path: &Path, experiment: &Experiment) -> Result<(), RunFolderError> {
     let config = path.join(CONFIG);
-    let text = config::to_toml(experiment);
+    let mut experiment = experiment.clone();
+    // So that it is the same from every folder.
+    experiment.make_paths_absolute();
+    let text = config::to_toml(&experiment);
     write_atomically(&config, text.as_bytes()).map_err(|error| at(&config, error))
 }
 
@@ -292,7 +320,7 @@ mod tests {
     #[test]
     fn a_folder_is_started_once_resumed_often_and_held_by_one() {
         let parent = tempfile::tempdir().unwrap();
-        let path = next_free(parent.path(), "run");
+        let path = parent.path().join("run");
         let experiment = Experiment::default();
         assert!(matches!(
             RunFolder::resume(&path, &experiment),
@@ -322,11 +350,34 @@ mod tests {
         drop(held);
         let mut longer = experiment.clone();
         longer.epochs += 1;
-        drop(RunFolder::resume(&path, &longer).unwrap());
+        let held = RunFolder::resume(&path, &longer).unwrap();
+        assert_eq!(RunFolder::read_config(&path).unwrap(), experiment);
+        held.accept().unwrap();
+        drop(held);
         assert_eq!(RunFolder::read_config(&path).unwrap(), longer);
         longer.train.seed.0 += 1;
         let error = RunFolder::resume(&path, &longer).unwrap_err().to_string();
         assert!(error.contains("train.seed was 0 and now is 1"), "{error}");
-        assert_eq!(next_free(parent.path(), "run"), parent.path().join("run-2"));
+    }
+
+    #[test]
+    fn runs_that_begin_together_take_folders_of_their_own() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::create_dir(parent.path().join("run-3")).unwrap();
+        let experiment = Experiment::default();
+        let create = || RunFolder::create_next(parent.path(), "run", &experiment).unwrap();
+        let mut names: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+            let folders = threads.into_iter().map(|thread| thread.join().unwrap());
+            folders.map(|folder| folder.path().to_owned()).collect()
+        });
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 8, "{names:?}");
+        assert!(
+            names
+                .iter()
+                .all(|name| *name != parent.path().join("run-3"))
+        );
     }
 }

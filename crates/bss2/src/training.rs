@@ -84,6 +84,12 @@ impl State {
         Ok(read_checkpoint(checkpoint).map_err(LearnError::from)?)
     }
 
+    /// Whether the run was made with these data.
+    #[must_use]
+    pub fn knows(&self, data: &Data) -> bool {
+        self.data == data.checksum()
+    }
+
     /// The weights that tests use: averaged ones where the configuration asks for them.
     #[must_use]
     pub fn weights(&self) -> &Weights {
@@ -156,7 +162,7 @@ fn explosive(experiment: &Experiment) -> Option<String> {
 
 impl<'a> Training<'a> {
     /// Prepares a training; it begins at the folder's last checkpoint if there
-    /// is one.
+    /// is one, under the configuration that the folder then holds.
     ///
     /// # Errors
     /// A damaged checkpoint or metrics file, or those of another experiment.
@@ -173,8 +179,16 @@ impl<'a> Training<'a> {
         let checkpoint = folder.last_checkpoint();
         if checkpoint.exists() {
             let state = State::read(&checkpoint)?;
-            if state.data != checksum {
-                return Err(Error::OtherData);
+            if !state.knows(data) {
+                let data = &experiment.data;
+                return Err(Error::OtherData {
+                    sample: data.sample(),
+                    again: match (&data.folder, &data.file) {
+                        (Some(_), _) => "give it those again with --data".into(),
+                        (None, Some(file)) => format!("restore {}", file.display()),
+                        (None, None) => "go on with the program that generated them".into(),
+                    },
+                });
             }
             let done = state.snapshot.epoch();
             if done > experiment.epochs {
@@ -200,9 +214,11 @@ impl<'a> Training<'a> {
                 substrates::rounding(experiment, Box::new(ideal))
             })
             .transpose()?;
+        let feed = data.train_feed(experiment)?;
+        folder.accept()?;
         Ok(Self {
             software,
-            feed: data.train_feed(experiment)?,
+            feed,
             earlier: epochs.last().map_or(0.0, |epoch| epoch.wall_s),
             begin: Instant::now(),
             silent: Vec::new(),

@@ -407,7 +407,8 @@ fn test(
     let checkpoint: PathBuf = run_folder::last_checkpoint_path(run);
     let evaluate = |data: &Data, substrate: &mut dyn Substrate| {
         let seed = experiment.train.seed;
-        evaluation::evaluate_changed(&experiment, data, substrate, &checkpoint, |weights| {
+        let state = State::read(&checkpoint)?;
+        evaluation::evaluate_changed(&experiment, data, substrate, state, |weights| {
             silence(weights, seed, draw, share).expect("the plan checks shares");
         })
     };
@@ -448,8 +449,8 @@ fn answers(job: &Job, shared: &Shared<'_>, run: &Path) -> miette::Result<Answers
     let (experiment, loaded) = shared.load(job)?;
     let data = &loaded.data;
     let mut substrate = substrates::build(&experiment, data)?;
-    let checkpoint = run_folder::last_checkpoint_path(run);
-    let evaluation = evaluation::evaluate(&experiment, data, substrate.as_mut(), &checkpoint)?;
+    let state = State::read(&run_folder::last_checkpoint_path(run))?;
+    let evaluation = evaluation::evaluate(&experiment, data, substrate.as_mut(), state)?;
     let given = (0..data.test.len()).map(|sample| Answer {
         label: data.test.labels()[sample],
         prediction: evaluation.predictions[sample],

@@ -112,6 +112,10 @@ impl Setting {
         assignments.extend(calibration.and_then(CalibrationFlag::assignment));
         assignments.extend(self.set.iter().cloned());
         let experiment = config::load(None, &assignments)?;
+        self.chip.check(&experiment.chip)?;
+        if let Some(remark) = super::remark_of_chip(&experiment.chip) {
+            note!("warning: {remark}");
+        }
         let fleet = experiment.chip.fleet;
         if fleet > 1 {
             return Err(miette!(

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use crate::chip::RunMode;
 use crate::config::{self, Assignment};
-use crate::data::Data;
 use crate::evaluation;
 use crate::run_folder::RunFolder;
 use crate::substrates;
 use crate::{note, tell};
 
-use super::{CheckpointFlag, PlaceFlags, SubstrateFlags};
+use super::{CheckpointFlag, PlaceFlags, SubstrateFlags, Trained};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -35,18 +34,20 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let mode = mode.map(|mode| Assignment::of_flag("--mode", "chip.mode", mode.name()));
     assignments.extend(mode.clone());
     let own = RunFolder::config_path(&arguments.run)?;
-    let mut experiment = config::load(Some(&own), &assignments)?;
+    let experiment = config::load(Some(&own), &assignments)?;
     arguments.substrate.check(&experiment)?;
     super::refuse_without_chip(&experiment, mode.as_slice())?;
-    experiment.seal().map_err(crate::Error::from)?;
-    super::use_threads(experiment.run.threads)?;
-    let data = Data::load(&mut experiment)?;
+    let checkpoint = arguments.checkpoint.path(&arguments.run);
+    let Trained {
+        experiment,
+        data,
+        state,
+    } = Trained::load(experiment, &checkpoint)?;
     let mut substrate = substrates::build(&experiment, &data)?;
     for warning in substrate.warnings() {
         note!("warning: {warning}");
     }
-    let checkpoint = arguments.checkpoint.path(&arguments.run);
-    let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), &checkpoint)?;
+    let evaluation = evaluation::evaluate(&experiment, &data, substrate.as_mut(), state)?;
     let sample = experiment.data.sample();
     super::warn_of_losses(
         &evaluation.silent_layers,

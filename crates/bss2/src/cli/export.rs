@@ -4,15 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config::{self, SubstrateKind};
-use crate::data::Data;
 use crate::exchange;
 use crate::observation::Observation;
 use crate::run_folder::RunFolder;
 use crate::substrates;
 use crate::tell;
-use crate::training::State;
 
-use super::{CheckpointFlag, PlaceFlags};
+use super::{CheckpointFlag, PlaceFlags, Trained};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -32,12 +30,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let own = RunFolder::config_path(&arguments.run)?;
-    let mut experiment = config::load(Some(&own), &arguments.place.assignments())?;
-    experiment.seal().map_err(crate::Error::from)?;
-    super::use_threads(experiment.run.threads)?;
-    let data = Data::load(&mut experiment)?;
+    let experiment = config::load(Some(&own), &arguments.place.assignments())?;
     let checkpoint = arguments.checkpoint.path(&arguments.run);
-    let state = State::read(&checkpoint)?;
+    let Trained {
+        experiment,
+        data,
+        state,
+    } = Trained::load(experiment, &checkpoint)?;
     let weights = state.weights().clone();
     let mut substrate = substrates::build(&experiment, &data)?;
     let images = arguments.images as usize;

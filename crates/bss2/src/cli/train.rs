@@ -8,7 +8,7 @@ use bss2_learn::Schedule;
 use clap::{Args, Subcommand};
 use miette::miette;
 
-use crate::config::{self, Assignment, Experiment};
+use crate::config::{self, Assignment, Experiment, SubstrateKind};
 use crate::data::Data;
 use crate::run_folder::{self, RunFolder};
 use crate::substrates;
@@ -66,6 +66,12 @@ impl Task {
         }
         let mut experiment = config::load(own.as_deref(), &assignments)?;
         arguments.substrate.check(&experiment)?;
+        if arguments.rotation.is_some() && experiment.data.set.is_speech() {
+            return Err(miette!(
+                help = "recordings are changed by the keys of speech.augmentation",
+                "--rotation has no effect: it turns images, and speech has none"
+            ));
+        }
         if let Some(assignment) = arguments.schedule_of_epochs(&experiment) {
             assignments.push(assignment);
             experiment = config::load(own.as_deref(), &assignments)?;
@@ -193,8 +199,27 @@ impl Arguments {
 
 const SCHEDULE: &str = "train.schedule";
 
+/// What a user should know of settings that have not the effect that they seem to have. They
+/// are no error: what is one here may be right for the test on another substrate.
+fn remarks(experiment: &Experiment) -> impl Iterator<Item = String> {
+    let on_chip = experiment.substrate == SubstrateKind::Chip;
+    let (epochs, begun) = (experiment.epochs, experiment.software_epochs);
+    let software = match begun {
+        0 => None,
+        _ if !on_chip => Some("software_epochs has no effect: the substrate is software".into()),
+        _ if begun >= epochs => Some(format!(
+            "software_epochs is {begun} of {epochs} epochs: the loop is never closed over the chip"
+        )),
+        _ => None,
+    };
+    let chip = on_chip.then(|| super::remark_of_chip(&experiment.chip));
+    [remark_of_schedule(experiment), software, chip.flatten()]
+        .into_iter()
+        .flatten()
+}
+
 /// What a user should know of a schedule that does not end with the run.
-fn remark(experiment: &Experiment) -> Option<String> {
+fn remark_of_schedule(experiment: &Experiment) -> Option<String> {
     let Schedule::Cosine { epochs: ends, .. } = experiment.train.schedule else {
         return None;
     };
@@ -216,12 +241,10 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         tell!("{}", config::to_toml(&experiment).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    let out = arguments.out.clone().unwrap_or_else(|| {
-        let name = format!("{}-{}", task.name(), experiment.substrate.name());
-        run_folder::next_free(Path::new("runs"), &name)
-    });
-    if !arguments.resume {
-        RunFolder::check_free(&out)?;
+    let out = arguments.out.as_deref();
+    let resumed = out.filter(|_| arguments.resume);
+    if let (Some(out), None) = (out, resumed) {
+        RunFolder::check_free(out)?;
     }
     experiment.seal().map_err(crate::Error::from)?;
     super::use_threads(experiment.run.threads)?;
@@ -232,20 +255,23 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         note!("{line}");
     }
     note!("substrate: {}", experiment.place());
-    if let Some(remark) = remark(&experiment) {
+    for remark in remarks(&experiment) {
         note!("warning: {remark}");
     }
     let shape = substrates::network_shape(&experiment, &data);
     let limit = experiment.train.weight_limit;
     // A run that stands somewhere needs them no more.
-    let begun = arguments.resume && run_folder::last_checkpoint_path(&out).exists();
+    let begun = resumed.is_some_and(|run| run_folder::last_checkpoint_path(run).exists());
     let init = experiment.init.as_mut().filter(|_| !begun);
     let init = init.map(|init| init.read(shape, limit)).transpose()?;
     let mut substrate = substrates::build(&experiment, &data)?;
-    let folder = if arguments.resume {
-        RunFolder::resume(&out, &experiment)?
-    } else {
-        RunFolder::create(&out, &experiment)?
+    let folder = match (resumed, out) {
+        (Some(out), _) => RunFolder::resume(out, &experiment)?,
+        (None, Some(out)) => RunFolder::create(out, &experiment)?,
+        (None, None) => {
+            let name = format!("{}-{}", task.name(), experiment.substrate.name());
+            RunFolder::create_next(Path::new("runs"), &name, &experiment)?
+        }
     };
     progress::catch_interrupts()?;
     let mut terminal = Terminal::new(&experiment);
@@ -255,7 +281,7 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     }
     let ending = training.run(&mut terminal)?;
     drop(terminal);
-    let out = out.display();
+    let out = folder.path().display();
     match ending {
         Ending::Complete => {
             note!("complete; the run is in {out}");
@@ -268,5 +294,34 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
             );
             Ok(ExitCode::from(progress::INTERRUPTED))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_without_effect_are_told() {
+        let told = |change: &dyn Fn(&mut Experiment)| {
+            let mut experiment = Experiment::default();
+            change(&mut experiment);
+            remarks(&experiment).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(told(&|_| ()), "");
+        assert_eq!(told(&|e| e.software_epochs = e.epochs - 1), "");
+        assert!(told(&|e| e.software_epochs = e.epochs).contains("never closed"));
+        let software = told(&|e| {
+            e.software_epochs = 1;
+            e.substrate = SubstrateKind::Software;
+        });
+        assert!(software.contains("no effect"), "{software}");
+        let old = |e: &mut Experiment| e.chip.age = bss2_event::Seconds::new(3600.0);
+        assert!(told(&old).contains("chip.age has no effect"));
+        let drifting = told(&|e| {
+            old(e);
+            e.chip.profile.noise.drift = 1.0;
+        });
+        assert_eq!(drifting, "");
     }
 }

@@ -104,13 +104,6 @@ impl Experiment {
         if let Err(error) = self.speech.cochlea.validate(*RATES.end()) {
             check.section("speech.cochlea", [error.into()]);
         }
-        let generated = [DataSet::Generated, DataSet::GeneratedSpeech].contains(&self.data.set);
-        if let Some(folder) = self.data.folder.as_ref().filter(|_| generated) {
-            let allowed = "none where samples are generated, since no file is read";
-            check
-                .0
-                .push(Fault::new("data.folder", folder.display(), allowed));
-        }
         let (window, bin) = (self.time.window(), self.speech.bin);
         if self.data.set.is_speech() && bin > window {
             let allowed = format!("up to {window}, the length of a run");
@@ -182,6 +175,17 @@ impl Check {
 
     /// Numbers of samples, and keys that the set needs or does not know.
     fn data(&mut self, data: &DataConfig) {
+        let no_folder = match data.set {
+            DataSet::Generated | DataSet::GeneratedSpeech => {
+                Some("none where samples are generated, since no file is read")
+            }
+            DataSet::Recordings => Some("none with data.set = recordings: data.file names them"),
+            _ => None,
+        };
+        if let (Some(folder), Some(allowed)) = (&data.folder, no_folder) {
+            self.0
+                .push(Fault::new("data.folder", folder.display(), allowed));
+        }
         for (key, samples) in [
             ("data.train_images", data.train_images),
             ("data.test_images", data.test_images),

@@ -1,28 +1,38 @@
 //! Images of an experiment: found, or drawn by the program itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bss2_encode::{
     EncodeError, Encoder, GeneratedDigits, ImageSet, Split, Verify, find_mnist, load_mnist,
 };
 
-use super::{Data, HOLD_OUT, Samples, first, validated};
+use super::{Data, HOLD_OUT, Samples, Source, cut, locate, shortage, validated};
 use crate::config::{DataConfig, DataSet, Experiment};
 
 /// As [`Data::load`], for images.
 pub(super) fn load(experiment: &mut Experiment) -> Result<Data, EncodeError> {
     let config = &mut experiment.data;
-    let (set, folder, missing) = locate(config)?;
+    let Source {
+        set,
+        folder,
+        missing,
+    } = find(config)?;
     let verify = if config.verify {
         Verify::Manifest
     } else {
         Verify::Off
     };
-    let split = match (set.files(), &folder) {
+    let Split { train, test } = match (set.files(), &folder) {
         (Some(files), Some(folder)) => load_mnist(folder, files, verify)?,
         _ => generate(config),
     };
-    let mut split = cut(split, config)?;
+    let mut announcement = missing.map_or_else(Vec::new, |missing| warning(&missing));
+    announcement.extend(shortage(config, train.len(), test.len()));
+    let part = |set, count| cut(set, count, ImageSet::len, ImageSet::select);
+    let mut split = Split {
+        train: part(train, config.train_images)?,
+        test: part(test, config.test_images)?,
+    };
     let name = validated(split.train.name(), config.hold_out, "images");
     if config.hold_out > 0 {
         split = split.hold_out(config.hold_out, HOLD_OUT)?;
@@ -40,7 +50,6 @@ pub(super) fn load(experiment: &mut Experiment) -> Result<Data, EncodeError> {
     };
     let mut encoder = Encoder::new(encoder, experiment.train.seed)?;
     encoder.check(&train)?;
-    let mut announcement = missing.map_or_else(Vec::new, |missing| warning(&missing));
     announcement.push(format!(
         "data: {name}, {} training and {} test images{}",
         train.len(),
@@ -69,27 +78,16 @@ fn place(folder: Option<&Path>) -> String {
     folder.map_or_else(String::new, |folder| format!(" from {}", folder.display()))
 }
 
-type Located = (DataSet, Option<PathBuf>, Option<String>);
-
-fn locate(config: &DataConfig) -> Result<Located, EncodeError> {
-    let explicit = config.folder.as_deref();
-    let Some(files) = config.set.files() else {
-        return Ok((DataSet::Generated, None, None));
+fn find(config: &DataConfig) -> Result<Source, EncodeError> {
+    let published = match config.set {
+        DataSet::Auto => DataSet::Mnist,
+        set => set,
     };
-    match find_mnist(files, explicit) {
-        Ok(found) => {
-            let set = match config.set {
-                DataSet::Auto => DataSet::Mnist,
-                set => set,
-            };
-            Ok((set, Some(found.folder), None))
-        }
-        Err(error @ EncodeError::NotFound { .. })
-            if config.set == DataSet::Auto && explicit.is_none() =>
-        {
-            Ok((DataSet::Generated, None, Some(error.to_string())))
-        }
-        Err(error) => Err(error),
+    match published.files() {
+        Some(files) => locate(config, published, DataSet::Generated, |explicit| {
+            find_mnist(files, explicit)
+        }),
+        None => Ok(Source::program(published, None)),
     }
 }
 
@@ -102,16 +100,4 @@ fn generate(config: &DataConfig) -> Split {
         digits.test = config.test_images;
     }
     digits.generate()
-}
-
-/// The first images of either part, as many as the configuration asks for.
-fn cut(split: Split, config: &DataConfig) -> Result<Split, EncodeError> {
-    let cut = |set: ImageSet, count| match first(count, set.len()) {
-        Some(indices) => set.select(&indices),
-        None => Ok(set),
-    };
-    Ok(Split {
-        train: cut(split.train, config.train_images)?,
-        test: cut(split.test, config.test_images)?,
-    })
 }

@@ -1,6 +1,6 @@
 //! Speech of an experiment: spike files, or recordings that become one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bss2_encode::locate::{CACHE, SHD_FILES};
 use bss2_encode::{
@@ -9,7 +9,7 @@ use bss2_encode::{
     open_recordings, read_spikes, voices, write_spikes,
 };
 
-use super::{Data, HOLD_OUT, Samples, first, validated};
+use super::{Data, HOLD_OUT, Samples, Source, cut, locate, shortage, validated};
 use crate::config::{DataConfig, DataSet, Experiment};
 
 /// As [`Data::load_watched`], for speech.
@@ -20,7 +20,7 @@ pub(super) fn load(
     let (config, speech) = (&mut experiment.data, &experiment.speech);
     speech.validate()?;
     let mut announcement = Vec::new();
-    let split = match config.set {
+    let SpikeSplit { train, test } = match config.set {
         DataSet::Shd => {
             let folder = find_shd(config.folder.as_deref())?.folder;
             let read = |name: &str| read_spikes(&folder.join(name));
@@ -32,11 +32,16 @@ pub(super) fn load(
             }
         }
         DataSet::Recordings => {
+            config.folder = None;
             let path = config.file.as_deref().unwrap_or(Path::new(""));
             held_out(config).split(&read_spikes(path)?)?
         }
         _ => {
-            let (set, folder, missing) = locate(config)?;
+            let Source {
+                set,
+                folder,
+                missing,
+            } = locate(config, DataSet::Fsdd, DataSet::GeneratedSpeech, find_fsdd)?;
             if let Some(missing) = missing {
                 announcement.push(format!("warning: {missing}"));
                 announcement.push(
@@ -56,9 +61,11 @@ pub(super) fn load(
             held_out(config).split(&spikes)?
         }
     };
+    announcement.extend(shortage(config, train.len(), test.len()));
+    let part = |set, count| cut(set, count, SpikeSet::len, SpikeSet::select);
     let mut split = SpikeSplit {
-        train: cut(split.train, config.train_images)?,
-        test: cut(split.test, config.test_images)?,
+        train: part(train, config.train_images)?,
+        test: part(test, config.test_images)?,
     };
     let name = validated(split.train.name(), config.hold_out, "recordings");
     if config.hold_out > 0 {
@@ -99,24 +106,6 @@ pub(super) fn remaining_reduction(speech: &SpeechConfig, augmented: bool) -> Cha
         speech.reduction
     } else {
         ChannelReduction::none()
-    }
-}
-
-type Located = (DataSet, Option<PathBuf>, Option<String>);
-
-fn locate(config: &DataConfig) -> Result<Located, EncodeError> {
-    let explicit = config.folder.as_deref();
-    if config.set == DataSet::GeneratedSpeech {
-        return Ok((DataSet::GeneratedSpeech, None, None));
-    }
-    match find_fsdd(explicit) {
-        Ok(found) => Ok((DataSet::Fsdd, Some(found.folder), None)),
-        Err(error @ EncodeError::NotFound { .. })
-            if config.set == DataSet::Speech && explicit.is_none() =>
-        {
-            Ok((DataSet::GeneratedSpeech, None, Some(error.to_string())))
-        }
-        Err(error) => Err(error),
     }
 }
 
@@ -173,13 +162,6 @@ fn held_out(config: &DataConfig) -> HeldOut<'_> {
     match &config.held_out[..] {
         [] => HeldOut::FirstTakes,
         speakers => HeldOut::Speakers(speakers),
-    }
-}
-
-fn cut(set: SpikeSet, count: usize) -> Result<SpikeSet, EncodeError> {
-    match first(count, set.len()) {
-        Some(indices) => set.select(&indices),
-        None => Ok(set),
     }
 }
 

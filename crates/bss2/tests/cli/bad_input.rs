@@ -128,10 +128,40 @@ fn a_run_does_not_go_on_with_other_images() {
         "data.verify=false",
     ]);
     succeed(command);
+    let config = || fs::read_to_string(at.join("run/config.toml")).unwrap();
+    let before = config();
     let mut command = bss2(at);
     command.args(["train", "mnist", "--resume", "--out", "run"]);
     command.args(["--data", "more", "--epochs", "2"]);
     fail(command, &["begun with other images", "--data"]);
+    assert_eq!(config(), before);
+    // To test it on others is no mistake where they are named.
+    let other = "other data than those that the run was trained with";
+    for (folder, warned) in [("few", false), ("more", true)] {
+        let mut eval = bss2(at);
+        eval.args(["eval", "run", "--data", folder]);
+        let said = stderr(&succeed(eval));
+        assert_eq!(said.contains(other), warned, "{said}");
+        let mut export = bss2(at);
+        export.args(["export", "run", "--out", "a.npz", "--data", folder]);
+        let said = stderr(&succeed(export));
+        assert_eq!(said.contains(other), warned, "{said}");
+    }
+    // From another folder it finds its own again, unless they are gone.
+    let eval = || {
+        let mut command = bss2(&at.join("few"));
+        command.args(["eval", "../run"]);
+        command
+    };
+    succeed(eval());
+    for file in FILES {
+        fs::remove_file(at.join("few").join(file)).unwrap();
+    }
+    let folder = at.join("few").display().to_string();
+    fail(
+        eval(),
+        &["was not found", &folder, "`--data DIR` names another"],
+    );
 }
 
 #[test]
@@ -274,4 +304,38 @@ fn images_that_cannot_be_augmented_are_refused_before_there_is_a_run() {
     command.args(["--substrate", "software"]).args(flags);
     fail(command, &["augmentation", "larger than 28 x 28"]);
     assert!(!at.join("run").exists());
+}
+
+#[test]
+fn settings_without_effect_are_refused_or_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut speech = bss2(at);
+    speech.args(["train", "speech", "--out", "run", "--rotation", "15"]);
+    fail(speech, &["--rotation has no effect", "speech.augmentation"]);
+    let mut speech = bss2(at);
+    speech.args(["train", "speech", "--out", "run", "--data", "data"]);
+    speech.args(["--set", "data.set=recordings", "--set", "data.file=a.h5"]);
+    fail(
+        speech,
+        &["data.folder is data, allowed are none with data.set = recordings"],
+    );
+    for command in [&["train", "mnist", "--out", "run"][..], &["chip", "info"]] {
+        let mut detuned = bss2(at);
+        detuned.args(command).args(["--detune", "threshold"]);
+        fail(
+            detuned,
+            &["--detune has no effect", "--decalibration SIGMA"],
+        );
+    }
+    assert!(!at.join("run").exists());
+    let said = |more: &[&str]| {
+        let _ = fs::remove_dir_all(at.join("run"));
+        let small = ["--epochs", "1", "--set", "data.train_images=20"];
+        stderr(&succeed(train(at, "run", &[&small[..], more].concat())))
+    };
+    let software = "software_epochs has no effect";
+    assert!(said(&["--set", "software_epochs=1"]).contains(software));
+    let plain = said(&[]);
+    assert!(!plain.contains("warning"), "{plain}");
 }
