@@ -1,5 +1,6 @@
 //! `bss2 encode`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use bss2_encode::{
 };
 use bss2_event::Seed;
 use clap::{Args, Subcommand, ValueEnum};
-use miette::{IntoDiagnostic, miette};
+use miette::{Context, IntoDiagnostic, miette};
 use serde::Serialize;
 
 use crate::config::{self, Assignment};
@@ -70,7 +71,7 @@ struct Common {
     /// Configuration file, whose section `speech` counts.
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
-    /// Any key of the configuration, such as speech.cochlea.channels=350.
+    /// Any key of section `speech`, such as speech.cochlea.channels=350.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Assignment::parse)]
     set: Vec<Assignment>,
 }
@@ -84,7 +85,8 @@ enum Times {
     Float32,
 }
 
-/// The settings of a spike file, as a configuration file.
+/// The settings of a spike file, as a configuration file. A comment on top tells the rest of the
+/// command that made it.
 #[derive(Serialize)]
 struct Settings<'a> {
     speech: &'a SpeechConfig,
@@ -95,9 +97,10 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
         Task::Audio(arguments) => {
             let folder = &arguments.folder;
             let name = folder.display().to_string();
-            arguments
-                .common
-                .run(&name, || open_recordings(folder).into_diagnostic())
+            // Escaped, so that it is one line.
+            let command = format!("audio {folder:?}");
+            let open = || open_recordings(folder).into_diagnostic();
+            arguments.common.run(&name, &command, open)
         }
         Task::GeneratedSpeech(arguments) => {
             let speech = GeneratedSpeech {
@@ -105,14 +108,26 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
                 takes: arguments.takes,
                 seed: Seed(arguments.speech_seed),
             };
+            let command = format!(
+                "generated-speech --voices {} --takes {} --speech-seed {}",
+                speech.voices, speech.takes, speech.seed.0
+            );
             let generate = || speech.generate().into_diagnostic();
-            arguments.common.run(voices::NAME, generate)
+            arguments.common.run(voices::NAME, &command, generate)
         }
     }
 }
 
 impl Common {
     fn speech(&self) -> miette::Result<SpeechConfig> {
+        let counts = |key: &str| key == config::RECIPE || key.starts_with("speech.");
+        if let Some(assignment) = self.set.iter().find(|a| !counts(&a.key)) {
+            return Err(miette!(
+                help = "only the keys of section speech have one; --threads is a flag of its own",
+                "{} has no effect on `bss2 encode`",
+                assignment.origin
+            ));
+        }
         let mut list = self.set.clone();
         if let Some(seed) = self.seed {
             let flag = Assignment::of_flag("--seed", "speech.seed", i64::from(seed));
@@ -124,6 +139,7 @@ impl Common {
     fn run(
         &self,
         name: &str,
+        command: &str,
         recordings: impl FnOnce() -> miette::Result<Vec<Recording>>,
     ) -> miette::Result<ExitCode> {
         let begin = Instant::now();
@@ -131,6 +147,10 @@ impl Common {
         let beside = self.out.with_extension("toml");
         let speech = self.speech()?;
         let settings = toml::to_string(&Settings { speech: &speech }).into_diagnostic()?;
+        let times = self.times.to_possible_value().expect("none is skipped");
+        let times = times.get_name();
+        let settings =
+            format!("# bss2 encode {command} --times {times} --config FILE, this one\n{settings}");
         check_free(&self.out, &beside, &settings)?;
         super::use_threads(self.threads as usize)?;
         let recordings = recordings()?;
@@ -145,13 +165,17 @@ impl Common {
             .run(name, &recordings, &journal, &|state| bar.show(&state))
             .into_diagnostic()?;
         bar.finish();
-        write_atomically(&beside, settings.as_bytes()).into_diagnostic()?;
+        write_atomically(&beside, settings.as_bytes())
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be written", beside.display()))?;
         let precision = match self.times {
             Times::Float16 => TimePrecision::Half,
             Times::Float32 => TimePrecision::Single,
         };
         write_spikes(&self.out, &set, precision).into_diagnostic()?;
-        std::fs::remove_file(&journal).into_diagnostic()?;
+        std::fs::remove_file(&journal)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be removed", journal.display()))?;
         tell!(
             "{name}: {} recordings of {} classes by {} speakers, {} spikes in {:.1} s",
             set.len(),
@@ -183,6 +207,10 @@ fn check_free(out: &Path, beside: &Path, settings: &str) -> miette::Result<()> {
             beside.display(),
             out.display()
         )),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be read", beside.display())),
     }
 }

@@ -263,6 +263,17 @@ fn a_folder_is_encoded_and_its_file_is_trained_on() {
         read_spikes(&at.join("b.h5")).unwrap().named("x"),
         set.named("x")
     );
+    let settings = fs::read_to_string(at.join("a.toml")).unwrap();
+    let command = "# bss2 encode audio \"recordings\" --times float32 --config FILE, this one\n";
+    assert!(settings.starts_with(command), "{settings}");
+    fail(
+        encode(at, "d.h5", &["--set", "run.threads=1"]),
+        &["--set run.threads=1 has no effect", "--threads"],
+    );
+    // What cannot be read is not replaced.
+    fs::create_dir(at.join("d.toml")).unwrap();
+    fail(encode(at, "d.h5", &few), &["d.toml cannot be read"]);
+    fs::remove_dir(at.join("d.toml")).unwrap();
     fail(encode(at, "a.h5", &few), &["a.h5 exists already"]);
     fail(encode(at, "a.hdf", &few), &["does not end in .h5"]);
     let output = encode(at, "d.h5", &["--threads", "1025"]).output().unwrap();
@@ -292,6 +303,43 @@ fn a_folder_is_encoded_and_its_file_is_trained_on() {
     assert!(stderr(&output).contains("12 training and 20 test recordings"));
     let last = metrics(&at.join("run")).pop().unwrap();
     assert!(last["test_accuracy"].as_f64().unwrap() > 0.9, "{last}");
+}
+
+#[test]
+fn the_settings_of_generated_speech_tell_how_it_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let made = [
+        "encode",
+        "generated-speech",
+        "--voices",
+        "1",
+        "--takes",
+        "1",
+        "--speech-seed",
+        "5",
+        "--times",
+        "float16",
+    ];
+    let mut command = bss2(at);
+    command
+        .args(made)
+        .args(["--out", "a.h5", "--set", "speech.cochlea.channels=70"]);
+    succeed(command);
+    let settings = fs::read_to_string(at.join("a.toml")).unwrap();
+    let told = settings.lines().next().unwrap();
+    assert_eq!(
+        told,
+        format!("# bss2 {} --config FILE, this one", made.join(" "))
+    );
+    let mut command = bss2(at);
+    command
+        .args(made)
+        .args(["--out", "b.h5", "--config", "a.toml"]);
+    succeed(command);
+    let [a, b] = ["a.h5", "b.h5"].map(|name| read_spikes(&at.join(name)).unwrap());
+    assert_eq!(a.named("x"), b.named("x"));
+    assert_eq!(fs::read_to_string(at.join("b.toml")).unwrap(), settings);
 }
 
 #[test]
