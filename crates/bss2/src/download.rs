@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// Longest time to wait for a connection and for a first answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time to wait for a connection, for a first answer and for what follows it.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
 /// No file of ours is larger; a server that sends more sends something else.
 const LARGEST: u64 = 1 << 30;
 
@@ -105,6 +105,7 @@ fn transfer(url: &str, part: &Path, watch: &mut impl FnMut(Progress)) -> Result<
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))
+        .timeout_per_read(Some(PATIENCE))
         .build()
         .into();
     let have = fs::metadata(part).map_or(0, |data| data.len());
@@ -223,6 +224,30 @@ mod tests {
         let last = last.unwrap();
         assert_eq!((last.bytes, last.total), (10, Some(10)));
         assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_mirror_that_stalls_is_left_for_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stalled = format!("http://{}/file", listener.local_addr().unwrap());
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                CONTENT.len()
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&CONTENT[..4]).unwrap();
+            // The rest never comes.
+            let _ = wait.recv();
+        });
+        fetch(&[stalled, serve(1, CONTENT)], &target, right, |_| ()).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), CONTENT);
+        drop(done);
+        server.join().unwrap();
     }
 
     #[test]
