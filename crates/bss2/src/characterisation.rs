@@ -62,7 +62,8 @@ pub struct Characterisation {
 /// Grids on which spike times are compared, in steps per CADC sample.
 const GRIDS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
-/// Measures the chip of an experiment; tells `progress` the name of each stage.
+/// Measures the chip of an experiment, whose network has so many outputs; tells `progress` the
+/// name of each stage.
 /// Spike times of at least `reference_neurons` neurons are compared with the
 /// reference, each with an input of its own.
 ///
@@ -70,10 +71,11 @@ const GRIDS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// [`Error::Chip`] or [`Error::Range`]: settings outside their range.
 pub fn measure(
     experiment: &Experiment,
+    outputs: usize,
     reference_neurons: u32,
     mut progress: impl FnMut(&'static str),
 ) -> Result<Characterisation, Error> {
-    let bench = Bench::new(experiment)?;
+    let bench = Bench::new(experiment, outputs)?;
     let (neurons, targets) = (bench.neurons(), &bench.targets);
     let config = &experiment.chip;
     let mut core = bench.chip.core().clone();
@@ -86,7 +88,7 @@ pub fn measure(
     let (power, energy_per_image) = power_report::inference(
         config.power,
         &core,
-        chip_report::network(experiment),
+        chip_report::network(experiment, outputs),
         &ImageLoad::default(),
     )?;
     let (core, quiet) = (

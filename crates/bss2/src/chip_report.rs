@@ -33,13 +33,13 @@ pub struct ChipReport {
     pub calibration: Option<SavedCalibration>,
 }
 
-/// Measures the chip of an experiment at its age: as a saved calibration set it if
+/// Measures the chip of an experiment, whose network has so many outputs, at its age: as a saved calibration set it if
 /// there is one, else at its nominal codes.
 ///
 /// # Errors
 /// [`ChipError`].
-pub fn characterise(experiment: &Experiment) -> Result<ChipReport, ChipError> {
-    let bench = Bench::new(experiment)?;
+pub fn characterise(experiment: &Experiment, outputs: usize) -> Result<ChipReport, ChipError> {
+    let bench = Bench::new(experiment, outputs)?;
     let mut core = bench.chip.core().clone();
     let config = &experiment.chip;
     let mut targets = bench.chip.targets();
@@ -57,16 +57,17 @@ pub fn characterise(experiment: &Experiment) -> Result<ChipReport, ChipError> {
     })
 }
 
-/// Measures the chip of an experiment, calibrates it and measures again; tells
-/// `progress` the name of each stage.
+/// Measures the chip of an experiment, whose network has so many outputs, calibrates it and
+/// measures again; tells `progress` the name of each stage.
 ///
 /// # Errors
 /// [`ChipError`].
 pub fn calibrate(
     experiment: &Experiment,
+    outputs: usize,
     progress: impl FnMut(&'static str),
 ) -> Result<ChipReport, ChipError> {
-    let bench = Bench::new(experiment)?;
+    let bench = Bench::new(experiment, outputs)?;
     let mut core = bench.chip.core().clone();
     let before = bench.measure(&core, bench.chip.targets())?;
     let (neurons, targets) = (bench.neurons(), &bench.targets.of);
@@ -81,15 +82,21 @@ pub fn calibrate(
     })
 }
 
-/// A network that shows how the experiment uses circuits, whatever its images are:
-/// ten classes, and as many inputs as there are signed rows.
+/// Outputs of a network that tells digits apart.
+pub const DIGITS: usize = 10;
+
+/// A network that shows how the experiment uses circuits, whatever its samples are: so many
+/// classes, and as many inputs as there are signed rows that recurrence leaves free.
 #[must_use]
-pub fn network(experiment: &Experiment) -> NetworkShape {
+pub fn network(experiment: &Experiment, outputs: usize) -> NetworkShape {
+    let network = &experiment.network;
+    let (rows, hidden) = (128 * experiment.chip.circuits_per_neuron, network.hidden);
+    let taken = if network.recurrent { hidden } else { 0 };
     NetworkShape {
-        inputs: 128 * experiment.chip.circuits_per_neuron,
-        hidden: experiment.network.hidden,
-        outputs: 10,
-        recurrent: false,
+        inputs: rows.saturating_sub(taken).max(1),
+        hidden,
+        outputs,
+        recurrent: network.recurrent,
     }
 }
 
@@ -103,7 +110,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(experiment: &Experiment) -> Result<Self, ChipError> {
+    pub(crate) fn new(experiment: &Experiment, outputs: usize) -> Result<Self, ChipError> {
         let config = ChipConfig {
             calibrated: false,
             calibration_file: None,
@@ -112,7 +119,7 @@ impl Bench {
             age: Seconds::new(0.0),
             ..experiment.chip.clone()
         };
-        let chip = Chip::new(config, network(experiment), experiment.time)?;
+        let chip = Chip::new(config, network(experiment, outputs), experiment.time)?;
         let targets = ChipTargets::new(&experiment.chip, chip.placement().circuits())?;
         Ok(Self { chip, targets })
     }
@@ -237,7 +244,7 @@ mod tests {
     fn before_its_calibration_nothing_of_a_chip_scatters() {
         let mut experiment = Experiment::default();
         experiment.chip.decalibration.sigma = 0.5;
-        let bench = Bench::new(&experiment).unwrap();
+        let bench = Bench::new(&experiment, DIGITS).unwrap();
         let common = experiment.chip.targets;
         assert!(bench.chip.targets().of.iter().all(|t| *t == common));
         // A tenth of the time constants ask for another switch of the leak.

@@ -256,9 +256,23 @@ struct PlaceFlags {
     /// are searched, and digits are generated where nothing is found.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadsFlag,
+}
+
+/// How many processors a command takes.
+#[derive(Debug, Args)]
+struct ThreadsFlag {
     /// Worker threads, 0 for one per processor; the result is the same.
     #[arg(long, value_name = "N")]
     threads: Option<u32>,
+}
+
+impl ThreadsFlag {
+    fn assignment(&self) -> Option<Assignment> {
+        let threads = self.threads.map(i64::from)?;
+        Some(Assignment::of_flag("--threads", "run.threads", threads))
+    }
 }
 
 impl PlaceFlags {
@@ -267,13 +281,7 @@ impl PlaceFlags {
         if let Some(folder) = &self.data {
             list.push(Assignment::of_flag("--data", "data.folder", text(folder)));
         }
-        if let Some(threads) = self.threads {
-            list.push(Assignment::of_flag(
-                "--threads",
-                "run.threads",
-                i64::from(threads),
-            ));
-        }
+        list.extend(self.threads.assignment());
         list
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bss2::analog::calib::Quantity;
 use bss2::chip::{Chip, RunMode};
-use bss2::chip_report;
+use bss2::chip_report::{self, DIGITS};
 use bss2::config::SubstrateKind;
 use bss2::data::Samples;
 use bss2::encode::ImageSet;
@@ -89,11 +89,11 @@ pub(super) fn measure(job: &Job) -> miette::Result<Parameters> {
     let experiment = &job.experiment;
     let config = &experiment.chip;
     let report = if config.calibrated {
-        let network = chip_report::network(experiment);
+        let network = chip_report::network(experiment, DIGITS);
         let chip = Chip::new(config.clone(), network, experiment.time).into_diagnostic()?;
         chip.calibration().cloned()
     } else {
-        let report = chip_report::characterise(experiment).into_diagnostic()?;
+        let report = chip_report::characterise(experiment, DIGITS).into_diagnostic()?;
         Some(report.before)
     };
     let of = |quantity: Quantity| {

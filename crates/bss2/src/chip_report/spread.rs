@@ -29,6 +29,7 @@ pub struct Spread {
 /// [`ChipError`], among others [`ChipError::OneChip`] for a measured chip.
 pub fn spread(
     experiment: &Experiment,
+    outputs: usize,
     chips: u64,
     mut progress: impl FnMut(u64),
 ) -> Result<Spread, ChipError> {
@@ -42,7 +43,7 @@ pub fn spread(
         let seed = first.wrapping_add(n);
         progress(seed);
         experiment.chip.seed = Seed(seed);
-        let report = calibrate(&experiment, |_| ())?;
+        let report = calibrate(&experiment, outputs, |_| ())?;
         Ok(Chip {
             after: report.after().cloned().unwrap_or_default(),
             before: report.before,

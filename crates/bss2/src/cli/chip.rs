@@ -15,7 +15,7 @@ use crate::power_report::{self, ImageLoad};
 use crate::{note, tell};
 
 use super::import::{self, ImportArguments};
-use super::{CalibrationFlag, ChipFlags};
+use super::{CalibrationFlag, ChipFlags, ThreadsFlag};
 
 /// What is done with a chip.
 #[derive(Debug, Subcommand)]
@@ -39,9 +39,18 @@ pub(super) enum Task {
 struct Setting {
     #[command(flatten)]
     chip: ChipFlags,
+    /// Outputs of the network: as many as there are classes. A saved calibration fits a network
+    /// with as many neurons alone.
+    #[arg(long, value_name = "N", default_value_t = chip_report::DIGITS as u16, value_parser = clap::value_parser!(u16).range(1..=512))]
+    outputs: u16,
     /// Any other key of the configuration.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = Assignment::parse)]
     set: Vec<Assignment>,
+    /// Configuration file, such as that of a run; flags win over it.
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadsFlag,
 }
 
 #[derive(Debug, Args)]
@@ -110,8 +119,9 @@ impl Setting {
     fn experiment(&self, calibration: Option<&CalibrationFlag>) -> miette::Result<Experiment> {
         let mut assignments = self.chip.assignments();
         assignments.extend(calibration.and_then(CalibrationFlag::assignment));
+        assignments.extend(self.threads.assignment());
         assignments.extend(self.set.iter().cloned());
-        let experiment = config::load(None, &assignments)?;
+        let experiment = config::load(self.config.as_deref(), &assignments)?;
         self.chip.check(&experiment.chip)?;
         if let Some(remark) = super::remark_of_chip(&experiment.chip) {
             note!("warning: {remark}");
@@ -119,11 +129,16 @@ impl Setting {
         let fleet = experiment.chip.fleet;
         if fleet > 1 {
             return Err(miette!(
-                "chip.fleet is {fleet}: this looks at one chip, name it by --chip-seed"
+                help = "--set chip.fleet=1 takes the first, --chip-seed names another",
+                "chip.fleet is {fleet}: this looks at one chip"
             ));
         }
         super::use_threads(experiment.run.threads)?;
         Ok(experiment)
+    }
+
+    fn outputs(&self) -> usize {
+        self.outputs.into()
     }
 }
 
@@ -131,7 +146,8 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
     match task {
         Task::Info(arguments) => {
             let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
-            let report = chip_report::characterise(&experiment).into_diagnostic()?;
+            let report = chip_report::characterise(&experiment, arguments.setting.outputs())
+                .into_diagnostic()?;
             introduce(&report);
             tell!("{}", report.table().trim_end());
         }
@@ -141,7 +157,12 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
             let experiment = arguments.setting.experiment(None)?;
             refuse_idle(&experiment.chip, "spread")?;
             let begun = |seed| note!("calibrating chip {seed}");
-            let spread = chip_report::spread(&experiment, arguments.chips, begun);
+            let spread = chip_report::spread(
+                &experiment,
+                arguments.setting.outputs(),
+                arguments.chips,
+                begun,
+            );
             tell!("{}", spread.into_diagnostic()?.table().trim_end());
         }
         Task::Power(arguments) => power(&arguments)?,
@@ -170,9 +191,12 @@ fn introduce(report: &ChipReport) {
 
 fn characterise(arguments: &CharacteriseArguments) -> miette::Result<()> {
     let experiment = arguments.setting.experiment(Some(&arguments.calibration))?;
-    let measured = characterisation::measure(&experiment, arguments.reference_neurons, |stage| {
-        note!("measuring: {stage}");
-    })?;
+    let measured = characterisation::measure(
+        &experiment,
+        arguments.setting.outputs(),
+        arguments.reference_neurons,
+        |stage| note!("measuring: {stage}"),
+    )?;
     tell!("{}", measured.table().trim_end());
     measured.write(&arguments.out)?;
     for name in ["characterise.svg", "characterise.json"] {
@@ -201,8 +225,10 @@ fn calibrate(arguments: &CalibrateArguments) -> miette::Result<()> {
     const NAMED: usize = 20;
     let experiment = arguments.setting.experiment(None)?;
     refuse_idle(&experiment.chip, "calibrate")?;
-    let report = chip_report::calibrate(&experiment, |stage| note!("calibrating: {stage}"))
-        .into_diagnostic()?;
+    let report = chip_report::calibrate(&experiment, arguments.setting.outputs(), |stage| {
+        note!("calibrating: {stage}");
+    })
+    .into_diagnostic()?;
     introduce(&report);
     tell!("{}", report.table().trim_end());
     let failures: Vec<_> = report
@@ -241,7 +267,7 @@ fn power(arguments: &PowerArguments) -> miette::Result<()> {
         samples: arguments.samples,
         interval: arguments.interval,
     };
-    let shape = chip_report::network(&experiment);
+    let shape = chip_report::network(&experiment, arguments.setting.outputs());
     let chip = Chip::new(experiment.chip.clone(), shape, experiment.time);
     let chip = chip.into_diagnostic()?;
     let power = chip.config().power;

@@ -393,6 +393,17 @@ fn a_saved_calibration_is_used_again_and_by_its_own_chip_alone() {
     let mut eval = bss2(at);
     eval.args(["eval", "run", "--chip-seed", "4", "--calibration", "none"]);
     succeed(eval);
+
+    // The chip of a run by its configuration, and a network of more classes.
+    let run = ["--config", "run/config.toml", "--threads", "1"];
+    let none = ["--set", "chip.calibration_file="];
+    succeed(calibrate(&[&run[..], &none].concat()));
+    assert!(std::fs::read(at.join("cal/calibration.toml")).unwrap() == codes);
+    let more = ["--config", "run/config.toml", "--outputs", "20"];
+    let more = [&more[..], &["--set", "network.hidden=40"]].concat();
+    fail(info(&more), &["calibration.toml", "60 neurons"]);
+    succeed(calibrate(&[&more[..], &none].concat()));
+    succeed(info(&more));
 }
 
 #[test]
