@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bss2_learn::Layer;
+use serde_json::json;
+
 use crate::chip::RunMode;
 use crate::config::{self, Assignment};
 use crate::evaluation;
@@ -25,6 +28,9 @@ pub(super) struct Arguments {
     mode: Option<RunMode>,
     #[command(flatten)]
     checkpoint: CheckpointFlag,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
@@ -54,6 +60,43 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.lost_events_per_image,
         sample,
     );
+    let late = [
+        (
+            evaluation.unsent_inputs_per_image,
+            "input spikes come after the reset and are not sent",
+        ),
+        (
+            evaluation.reset_events_per_image,
+            "events are on their way when the reset comes and are lost in it",
+        ),
+        (
+            evaluation.lost_inputs_per_image,
+            "input spikes come past the window and are lost",
+        ),
+    ];
+    for (each, what) in late.into_iter().filter(|(each, _)| *each > 0.0) {
+        note!("warning: {what}, {}", evaluation::rate(each, sample));
+    }
+    if arguments.json {
+        let layers = &evaluation.silent_layers;
+        let result = json!({
+            "substrate": experiment.place(),
+            "data": data.name(),
+            "samples": data.test.len(),
+            "accuracy": evaluation.accuracy,
+            "loss": evaluation.loss,
+            "hidden_spikes_per_image": evaluation.hidden_spikes_per_image,
+            "input_spikes_per_image": evaluation.input_spikes_per_image,
+            "unsent_inputs_per_image": evaluation.unsent_inputs_per_image,
+            "lost_inputs_per_image": evaluation.lost_inputs_per_image,
+            "lost_events_per_image": evaluation.lost_events_per_image,
+            "reset_events_per_image": evaluation.reset_events_per_image,
+            "silent_layers": layers.iter().map(Layer::to_string).collect::<Vec<_>>(),
+            "images_per_s": evaluation.images_per_s,
+        });
+        tell!("{result}");
+        return Ok(ExitCode::SUCCESS);
+    }
     tell!(
         "{}: {} accuracy {:.2} % on {} {sample}s of {}, {:.1} hidden spikes/{sample}, {:.0} {sample}s/s",
         experiment.place(),
@@ -64,23 +107,5 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
         evaluation.hidden_spikes_per_image,
         evaluation.images_per_s,
     );
-    if evaluation.unsent_inputs_per_image > 0.0 {
-        tell!(
-            "input spikes come after the reset and are not sent, {}",
-            evaluation::rate(evaluation.unsent_inputs_per_image, sample),
-        );
-    }
-    if evaluation.reset_events_per_image > 0.0 {
-        tell!(
-            "events are on their way when the reset comes and are lost in it, {}",
-            evaluation::rate(evaluation.reset_events_per_image, sample),
-        );
-    }
-    if evaluation.lost_inputs_per_image > 0.0 {
-        tell!(
-            "input spikes come past the window and are lost, {}",
-            evaluation::rate(evaluation.lost_inputs_per_image, sample),
-        );
-    }
     Ok(ExitCode::SUCCESS)
 }

@@ -351,10 +351,17 @@ fn a_window_too_short_for_images_is_told() {
     let lost = metrics(&at.join("short"))[1]["lost_inputs_per_image"].clone();
     assert!(lost.as_f64().unwrap() > 1.0, "{lost}");
     let mut eval = bss2(at);
-    eval.args(["eval", "short"]);
-    let said = stdout(&succeed(eval));
-    assert!(
-        said.contains("come past the window and are lost, "),
-        "{said}"
-    );
+    eval.args(["eval", "short", "--json"]);
+    let output = succeed(eval);
+    let said = stderr(&output);
+    let warning = "warning: input spikes come past the window and are lost, ";
+    assert!(said.contains(warning), "{said}");
+    let result: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let last = &metrics(&at.join("short"))[1];
+    for (key, of_run) in [("accuracy", "test_accuracy"), ("data", "data")] {
+        assert_eq!(result[key], last[of_run], "{key}");
+    }
+    assert_eq!(result["samples"], 200);
+    assert_eq!(result["substrate"], "software");
+    assert!(result["lost_inputs_per_image"].as_f64().unwrap() > 1.0);
 }
