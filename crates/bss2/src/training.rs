@@ -1,7 +1,8 @@
 //! Training in a run folder: interrupted at any moment, it goes on to the same
 //! result.
 //!
-//! The order at the end of an epoch is metrics, curve, best checkpoint, last
+//! A checkpoint may also stand between an epoch's last step and its test, from which the run goes
+//! on with the test. The order at the end of an epoch is metrics, curve, best checkpoint, last
 //! checkpoint. A process that dies in between has told the metrics of an epoch
 //! that its last checkpoint does not know yet; when the run is resumed they are
 //! cut back to the checkpoint, and the epoch's end is repeated bit for bit.
@@ -153,9 +154,9 @@ fn explosive(experiment: &Experiment) -> Option<String> {
     let tells = experiment.substrate == SubstrateKind::Chip && told > 0.0;
     (experiment.network.recurrent && tells && surrogate > MOST_AT_SPIKE).then(|| {
         format!(
-            "chip.membrane_at_spike: told a membrane of {told} at every spike, where its surrogate \
-             is {surrogate:.2}, the gradient of a recurrent network may grow from spike to spike \
-             (above {MOST_AT_SPIKE}); 0 tells membranes as recorded"
+            "chip.membrane_at_spike = {told}: the surrogate derivative there is {surrogate:.2} (above \
+             {MOST_AT_SPIKE}), so gradients of a recurrent network may explode; 0 uses the recorded \
+             membrane"
         )
     })
 }
@@ -323,9 +324,6 @@ impl<'a> Training<'a> {
                 accuracy: totals.per_image(totals.correct as f64),
                 images_per_s,
             });
-            if step + 1 == steps {
-                break; // the epoch's end writes everything
-            }
             let stop = observer.stop_requested();
             if stop || saved.elapsed().as_secs_f64() >= interval {
                 self.save()?;
@@ -436,8 +434,61 @@ impl<'a> Training<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::config::DataSet;
     use bss2_learn::Surrogate;
+
+    /// Asks to stop after the last step of an epoch, if at all.
+    struct Stopping(bool, Cell<bool>);
+
+    impl Observer for Stopping {
+        fn step(&mut self, report: &StepReport) {
+            self.1.set(self.0 && report.step == report.steps);
+        }
+        fn epoch(&mut self, _: &EpochMetrics, _: Option<f64>) {}
+        fn warning(&mut self, _: &str) {}
+        fn stop_requested(&self) -> bool {
+            self.1.get()
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_before_a_test_goes_on_with_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut experiment = Experiment {
+            substrate: SubstrateKind::Software,
+            epochs: 2,
+            batch: 20,
+            ..Experiment::default()
+        };
+        experiment.data.set = DataSet::Generated;
+        experiment.data.train_images = 60;
+        experiment.data.test_images = 20;
+        experiment.network.hidden = 10;
+        let data = Data::load(&mut experiment).unwrap();
+        let train = |folder: &RunFolder, stops: bool| {
+            let mut substrate = substrates::build(&experiment, &data).unwrap();
+            let training = Training::open(&experiment, &data, substrate.as_mut(), folder);
+            let mut observer = Stopping(stops, Cell::new(false));
+            training.unwrap().run(&mut observer).unwrap()
+        };
+        let create = |name| RunFolder::create(&parent.path().join(name), &experiment).unwrap();
+        let (whole, cut) = (create("whole"), create("cut"));
+        assert_eq!(train(&whole, false), Ending::Complete);
+        assert_eq!(train(&cut, true), Ending::Stopped);
+        assert!(metrics::read(&cut.metrics()).unwrap().is_empty());
+        assert_eq!(train(&cut, false), Ending::Complete);
+        let checkpoint = |run: &RunFolder| std::fs::read(run.last_checkpoint()).unwrap();
+        assert!(checkpoint(&whole) == checkpoint(&cut));
+        let tests = |run: &RunFolder| {
+            let epochs = metrics::read(&run.metrics()).unwrap();
+            let told = epochs.iter().map(|e| (e.loss, e.test_accuracy));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(tests(&whole), tests(&cut));
+    }
 
     #[test]
     fn explosive_gradients_are_warned_of() {

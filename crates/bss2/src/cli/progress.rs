@@ -19,12 +19,13 @@ static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 pub(super) const INTERRUPTED: u8 = 130;
 
 /// From now on Ctrl-C asks for a clean stop; a second one ends the process at
-/// once, which loses no more than the work since the last checkpoint.
+/// once, which loses no more than the work since the last checkpoint and the test at hand.
 pub(super) fn catch_interrupts() -> miette::Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTS.fetch_add(1, Ordering::SeqCst) > 0 {
             std::process::exit(i32::from(INTERRUPTED));
         }
+        note!("stopping after the step or test at hand; Ctrl-C again ends at once");
     })
     .into_diagnostic()
 }

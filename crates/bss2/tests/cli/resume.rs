@@ -132,6 +132,7 @@ fn an_interrupt_leaves_a_resumable_run_and_says_how() {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("--resume --out cut"), "{said}");
+    assert!(said.contains("Ctrl-C again ends at once"), "{said}");
     succeed(resume(at, "cut"));
     assert_same(at, "whole", "cut");
 }
