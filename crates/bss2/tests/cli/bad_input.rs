@@ -202,7 +202,9 @@ fn configurations_are_refused_with_place_and_range() {
     fail(train(at, "run", &["--epochs", "0"]), &["epochs is 0"]);
     fail(
         train(at, "run", &["--set", "train.frozen=[\"recurrent\"]"]),
-        &["train.frozen", "network.recurrent = true only"],
+        &[
+            "train.frozen is recurrent, allowed are hidden and output, and recurrent with network.recurrent = true",
+        ],
     );
     let mut speech = bss2(at);
     speech.args([
