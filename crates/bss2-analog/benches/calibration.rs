@@ -12,12 +12,7 @@ fn calibration(c: &mut Criterion) {
             partner: None,
         })
         .collect();
-    let joined: Vec<_> = (0..256)
-        .map(|n| NeuronCircuits {
-            membrane: 2 * n,
-            partner: Some(2 * n + 1),
-        })
-        .collect();
+    let joined: Vec<_> = (0..256).map(NeuronCircuits::pair).collect();
     let core = AnalogCore::new(MismatchProfile::cube66(), Seed(66)).unwrap();
     let config = CalibrationConfig::default();
     let mut group = c.benchmark_group("calibration");

@@ -18,12 +18,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn step(criterion: &mut Criterion) {
     let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(1)).unwrap();
-    let neurons: Vec<_> = (0..256)
-        .map(|n| NeuronCircuits {
-            membrane: 2 * n,
-            partner: Some(2 * n + 1),
-        })
-        .collect();
+    let neurons: Vec<_> = (0..256).map(NeuronCircuits::pair).collect();
     let targets = vec![NeuronTargets::default(); 256];
     calibrate(
         &mut chip,

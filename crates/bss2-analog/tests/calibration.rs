@@ -5,12 +5,7 @@ use bss2_analog::{AnalogCore, MismatchProfile};
 use bss2_event::{NeuronCircuits, Seed};
 
 fn joined() -> Vec<NeuronCircuits> {
-    (0..256)
-        .map(|n| NeuronCircuits {
-            membrane: 2 * n,
-            partner: Some(2 * n + 1),
-        })
-        .collect()
+    (0..256).map(NeuronCircuits::pair).collect()
 }
 
 #[test]

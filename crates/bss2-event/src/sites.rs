@@ -78,6 +78,15 @@ pub struct NeuronCircuits {
 }
 
 impl NeuronCircuits {
+    /// Neuron `n` of those that are two neighbouring circuits each.
+    #[must_use]
+    pub const fn pair(n: u16) -> Self {
+        Self {
+            membrane: 2 * n,
+            partner: Some(2 * n + 1),
+        }
+    }
+
     /// A neuron of one circuit.
     #[must_use]
     pub const fn single(membrane: u16) -> Self {

@@ -19,11 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 pub(crate) fn run(path: &Path) -> Result<(), Box<dyn Error>> {
     let mut chip = AnalogCore::new(MismatchProfile::cube66(), Seed(66))?;
     // Pairs of circuits, as in the paper.
-    let pair = |n: u16| NeuronCircuits {
-        membrane: 2 * n,
-        partner: Some(2 * n + 1),
-    };
-    let neurons: Vec<_> = (0..256).map(pair).collect();
+    let neurons: Vec<_> = (0..256).map(NeuronCircuits::pair).collect();
     let targets = vec![NeuronTargets::default(); neurons.len()];
     let settings = CalibrationConfig::default();
 

@@ -74,11 +74,7 @@ pub(crate) fn run(path: &Path, chips: u64) -> Result<(), Box<dyn Error>> {
 /// A chip before and after its calibration.
 fn chip(seed: Seed) -> Result<(CalibrationReport, CalibrationReport), Box<dyn Error>> {
     let mut chip = AnalogCore::new(MismatchProfile::cube66(), seed)?;
-    let pair = |n: u16| NeuronCircuits {
-        membrane: 2 * n,
-        partner: Some(2 * n + 1),
-    };
-    let neurons: Vec<_> = (0..256).map(pair).collect();
+    let neurons: Vec<_> = (0..256).map(NeuronCircuits::pair).collect();
     let targets = vec![NeuronTargets::default(); neurons.len()];
     let settings = CalibrationConfig::default();
     configure(&mut chip, &neurons, &targets)?;

@@ -14,12 +14,7 @@ use crate::{
 };
 
 fn joined() -> Vec<NeuronCircuits> {
-    (0..256)
-        .map(|n| NeuronCircuits {
-            membrane: 2 * n,
-            partner: Some(2 * n + 1),
-        })
-        .collect()
+    (0..256).map(NeuronCircuits::pair).collect()
 }
 
 fn single(count: u16) -> Vec<NeuronCircuits> {
