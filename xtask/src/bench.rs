@@ -15,12 +15,13 @@ mod statistics;
 mod stopwatch;
 mod works;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use bss2::encode::builtin;
 use bss2::files::write_atomically;
 use bss2::{note, tell};
 use clap::Args;
-use miette::{IntoDiagnostic, WrapErr};
+use miette::{IntoDiagnostic, WrapErr, bail};
 
 use instructions::Counted;
 use machine::Machine;
@@ -80,7 +81,20 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     }
     let (rounds, length) = arguments.effort();
     let machine = Machine::look();
+    if let Some(path) = &arguments.json {
+        // Before anything is measured that could then not be kept.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        if folder.is_some_and(|folder| !folder.is_dir()) || path.is_dir() {
+            bail!(
+                "{} cannot be written: --json names a file in a folder that is there",
+                path.display()
+            );
+        }
+    }
     let stock = Stock::new(arguments.data.as_deref(), length)?;
+    if arguments.docs && stock.images.name() == builtin::NAME {
+        bail!("--docs is for speeds on MNIST, which was not found: --data names its folder");
+    }
     let mut works = stock.works()?;
     let mut runs = Runs::default();
     // Turn by turn, so that all works meet the same machine.

@@ -112,6 +112,13 @@ impl Asked {
                 threads.origin
             );
         }
+        let begins = |set: &&Assignment| set.key == "init" || set.key.starts_with("init.");
+        if let Some(init) = set.iter().find(begins) {
+            bail!(
+                "{} has no effect: experiments declare what their trainings begin with",
+                init.origin
+            );
+        }
         Ok(Request {
             quick: self.quick,
             general,
@@ -228,6 +235,9 @@ pub(crate) fn run(arguments: &Arguments) -> miette::Result<()> {
     };
     if arguments.docs && (!asked.full || !asked.set.is_empty()) {
         bail!("--docs is for results of --full without --set");
+    }
+    if arguments.docs && asked.seeds.is_some() {
+        bail!("--docs is for as many seeds as experiments declare, not for those of --seeds");
     }
     let declarations = declaration::load(&declaration::folder(), &asked.only)?;
     let request = asked.request()?;

@@ -39,6 +39,10 @@ pub(super) struct Claim {
     /// On which side of the band it would be better than the paper, if on one.
     #[serde(default)]
     pub(super) better: Option<Direction>,
+    /// Whether the model is made so that it holds: then it shows that the model does as it
+    /// says, and no more.
+    #[serde(default)]
+    pub(super) by_construction: bool,
 }
 
 /// Where a value lies against a band, to which its ends belong. Sums and products of

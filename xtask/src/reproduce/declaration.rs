@@ -442,6 +442,23 @@ impl Declaration {
         bail!("{}", faults.join("\n"))
     }
 
+    /// Series that are drawn case by case in one panel must have the same cases.
+    fn fault_of_cases(&self) -> Option<String> {
+        let figure = self.figure.as_ref()?;
+        let names = |id: &String| -> Vec<Option<String>> {
+            let series = self.series.iter().find(|series| series.id == *id);
+            let sweep = series.and_then(|series| series.sweep.as_ref());
+            let steps = sweep.map(|sweep| sweep.steps(false)).unwrap_or_default();
+            steps.into_iter().map(|step| step.name).collect()
+        };
+        let mut panels = figure.panels.iter();
+        let unlike = panels.find(|panel| {
+            let all: BTreeSet<_> = panel.series.iter().map(names).collect();
+            figure.x == Horizontal::Case && all.len() > 1
+        })?;
+        Some(format!("{}: its series have other cases", unlike.title))
+    }
+
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let mut ids = BTreeSet::new();
@@ -462,6 +479,7 @@ impl Declaration {
         if draws.is_some() && !self.series.iter().any(Series::silences) {
             faults.push("draws are of silenced neurons, and none are".to_owned());
         }
+        faults.extend(self.fault_of_cases());
         let panels = self.figure.iter().flat_map(|figure| &figure.panels);
         faults.extend(panels.clone().flat_map(|panel| {
             let marks = panel.marks.iter();

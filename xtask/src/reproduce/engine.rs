@@ -161,10 +161,10 @@ impl<'a> Shared<'a> {
         self.tested(place).is_file()
     }
 
-    /// Whether a training is complete, with all tests that are asked for now.
+    /// Whether a training is complete, with its weights and all tests that are asked for now.
     fn is_trained(&self, place: usize) -> bool {
         let path = self.trained(place);
-        if !path.is_file() {
+        if !path.is_file() || !run_folder::last_checkpoint_path(&self.run(place)).is_file() {
             return false;
         }
         // Whoever needs what cannot be read says so.
@@ -173,11 +173,34 @@ impl<'a> Shared<'a> {
         })
     }
 
+    /// Forgets what was made of weights that are to be made again, by another program perhaps:
+    /// it is made again as well.
+    fn forget_what_follows(&self) -> miette::Result<()> {
+        // Each comes after the one that it needs, so what follows from it is forgotten, too.
+        for (place, job) in self.plan.jobs.iter().enumerate() {
+            if job
+                .work
+                .needs()
+                .is_none_or(|training| self.is_known(training))
+            {
+                continue;
+            }
+            if job.work.trains() {
+                remove(&self.trained(place))?;
+                remove(&run_folder::last_checkpoint_path(&self.run(place)))?;
+            } else {
+                remove(&self.tested(place))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Does a job that is not done yet.
     fn done(&self, place: usize) -> miette::Result<Stored<Done>> {
         let job = &self.plan.jobs[place];
         self.watcher().begin(place, job);
-        let (result, known) = self.result(place, job)?;
+        let result = self.result(place, job);
+        let (result, known) = result.wrap_err_with(|| job.label.clone())?;
         self.watcher().end(place, known);
         Ok(result)
     }
@@ -281,6 +304,7 @@ pub(super) fn run(
         watcher: Mutex::new(watcher),
         failed: AtomicBool::new(false),
     };
+    shared.forget_what_follows()?;
     // What was done before takes no lane, and none of the time that is said to be left.
     let (known, new): (Vec<usize>, Vec<usize>) =
         (0..plan.jobs.len()).partition(|&place| shared.is_known(place));

@@ -197,14 +197,18 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Fewest and most epochs of the trainings of an experiment, if it has any.
-    pub(super) fn epochs(&self, experiment: &PlannedExperiment) -> Option<[u32; 2]> {
+    /// Least and most of a number of the trainings of an experiment, if it has any.
+    pub(super) fn range(
+        &self,
+        experiment: &PlannedExperiment,
+        of: impl Fn(&Experiment) -> usize,
+    ) -> Option<[usize; 2]> {
         let jobs = experiment.jobs().map(|place| &self.jobs[place]);
         let trainings = jobs.filter(|job| job.work.trains());
-        let epochs = trainings.map(|job| job.experiment.epochs);
-        epochs.fold(None, |range, epochs| {
-            let [fewest, most] = range.unwrap_or([epochs; 2]);
-            Some([fewest.min(epochs), most.max(epochs)])
+        let numbers = trainings.map(|job| of(&job.experiment));
+        numbers.fold(None, |range, number| {
+            let [least, most] = range.unwrap_or([number; 2]);
+            Some([least.min(number), most.max(number)])
         })
     }
 

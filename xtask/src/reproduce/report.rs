@@ -22,10 +22,12 @@ mod scene;
 mod svg;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use miette::IntoDiagnostic;
+use miette::{IntoDiagnostic, WrapErr};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -35,7 +37,7 @@ use super::declaration::{Declaration, Scale};
 use super::engine::Results;
 use super::measure::{Measure, Spread};
 use super::outcome::{Found, Outcome, Scene};
-use super::plan::Plan;
+use super::plan::{Plan, PlannedExperiment};
 use crate::document::{self, Document};
 use crate::tidy;
 
@@ -58,8 +60,8 @@ pub(super) struct Report<'a> {
 struct Section<'a> {
     declaration: &'a Declaration,
     scale: Scale,
-    /// Fewest and most of its trainings.
-    epochs: Option<[u32; 2]>,
+    /// Least and most of its trainings: epochs, training images, test images.
+    trainings: Option<[[usize; 2]; 3]>,
     command: String,
     /// What made it.
     made: Vec<String>,
@@ -85,6 +87,7 @@ pub(super) struct JudgedClaim {
     pub(super) value: Option<f64>,
     pub(super) sd: Option<f64>,
     pub(super) verdict: Verdict,
+    pub(super) by_construction: bool,
     /// Why it was not run, where it was not.
     pub(super) not_run: Option<String>,
     /// Name of the data that its runs were trained on.
@@ -175,7 +178,7 @@ impl<'a> Report<'a> {
                 made: made(program, &results.revisions(points)),
                 declaration,
                 scale: experiment.scale,
-                epochs: plan.epochs(experiment),
+                trainings: trainings(plan, experiment),
                 command,
                 series,
                 claims,
@@ -210,6 +213,12 @@ impl<'a> Report<'a> {
             .count()
     }
 
+    /// How claims ended, in words.
+    fn counts(&self) -> String {
+        let constructed = self.claims().filter(|claim| claim.by_construction).count();
+        counts(|verdict| self.count(verdict), constructed)
+    }
+
     /// For the terminal: what must be known of the data, one line per claim, and the
     /// counts.
     pub(super) fn summary(&self) -> String {
@@ -221,8 +230,7 @@ impl<'a> Report<'a> {
             let why: String = why.collect();
             format!("{verdict:15} {id:32} {value:>15} (paper {paper}){why}")
         }));
-        let counts = Verdict::ALL.map(|v| format!("{} {}", self.count(v), v.label()));
-        lines.push(counts.join(", "));
+        lines.push(self.counts());
         lines.join("\n")
     }
 
@@ -230,11 +238,13 @@ impl<'a> Report<'a> {
     pub(super) fn write(&self, out: &Path) -> miette::Result<()> {
         super::write(&out.join("results.npz"), &arrays::npz(self)?)?;
         super::write(&out.join("report.json"), self.json()?.as_bytes())?;
-        for section in &self.sections {
-            for (name, svg) in figures::files(section) {
-                super::write(&out.join("figures").join(name), svg.as_bytes())?;
-            }
+        let folder = out.join("figures");
+        let mut drawn = BTreeSet::new();
+        for (name, svg) in self.sections.iter().flat_map(figures::files) {
+            super::write(&folder.join(&name), svg.as_bytes())?;
+            drawn.insert(OsString::from(name));
         }
+        remove_others(&folder, &drawn)?;
         super::write(&out.join("report.md"), markdown::page(self).as_bytes())?;
         super::write(&out.join("report.html"), html::page(self).as_bytes())
     }
@@ -341,32 +351,26 @@ impl Section<'_> {
     }
 
     fn size(&self) -> String {
-        let Scale {
-            seeds,
-            train_images,
-            test_images,
-            draws,
-            ..
-        } = self.scale;
+        let Scale { seeds, draws, .. } = self.scale;
         let seeds = match seeds.unwrap_or(1) {
             1 => "one seed".to_owned(),
             n => format!("{n} seeds"),
         };
-        let epochs = match self.epochs {
-            None => return seeds,
-            Some([fewest, most]) if fewest < most => format!("{fewest} to {most}"),
-            Some([epochs, _]) => epochs.to_string(),
+        let Some(trainings) = self.trainings else {
+            return seeds;
         };
-        let images = |count: Option<u32>| match count.unwrap_or(0) {
-            0 => "all".to_owned(),
-            count => count.to_string(),
+        let number = |number: usize| match number {
+            ALL => "all".to_owned(),
+            number => number.to_string(),
         };
+        let [epochs, train_images, test_images] = trainings.map(|[least, most]| {
+            let to = (least < most).then(|| format!(" to {}", number(most)));
+            number(least) + &to.unwrap_or_default()
+        });
         let choices = draws.filter(|draws| draws.get() > 1);
         let choices = choices.map(|draws| format!(", {draws} choices of silenced neurons"));
         format!(
-            "{seeds}, {epochs} epochs, {} training and {} test {}{}",
-            images(train_images),
-            images(test_images),
+            "{seeds}, {epochs} epochs, {train_images} training and {test_images} test {}{}",
             self.declaration.samples,
             choices.unwrap_or_default()
         )
@@ -394,6 +398,32 @@ impl Section<'_> {
         })
         .collect()
     }
+}
+
+/// Removes the figures of an earlier report, of other experiments perhaps.
+fn remove_others(folder: &Path, drawn: &BTreeSet<OsString>) -> miette::Result<()> {
+    let of_figure = |path: &PathBuf| path.extension().is_some_and(|end| end == "svg");
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let others = files.filter(|file| !drawn.contains(&file.file_name()));
+    for path in others.map(|file| file.path()).filter(of_figure) {
+        fs::remove_file(&path)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("{} cannot be removed", path.display()))?;
+    }
+    Ok(())
+}
+
+/// All images that there are.
+const ALL: usize = usize::MAX;
+
+/// Least and most of the trainings of an experiment: epochs, training images, test images.
+fn trainings(plan: &Plan, experiment: &PlannedExperiment) -> Option<[[usize; 2]; 3]> {
+    let images = |asked: usize| if asked == 0 { ALL } else { asked };
+    Some([
+        plan.range(experiment, |e| e.epochs as usize)?,
+        plan.range(experiment, |e| images(e.data.train_images))?,
+        plan.range(experiment, |e| images(e.data.test_images))?,
+    ])
 }
 
 /// The samples that were recorded of a series: by the first point and seed.
@@ -450,6 +480,7 @@ fn judge(
             value: value.map(|value| value.mean),
             sd: value.and_then(|value| value.sd),
             verdict,
+            by_construction: claim.by_construction,
             not_run,
             data: data.map(str::to_owned),
             command: command.to_owned(),
@@ -457,6 +488,19 @@ fn judge(
     });
     claims.collect()
 }
+
+/// How many claims ended how, of which some were to hold by construction.
+fn counts(of: impl Fn(Verdict) -> usize, constructed: usize) -> String {
+    let ends = Verdict::ALL.map(|verdict| format!("{} {}", of(verdict), verdict.label()));
+    let mut text = ends.join(", ");
+    if constructed > 0 {
+        text += &format!("; {constructed} of these hold{CONSTRUCTED}");
+    }
+    text
+}
+
+/// What is said of a claim that the model is made to fulfil.
+const CONSTRUCTED: &str = " by construction";
 
 /// A claim's numbers as text: paper, band, and what was found.
 fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {

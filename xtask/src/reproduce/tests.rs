@@ -244,6 +244,41 @@ fn a_training_that_was_killed_when_it_was_repeated_is_not_complete() {
 }
 
 #[test]
+fn what_follows_from_weights_is_made_again_with_them() {
+    let declared =
+        series("moved", 0) + "tune = { set = { \"epochs\" = 1, \"batch\" = 10 } }\ndeploy = {}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let run = || run_declared(&declare(&[&declared]), folder.path(), u32::MAX);
+    let (results, plan, known) = run();
+    assert_eq!(
+        known, [false; 6],
+        "of two seeds: a training, another from it, a test"
+    );
+    let report = json(&results.unwrap(), &plan);
+    assert_eq!(run().2, [true; 6]);
+    let first = plan.jobs.iter().find(|job| job.work.needs().is_none());
+    let weights = folder.path().join("runs").join(&first.unwrap().name);
+    fs::remove_file(weights.join("last.ckpt")).unwrap();
+    let (results, plan, known) = run();
+    assert_eq!(
+        known.iter().filter(|&&known| known).count(),
+        3,
+        "the other seed"
+    );
+    assert_eq!(json(&results.unwrap(), &plan), report);
+}
+
+#[test]
+fn an_error_names_its_run() {
+    let declared = declare(&[&series("last", 0)]);
+    let folder = tempfile::tempdir().unwrap();
+    let error = run_declared(&declared, folder.path(), 9).0.unwrap_err();
+    // Of two that are stopped together the first one to see it.
+    let named = error.to_string();
+    assert!(named.starts_with("curves: last, seed "), "{named}");
+}
+
+#[test]
 fn a_shared_training_is_tested_as_often_as_anybody_asks() {
     let [last, each] = [series("last", 0), series("each", 1)];
     for (all, every) in [
@@ -424,6 +459,19 @@ fn a_run_that_goes_on_is_asked_for_in_the_same_words_or_none() {
         error,
         "not asked for like this before: --quick, --seeds; --resume goes on with `cargo xtask \
          reproduce --full --only fig3c`"
+    );
+}
+
+#[test]
+fn weights_to_begin_with_are_not_set_by_a_key() {
+    let asked = Asked {
+        set: vec!["init.file=weights.npz".to_owned()],
+        ..Asked::default()
+    };
+    let error = asked.request().err().unwrap().to_string();
+    assert!(
+        error.contains("--set init.file=weights.npz has no effect"),
+        "{error}"
     );
 }
 

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::super::claims::Verdict;
-use super::{JudgedClaim, Report, Row, Section, claim_numbers, figures, svg};
+use super::{CONSTRUCTED, JudgedClaim, Report, Row, Section, claim_numbers, figures, svg};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#24292f;--dim:#57606a;--ground:#fff;--card:#f6f8fa;--line:#d0d7de;\
@@ -71,6 +71,10 @@ pub(super) fn page(report: &Report) -> String {
                         @for verdict in Verdict::ALL {
                             li { b class=(class(verdict)) { (report.count(verdict)) } (verdict.label()) }
                         }
+                    }
+                    @let constructed = all.iter().filter(|claim| claim.by_construction).count();
+                    @if constructed > 0 {
+                        p.dim { (constructed) " of these hold" (CONSTRUCTED) "." }
                     }
                 }
                 nav { ul {
@@ -148,6 +152,7 @@ fn claims(claims: &[&JudgedClaim]) -> Markup {
                         td {
                             a href={ "#" (claim.experiment) } { (claim.id) } br; (claim.text)
                             small { (claim.unit) }
+                            @if claim.by_construction { small { "holds" (CONSTRUCTED) } }
                             @if let Some(reason) = &claim.not_run {
                                 small { "not run: " (words(reason)) }
                             }

@@ -3,17 +3,16 @@
 use std::fmt::Write;
 
 use super::super::claims::Verdict;
-use super::{JudgedClaim, Report, Section, claim_numbers, figures};
+use super::{CONSTRUCTED, JudgedClaim, Report, Section, claim_numbers, counts, figures};
 
 pub(super) fn page(report: &Report) -> String {
     let mut text = format!("# The paper, reproduced\n\n`{}`\n\n", report.command);
     for note in report.notes() {
         text += &format!("> {note}\n");
     }
-    let counts = Verdict::ALL.map(|v| format!("{} {}", report.count(v), v.label()));
     text += &format!(
         "\n## Claims\n\n{}.\n\n{}",
-        counts.join(", "),
+        report.counts(),
         judged(report.claims())
     );
     for section in &report.sections {
@@ -32,16 +31,25 @@ pub(super) fn gathered(text: &str) -> String {
             lines.push(cells(line));
         }
     }
-    let counts = Verdict::ALL.map(|verdict| {
+    let ended = |verdict| {
         let cell = Some(cell_of(verdict));
         let found = lines.iter().filter(|line| line.last() == cell.as_ref());
-        format!("{} {}", found.count(), verdict.label())
-    });
-    format!("{}.\n\n{}", counts.join(", "), table(lines))
+        found.count()
+    };
+    let constructed = lines
+        .iter()
+        .filter(|line| line[0].ends_with(&constructed()));
+    let counts = counts(ended, constructed.count());
+    format!("{counts}.\n\n{}", table(lines))
 }
 
 /// Heads of a table of claims.
 const HEAD: [&str; 6] = ["claim", "of", "paper", "band", "found", "verdict"];
+
+/// What the words of a claim end with that is to hold by construction.
+fn constructed() -> String {
+    format!(" (holds{CONSTRUCTED})")
+}
 
 fn cell_of(verdict: Verdict) -> String {
     format!("**{}**", verdict.label())
@@ -63,7 +71,8 @@ fn judged<'a>(claims: impl Iterator<Item = &'a JudgedClaim>) -> String {
         let [paper, band, found] = claim_numbers(claim);
         let why = claim.not_run.iter();
         let why: String = why.map(|reason| format!(" (not run: {reason})")).collect();
-        let words = format!("`{}` {}{why}", claim.id, claim.text);
+        let constructed = claim.by_construction.then(constructed).unwrap_or_default();
+        let words = format!("`{}` {}{why}{constructed}", claim.id, claim.text);
         let verdict = cell_of(claim.verdict);
         vec![words, claim.unit.clone(), paper, band, found, verdict]
     });
@@ -181,7 +190,7 @@ mod tests {
         };
         let (a, b) = (
             claim("`a` |holds|", "**reproduced**"),
-            claim("`b`", "**not reproduced**"),
+            claim("`b` (holds by construction)", "**not reproduced**"),
         );
         let head = HEAD.map(str::to_owned).to_vec();
         let part = |row: &Vec<String>| table(vec![head.clone(), row.clone()]);
@@ -189,7 +198,10 @@ mod tests {
         let text = format!("{}\ntext\n\n{other}\n{}", part(&a), part(&b));
         let all = gathered(&text);
         assert!(
-            all.contains("1 reproduced, 0 better, 1 not reproduced"),
+            all.starts_with(
+                "1 reproduced, 0 better, 1 not reproduced, 0 not run; 1 of these hold by \
+                 construction."
+            ),
             "{all}"
         );
         assert!(all.ends_with(&table(vec![head.clone(), a, b])), "{all}");

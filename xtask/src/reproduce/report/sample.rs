@@ -11,7 +11,7 @@ use super::super::outcome::{
     Answer, Answers, Found, Outcome, Parameters, Scene, Silicon, TestOutcome,
 };
 use super::svg::{LETTER, Svg, WIDTH};
-use super::{Report, Section, figures, html, judge};
+use super::{ALL, Report, Section, figures, html, judge};
 
 const SEEDS: usize = 5;
 const EPOCHS: u32 = 50;
@@ -179,7 +179,7 @@ fn section<'a>(declaration: &'a Declaration, asked: &Asked) -> Section<'a> {
     Section {
         declaration,
         scale: declaration.full.or(asked.request().unwrap().general),
-        epochs: Some([EPOCHS; 2]),
+        trainings: Some([[EPOCHS as usize; 2], [ALL; 2], [ALL; 2]]),
         claims: judge(declaration, &series, &command),
         command,
         made: Vec::new(),
