@@ -64,13 +64,7 @@ impl Encoder {
     /// [`EncodeError::Range`] for settings outside their range.
     pub fn new(config: &EncoderConfig, seed: Seed) -> Result<Self, EncodeError> {
         config.augmentation.validate()?;
-        RangeError::check(
-            "reduction.side",
-            config.reduction.side as f64,
-            2.0,
-            256.0,
-            "",
-        )?;
+        config.reduction.check()?;
         Ok(Self {
             code: config.latency.compile()?,
             reduction: config.reduction,

@@ -1,5 +1,6 @@
 //! Reducing images to the inputs of a chip: crop, then cubic-spline zoom.
 
+use bss2_event::RangeError;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,11 @@ impl ReductionConfig {
         Ok(images.reduced_to(self.side, pixels))
     }
 
+    /// Whether there can be a result of this size.
+    pub(crate) fn check(&self) -> Result<(), RangeError> {
+        RangeError::check("reduction.side", self.side as f64, 2.0, 256.0, "")
+    }
+
     /// What is cropped of these images: of those that were reduced, nothing more.
     pub(crate) fn crop_of(&self, images: &ImageSet) -> usize {
         if images.is_reduced() {
@@ -108,6 +114,7 @@ impl Reducer {
     /// [`EncodeError::ImageSize`] where cropping leaves fewer than two pixels,
     /// [`EncodeError::Range`] where the result is not 2 to 256 pixels wide.
     pub fn new(config: ReductionConfig, images: &ImageSet) -> Result<Self, EncodeError> {
+        config.check()?;
         let side = images.side();
         let crop = config.crop_of(images);
         let rest = side.saturating_sub(2 * crop);
@@ -176,6 +183,20 @@ mod tests {
             error.contains("tiny") && error.contains("5 pixels"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn impossible_sides_are_told_by_their_key() {
+        let images = ImageSet::new("x", 28, vec![0; 784], vec![0], 1).unwrap();
+        for side in [0, 1, 257] {
+            let config = ReductionConfig {
+                side,
+                ..ReductionConfig::default()
+            };
+            let error = config.reduce(&images).unwrap_err().to_string();
+            let words = format!("reduction.side is {side}, allowed are 2 to 256");
+            assert_eq!(error, words);
+        }
     }
 
     #[test]
