@@ -53,6 +53,7 @@ fn encode(criterion: &mut Criterion) {
         rotation_degrees: 12.0,
         shift_pixels: 0.7,
         zoom_fraction: 0.08,
+        ..AugmentationConfig::default()
     };
     let mut group = criterion.benchmark_group("encode");
     group.throughput(Throughput::Elements(reduced.len() as u64));

@@ -1,14 +1,41 @@
 //! Augmentation: a random rotation, shift and zoom of each image.
 //!
-//! The full image is turned before it is cropped and reduced, as the paper
-//! does: 28 x 28 pixels keep strokes that bilinear interpolation would smear
-//! on 16 x 16, and parts that are turned out of the crop are lost as they
-//! would be in a new recording. One affine map covers all three; only pixels
-//! that the crop keeps are computed, and nothing is rounded in between.
+//! One affine map covers all three. By default it is that of the full image,
+//! before it is cropped and reduced: 28 x 28 pixels keep strokes that bilinear
+//! interpolation would smear on 16 x 16, and parts that are turned out of the
+//! crop are lost as they would be in a new recording. Only pixels that the crop
+//! keeps are computed, and nothing is rounded in between.
+//!
+//! The paper's public code turns the reduced image and takes the nearest pixel:
+//! [`AugmentationOrder::AfterReduction`].
+//!
+//! # Source
+//! Cramer et al. 2022, public code, for the order after reduction: torchvision's
+//! `RandomRotation` with its defaults. The other order is ours.
 
 use bss2_event::random::{Address, Domain};
 use bss2_event::{RangeError, Seed};
 use serde::{Deserialize, Serialize};
+
+/// Which image is turned, shifted and zoomed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AugmentationOrder {
+    /// The full one, before it is cropped and reduced; bilinear.
+    #[default]
+    BeforeReduction,
+    /// The reduced one, as in the public code: about its centre, each pixel the nearest
+    /// of the image, black beyond its border.
+    AfterReduction,
+}
+
+impl AugmentationOrder {
+    /// Configurations that were stored before there was a choice keep their text.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// How much images vary. Every quantity is drawn uniformly and afresh for each
 /// image and epoch; zero switches it off.
@@ -17,14 +44,17 @@ use serde::{Deserialize, Serialize};
 pub struct AugmentationConfig {
     /// Largest rotation to either side in degrees, 0 to 180.
     pub rotation_degrees: f64,
-    /// Largest shift in each direction in pixels of the full image, 0 to 64.
+    /// Largest shift in each direction, 0 to 64 pixels of the image that `order` names.
     pub shift_pixels: f64,
     /// Largest relative change of size, 0 to 0.5.
     pub zoom_fraction: f64,
+    /// Which image changes.
+    #[serde(skip_serializing_if = "AugmentationOrder::is_default")]
+    pub order: AugmentationOrder,
 }
 
 impl AugmentationConfig {
-    /// The paper's augmentation: rotations up to 15 degrees.
+    /// The paper's range: rotations up to 15 degrees.
     #[must_use]
     pub fn paper() -> Self {
         Self {
@@ -36,7 +66,12 @@ impl AugmentationConfig {
     /// Whether images change at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        *self != Self::default()
+        let order = self.order;
+        *self
+            != Self {
+                order,
+                ..Self::default()
+            }
     }
 
     /// Checks the parameters.
@@ -100,6 +135,25 @@ impl AffineMap {
                 (cos * x - sin * y + centre) as f32,
                 (sin * x + cos * y + centre) as f32,
             ],
+        }
+    }
+
+    /// The nearest pixels of an image `side` pixels wide, black beyond its border.
+    pub(crate) fn nearest(&self, image: &[u8], side: usize, out: &mut [u8]) {
+        let inside = 0.0..side as f32;
+        for (row, line) in out.chunks_exact_mut(side).enumerate() {
+            for (column, pixel) in line.iter_mut().enumerate() {
+                let (row, column) = (row as f32, column as f32);
+                let x = self.start[0] + self.cos * column - self.sin * row + 0.5;
+                let y = self.start[1] + self.sin * column + self.cos * row + 0.5;
+                let covered = inside.contains(&x) && inside.contains(&y);
+                // Not negative, cutting is floor.
+                *pixel = if covered {
+                    image[y as usize * side + x as usize]
+                } else {
+                    0
+                };
+            }
         }
     }
 }
@@ -240,6 +294,53 @@ mod tests {
                 .collect();
         }
         assert_eq!(turned, image);
+    }
+
+    #[test]
+    fn the_nearest_pixels_of_a_quarter_turn_are_all_pixels_in_other_places() {
+        for side in [2, 9, 16] {
+            let image = ramp(side);
+            let turn = |degrees: f64| {
+                let mut out = vec![7; side * side];
+                let map = AffineMap::new(degrees.to_radians(), 1.0, [0.0; 2], side);
+                map.nearest(&image, side, &mut out);
+                out
+            };
+            let mut wanted = image.clone();
+            for degrees in [0.0, 90.0, 180.0, 270.0] {
+                assert_eq!(turn(degrees), wanted, "{side}: {degrees}");
+                let quarter = (0..side * side).map(|i| (i % side) * side + side - 1 - i / side);
+                wanted = quarter.map(|from| wanted[from]).collect();
+            }
+            assert_eq!(wanted, image);
+        }
+    }
+
+    #[test]
+    fn the_nearest_pixels_are_of_the_image_or_black() {
+        let map = AffineMap::new(0.0, 1.0, [1.4, -0.6], 4);
+        let mut out = vec![7; 16];
+        map.nearest(&(1..=16).collect::<Vec<u8>>(), 4, &mut out);
+        // One to the right and one up.
+        let wanted = [0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 0, 0, 0];
+        assert_eq!(out, wanted);
+        let gone = AffineMap::new(0.4, 1.0, [64.0, -64.0], 4);
+        gone.nearest(&[255; 16], 4, &mut out);
+        assert_eq!(out, [0; 16]);
+    }
+
+    #[test]
+    fn an_order_alone_is_no_augmentation_and_the_default_is_not_stored() {
+        let config = AugmentationConfig {
+            order: AugmentationOrder::AfterReduction,
+            ..AugmentationConfig::default()
+        };
+        assert!(!config.is_on());
+        let text = toml::to_string(&config).unwrap();
+        assert!(text.contains("order = \"after-reduction\""), "{text}");
+        assert_eq!(toml::from_str::<AugmentationConfig>(&text).unwrap(), config);
+        let text = toml::to_string(&AugmentationConfig::paper()).unwrap();
+        assert!(!text.contains("order"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bss2_event::{RangeError, Seed, SpikeBatch};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::augment::{AugmentationConfig, FramedImage};
+use crate::augment::{AugmentationConfig, AugmentationOrder, FramedImage};
 use crate::dataset::ImageSet;
 use crate::error::EncodeError;
 use crate::image::{Reducer, ReductionConfig};
@@ -23,7 +23,7 @@ pub struct EncoderConfig {
     pub reduction: ReductionConfig,
     /// From the brightness of an input to the time of its spike.
     pub latency: LatencyConfig,
-    /// Random changes of the full image.
+    /// Random changes of the image.
     pub augmentation: AugmentationConfig,
 }
 
@@ -51,6 +51,8 @@ struct Task {
     /// themselves are the inputs.
     inputs: Vec<u8>,
     brightest: u8,
+    /// An image that was reduced but not augmented yet.
+    reduced: Vec<u8>,
     framed: FramedImage,
     zoom: ZoomScratch,
     latency: LatencyScratch,
@@ -100,7 +102,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EncodeError::Index`]; [`EncodeError::ImageSize`] for images that
-    /// cannot be reduced or, already being reduced, not be augmented;
+    /// cannot be reduced or, already being reduced, not be augmented before that;
     /// [`EncodeError::Range`] for an epoch of 2^24 or more, or a batch of
     /// another number of channels. The batch then is as before.
     pub fn encode(
@@ -192,13 +194,16 @@ impl Encoder {
         let inputs = side == self.reduction.side && crop == 0;
         if inputs && !self.augmentation.is_on() {
             self.reducer = None;
-        } else if side <= self.reduction.side && self.augmentation.is_on() {
+        } else if side <= self.reduction.side
+            && self.augmentation.is_on()
+            && self.augmentation.order == AugmentationOrder::BeforeReduction
+        {
             return Err(EncodeError::ImageSize {
                 name: images.name().to_owned(),
                 found: side,
                 need: format!(
                     "augmentation turns full images, larger than {0} x {0}: pass those that were \
-                     not reduced",
+                     not reduced, or set augmentation.order to after-reduction",
                     self.reduction.side
                 ),
             });
@@ -210,6 +215,7 @@ impl Encoder {
             self.tasks.push(Task {
                 inputs: Vec::new(),
                 brightest: 0,
+                reduced: Vec::new(),
                 framed: FramedImage::default(),
                 zoom: ZoomScratch::default(),
                 latency: LatencyScratch::default(),
@@ -243,7 +249,15 @@ impl Task {
                 reducer.apply(image, &mut self.zoom, out);
                 continue;
             };
-            let map = augmentation.draw(seed, epoch, index.into(), images.side());
+            let draw = |side| augmentation.draw(seed, epoch, index.into(), side);
+            if augmentation.order == AugmentationOrder::AfterReduction {
+                self.reduced.resize(channels, 0);
+                reducer.apply(image, &mut self.zoom, &mut self.reduced);
+                let side = reducer.zoom().output();
+                draw(side).nearest(&self.reduced, side, out);
+                continue;
+            }
+            let map = draw(images.side());
             self.framed.load(image, images.side());
             let (framed, crop) = (&self.framed, reducer.crop());
             reducer.zoom().apply(

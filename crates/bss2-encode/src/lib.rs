@@ -10,7 +10,7 @@
 //!   says what must be in them, [`dataset`] holds the images as bytes;
 //!   [`builtin`] draws digits of its own where no files can be had;
 //! - [`augment`] turns, shifts and scales an image, [`image`] crops it and
-//!   reduces it by a spline [`zoom`] to the inputs of a chip;
+//!   reduces it by a spline [`zoom`] to the inputs of a chip, in either order;
 //! - [`latency`] gives each pixel the time of its spike;
 //! - [`order`] shuffles an epoch, [`encoder`] does all of it for a batch.
 //!
@@ -65,7 +65,7 @@ pub mod wav;
 pub mod zoom;
 
 pub use audio::{Audio, Track};
-pub use augment::AugmentationConfig;
+pub use augment::{AugmentationConfig, AugmentationOrder};
 pub use builtin::GeneratedDigits;
 pub use channels::ChannelReduction;
 pub use cochlea::{Cochlea, CochleaConfig, CochleaSpike, CochleaTrace, SpikeTrain};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bss2_encode::idx::{self, IdxKind};
 use bss2_encode::{
-    AugmentationConfig, Encoder, EncoderConfig, GeneratedDigits, ImageSet, LatencyConfig,
-    ReductionConfig, ReferenceTime, Split,
+    AugmentationConfig, AugmentationOrder, Encoder, EncoderConfig, GeneratedDigits, ImageSet,
+    LatencyConfig, ReductionConfig, ReferenceTime, Split,
 };
 use bss2_event::{Seconds, Seed, SpikeBatch};
 use proptest::prelude::*;
@@ -49,7 +49,12 @@ fn references() -> impl Strategy<Value = ReferenceTime> {
 }
 
 fn augmentations() -> impl Strategy<Value = AugmentationConfig> {
-    (0.0..180.0, 0.0..64.0, 0.0..0.5_f64, 0..4_u8).prop_map(|(rotation, shift, zoom, on)| {
+    let order = prop_oneof![
+        Just(AugmentationOrder::BeforeReduction),
+        Just(AugmentationOrder::AfterReduction),
+    ];
+    let ranges = (0.0..180.0, 0.0..64.0, 0.0..0.5_f64);
+    (ranges, order, 0..4_u8).prop_map(|((rotation, shift, zoom), order, on)| {
         if on == 0 {
             return AugmentationConfig::default();
         }
@@ -57,6 +62,7 @@ fn augmentations() -> impl Strategy<Value = AugmentationConfig> {
             rotation_degrees: rotation,
             shift_pixels: shift,
             zoom_fraction: zoom,
+            order,
         }
     })
 }
@@ -222,8 +228,8 @@ proptest! {
             }
             prop_assert_eq!(&joined, &whole);
         }
-        // Reducing first, or on the way, gives the same where nothing is augmented.
-        if !config.augmentation.is_on() {
+        // Reducing first, or on the way, gives the same where nothing is augmented before.
+        if !config.augmentation.is_on() || config.augmentation.order == AugmentationOrder::AfterReduction {
             let indices: Vec<u32> = (0..count as u32).rev().collect();
             let reduced = config.reduction.reduce(&set).unwrap();
             prop_assert_eq!(&encode(&config, &reduced, &indices, epoch), &whole);
@@ -264,6 +270,40 @@ fn epochs_are_augmented_differently_and_misuse_is_named() {
     assert!(fails(&split.train, 0, 1 << 24, &mut batch).contains("epoch is"));
     let mut narrow = SpikeBatch::new(10);
     assert!(fails(&split.train, 0, 0, &mut narrow).contains("channels of the batch is 10"));
+}
+
+#[test]
+fn reduced_images_are_turned_by_angles_of_their_own() {
+    let split = digits();
+    let reduced = split.reduce().unwrap().train;
+    let config = EncoderConfig {
+        augmentation: AugmentationConfig {
+            order: AugmentationOrder::AfterReduction,
+            ..AugmentationConfig::paper()
+        },
+        ..Default::default()
+    };
+    let inputs = |set: &ImageSet, seed, epoch| {
+        let mut encoder = Encoder::new(&config, Seed(seed)).unwrap();
+        encoder.check(set).unwrap();
+        let mut inputs = Vec::new();
+        let indices: Vec<u32> = (0..40).collect();
+        encoder.inputs(set, &indices, epoch, &mut inputs).unwrap();
+        inputs
+    };
+    let turned = inputs(&reduced, 1, 0);
+    assert_eq!(inputs(&split.train, 1, 0), turned);
+    assert_eq!(inputs(&reduced, 1, 0), turned);
+    assert_ne!(inputs(&reduced, 2, 0), turned);
+    assert_ne!(inputs(&reduced, 1, 1), turned);
+    // Nothing is interpolated; small angles leave every pixel where it is.
+    let mut moved = 0;
+    for (turned, i) in turned.chunks(256).zip(0..) {
+        let image = reduced.image(i);
+        moved += u32::from(turned != image);
+        assert!(turned.iter().all(|p| *p == 0 || image.contains(p)), "{i}");
+    }
+    assert!(moved > 20, "{moved} of 40");
 }
 
 #[test]
