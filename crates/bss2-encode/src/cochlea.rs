@@ -8,8 +8,9 @@
 //! seed, its number and its samples alone.
 //!
 //! Spikes lie on the grid of the velocity, at half the rate of the recording.
-//! Below 18 kHz the published hair cells are unstable and fire several times as
-//! often as they should ([`Cochlea`]): bring such recordings to a higher rate.
+//! The lower the rate of the recording, the more of them; below 9.08 kHz the
+//! published hair cells are unstable and fire nearly all the time ([`Cochlea`]):
+//! bring such recordings to a higher rate.
 //!
 //! A recording up to [`CochleaConfig::block`] long is transformed as one, as
 //! the published encoder does; a longer one in overlapping blocks of that
@@ -116,8 +117,10 @@ pub struct CochleaTrace {
 /// recordings of spoken digits (FSDD, 8 kHz) have 48,700 spikes each as they are,
 /// where hair cells fire nearly all the time, and brought to a higher rate by
 /// [`crate::Upsampled`] 7,900 at 16, 5,700 at 24 and 4,200 at 48 kHz. The published
-/// cells are stable from 18 kHz on; lower rates are for comparison with the published
-/// encoder. Sounds that are to be compared should be of one rate.
+/// cells are unstable below 9.08 kHz; up to 18.16 kHz a deviation of the transmitter in
+/// their cleft decays, but changes its sign from step to step. Such rates are for
+/// comparison with the published encoder. Sounds that are to be compared should be of one
+/// rate.
 #[derive(Debug)]
 pub struct Cochlea {
     config: CochleaConfig,
@@ -139,7 +142,7 @@ struct Cells {
 
 impl Cochlea {
     /// A cochlea for recordings of `rate` samples per second, 1,000 to 384,000; below
-    /// 18,000 it fires several times as often as it should. Tabulates the
+    /// 9,080 its hair cells are unstable ([`Cochlea`]). Tabulates the
     /// membrane, which takes about half a second of computing, three times that
     /// with `exact_length`; one serves all recordings of its rate.
     ///

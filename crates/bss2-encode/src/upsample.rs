@@ -1,8 +1,8 @@
 //! Sound at a multiple of its rate.
 //!
-//! The hair cells of the cochlea are stable from 18 kHz on; below, they fire
-//! several times as often as they should. A recording of a lower rate is
-//! interpolated before it is encoded:
+//! The hair cells of the cochlea are unstable below 9.08 kHz, where they fire
+//! nearly all the time, and up to 18.16 kHz overshoot from step to step. A
+//! recording of a low rate is interpolated before it is encoded:
 //!
 //! `y[k n + p] = sum_j x[n + j] sinc(p/k - j) w(p/k - j)`, j from 1 - H to H,
 //!

@@ -330,7 +330,7 @@ fn recordings_of_several_rates_are_one_set() {
     }
 }
 
-/// Below 18 kHz hair cells fire several times as often as they should.
+/// At 8 kHz hair cells are unstable and fire nearly all the time.
 #[test]
 fn low_rates_are_brought_to_one_at_which_hair_cells_are_stable() {
     let folder = folder();

@@ -11,8 +11,10 @@
 //!
 //! each by Euler's step at the velocity's rate, with the pools of the step
 //! before, and never below zero. A fibre fires with probability `h c dt` per
-//! step. The step is part of the published encoder: at rates near 8 kHz it is
-//! coarse ((l + r) dt > 1), and a finer one would give other figures.
+//! step. The step is part of the published encoder, and a finer one would give
+//! other figures. It multiplies a deviation of c by 1 - (l + r) dt: with the
+//! published values it overshoots in recordings below 18.16 kHz, where that is
+//! negative, and grows below 9.08 kHz, where that is beyond -1.
 //!
 //! # Source
 //! Meddis, J. Acoust. Soc. Am. 79, 702 (1986) and 83, 1056 (1988), numbers of
