@@ -12,13 +12,14 @@
 //!
 //! The number of channels is the attribute `channels` of `spikes/units`, which
 //! is ours, and 700 where a file lacks it. What of `extra/meta_info` and of our
-//! own datasets is missing is unknown; everything else must be there.
+//! own datasets is missing is unknown, and without `extra/speaker` all samples are
+//! of one unknown speaker; everything else must be there.
 //!
 //! | found in a file | treatment |
 //! |---|---|
 //! | times in half or single precision, of either byte order | read exactly |
 //! | times in double precision | rounded to single: less than 0.1 us at 1 s |
-//! | units, labels, speakers as integers of any size | read; out of range is an error |
+//! | units, labels, speakers, the attribute as integers of any size | read; out of range is an error |
 //! | `extra/meta_info` as integers, floating-point numbers or text | read, ages and heights rounded; out of range is unknown |
 //! | a user block before the content | passed over |
 //! | spikes that are not in order | sorted by (time, channel) |
@@ -156,6 +157,18 @@ pub enum SpikeFileFault {
         value: i128,
         /// Largest value.
         largest: u64,
+    },
+    /// The number of channels is none that a set can have.
+    #[error("the attribute {attribute} of {dataset} is {value}, read are 1 to {most}")]
+    Attribute {
+        /// Which attribute.
+        attribute: &'static str,
+        /// Dataset that has it.
+        dataset: &'static str,
+        /// Its value.
+        value: i64,
+        /// Largest value.
+        most: usize,
     },
     /// What the HDF5 library says.
     #[error("{dataset} cannot be read: {reason}")]

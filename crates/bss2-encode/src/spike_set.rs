@@ -5,6 +5,8 @@ use bss2_event::{RangeError, Seed};
 use crate::error::EncodeError;
 use crate::order;
 
+/// Channels that a unit can tell apart.
+pub(crate) const MOST_CHANNELS: usize = 65_536;
 /// Classes that a label, a byte, can tell apart.
 pub(crate) const MOST_CLASSES: usize = 256;
 /// Speakers that a sample's number of one can tell apart.
@@ -62,7 +64,7 @@ impl SpikeSet {
         keys: Vec<String>,
         speakers: Vec<Speaker>,
     ) -> Result<Self, EncodeError> {
-        RangeError::check("channels", channels as f64, 1.0, 65_536.0, "")?;
+        RangeError::check("channels", channels as f64, 1.0, MOST_CHANNELS as f64, "")?;
         check_classes(&keys)?;
         let most = MOST_SPEAKERS as f64;
         RangeError::check("speakers", speakers.len() as f64, 0.0, most, "")?;

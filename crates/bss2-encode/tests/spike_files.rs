@@ -189,7 +189,8 @@ fn write_list<T: H5Type>(file: &H5File, name: &str, values: &[T]) {
     }
 }
 
-/// A file in the published layout, of which a test gets one dataset wrong.
+/// A file in the published layout, of which a test gets one dataset wrong; one
+/// without speakers has no such dataset.
 struct Parts<'a, T, U> {
     times: &'a [&'a [T]],
     units: &'a [&'a [U]],
@@ -199,17 +200,23 @@ struct Parts<'a, T, U> {
 
 impl<T: H5Type, U: H5Type> Parts<'_, T, U> {
     fn write(&self, path: &Path) {
-        self.fill(H5File::create(path).unwrap());
+        self.fill(H5File::create(path).unwrap(), None);
     }
 
-    fn fill(&self, file: H5File) {
+    fn fill(&self, file: H5File, channels: Option<i64>) {
         for group in ["spikes", "extra"] {
             file.create_group(group).unwrap();
         }
         file.write_vlen_numeric("spikes/times", self.times).unwrap();
-        file.write_vlen_numeric("spikes/units", self.units).unwrap();
+        let units = file.write_vlen_numeric("spikes/units", self.units).unwrap();
+        if let Some(channels) = channels {
+            let attribute = units.new_attr::<i64>().shape(()).create("channels");
+            attribute.unwrap().write_numeric(&channels).unwrap();
+        }
         write_list(&file, "labels", self.labels);
-        write_list(&file, "extra/speaker", self.speaker);
+        if !self.speaker.is_empty() {
+            write_list(&file, "extra/speaker", self.speaker);
+        }
         file.write_vlen_strings("extra/keys", &["zero", "one"])
             .unwrap();
         file.close().unwrap();
@@ -246,6 +253,38 @@ fn files_without_our_own_datasets_are_read() {
     );
     assert_eq!(set.samples()[0].recording, "");
     assert_eq!(set.speakers()[3].age, 0);
+}
+
+#[test]
+fn without_speakers_all_samples_are_of_an_unknown_one() {
+    let nobody = Parts {
+        speaker: &[],
+        ..GOOD
+    };
+    let set = nobody.read().unwrap();
+    assert_eq!(set.speakers(), [Speaker::default()]);
+    assert!(set.samples().iter().all(|sample| sample.speaker == 0));
+}
+
+#[test]
+fn a_wrong_number_of_channels_is_told_of_its_attribute() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("channels.h5");
+    let read = |channels: i64| {
+        GOOD.fill(H5File::create(&path).unwrap(), Some(channels));
+        read_spikes(&path)
+    };
+    for channels in [3, 65_536] {
+        assert_eq!(read(channels).unwrap().channels() as i64, channels);
+    }
+    for channels in [-1, 0, 65_537] {
+        let text = read(channels).unwrap_err().to_string();
+        let words = format!(
+            "channels.h5 cannot be used: the attribute channels of spikes/units is {channels}, \
+             read are 1 to 65536"
+        );
+        assert!(text.ends_with(&words), "{text}");
+    }
 }
 
 /// Nobody's age keeps spikes from being read.
@@ -296,7 +335,7 @@ fn files_with_a_user_block_are_read() {
     let path = folder.path().join("block.h5");
     for size in [512, 4096] {
         let file = H5File::options().userblock(size).create(&path).unwrap();
-        GOOD.fill(file);
+        GOOD.fill(file, None);
         assert_eq!(read_spikes(&path).unwrap().len(), 2);
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();

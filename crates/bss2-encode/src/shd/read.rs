@@ -14,7 +14,7 @@ use super::{
     SPEAKER, SPEAKER_NAMES, SpikeFileFault, TIMES, UNITS, check_count, check_samples,
 };
 use crate::error::EncodeError;
-use crate::spike_set::{MOST_CLASSES, SampleInfo, Speaker, SpikeSet};
+use crate::spike_set::{MOST_CHANNELS, MOST_CLASSES, SampleInfo, Speaker, SpikeSet};
 
 const MOST_PER_CHUNK: usize = 1 << 22;
 /// Largest value, a fixed text, and most bytes of a list or a chunk of it; rows of
@@ -109,7 +109,10 @@ impl Content {
         check_count("classes", KEYS, keys.len(), MOST_CLASSES)?;
         let largest_label = keys.len() as u64 - 1;
         let labels = narrow(LABELS, &file.integers(LABELS)?, largest_label)?;
-        let speaker: Vec<u16> = narrow(SPEAKER, &file.integers(SPEAKER)?, 65_535)?;
+        let speaker = file.optional(SPEAKER, Source::integers)?;
+        let speaker: Option<Vec<u16>> = speaker
+            .map(|speaker| narrow(SPEAKER, &speaker, 65_535))
+            .transpose()?;
         let units = file.rows(UNITS)?;
         let times = file.rows(TIMES)?;
         let channels = file.channels()?;
@@ -117,7 +120,7 @@ impl Content {
         for (second, other) in [
             (UNITS, units.len()),
             (LABELS, labels.len()),
-            (SPEAKER, speaker.len()),
+            (SPEAKER, speaker.as_ref().map_or(times.len(), Vec::len)),
             (RECORDING, recording.as_ref().map_or(times.len(), Vec::len)),
         ] {
             if other != times.len() {
@@ -133,10 +136,13 @@ impl Content {
         Ok(Self {
             times: file.decode_times(&times)?,
             units: file.decode_units(&units)?,
-            speakers: file.speakers(speaker.iter().copied().max())?,
+            speakers: match &speaker {
+                Some(speaker) => file.speakers(speaker.iter().copied().max())?,
+                None => vec![Speaker::default()],
+            },
             recording: recording.unwrap_or_else(|| vec![String::new(); labels.len()]),
+            speaker: speaker.unwrap_or_else(|| vec![0; labels.len()]),
             labels,
-            speaker,
             keys,
             channels,
         })
@@ -339,8 +345,13 @@ impl Source<'_> {
                 let value = values.first().copied().unwrap_or(0);
                 usize::try_from(value)
                     .ok()
-                    .filter(|&channels| channels > 0 && channels <= 1 << 16)
-                    .ok_or_else(|| bad(UNITS, 0, value.into(), 1 << 16))
+                    .filter(|channels| (1..=MOST_CHANNELS).contains(channels))
+                    .ok_or(SpikeFileFault::Attribute {
+                        attribute: CHANNELS_ATTRIBUTE,
+                        dataset: UNITS,
+                        value,
+                        most: MOST_CHANNELS,
+                    })
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A [`SpikeSet`] becomes a spike file.
 
+use std::io;
 use std::path::Path;
 
 use bss2_event::files::replace;
@@ -8,7 +9,7 @@ use rust_hdf5::{DatatypeMessage, H5File, H5Type, Hdf5Error};
 
 use super::{
     AGE, BODY_HEIGHT, CHANNELS_ATTRIBUTE, GENDER, KEYS, LABELS, RECORDING, SPEAKER, SPEAKER_NAMES,
-    SpikeFileFault, TIMES, UNITS, check_samples,
+    TIMES, UNITS, check_samples,
 };
 use crate::error::EncodeError;
 use crate::spike_set::{SampleInfo, Speaker, SpikeSet};
@@ -50,25 +51,35 @@ pub fn write_spikes(
     set: &SpikeSet,
     precision: TimePrecision,
 ) -> Result<(), EncodeError> {
-    let refused = |error| EncodeError::write(path, error);
-    let fault = |fault| EncodeError::SpikeFile {
+    check_samples(set.len()).map_err(|fault| EncodeError::SpikeFile {
         path: path.to_owned(),
         fault,
-    };
-    check_samples(set.len()).map_err(fault)?;
+    })?;
     let halves = match precision {
         TimePrecision::Half => Some(halves(set)?),
         TimePrecision::Single => None,
     };
-    let write = |temporary: &Path| {
-        fill(temporary, set, halves.as_deref()).map_err(|error| {
-            fault(SpikeFileFault::Hdf5 {
-                dataset: "the file",
-                reason: error.to_string(),
-            })
-        })
-    };
-    replace(path, write, refused)
+    replace(
+        path,
+        |temporary| write(temporary, path, set, halves.as_deref()),
+        |error| EncodeError::write(path, error),
+    )
+}
+
+/// Fills a temporary file; errors name the one that it is to be.
+fn write(
+    temporary: &Path,
+    path: &Path,
+    set: &SpikeSet,
+    halves: Option<&[Half]>,
+) -> Result<(), EncodeError> {
+    fill(temporary, set, halves).map_err(|error| {
+        let error = match error {
+            Hdf5Error::Io(error) => error,
+            error => io::Error::other(error),
+        };
+        EncodeError::write(path, error)
+    })
 }
 
 fn halves(set: &SpikeSet) -> Result<Vec<Half>, EncodeError> {
@@ -154,4 +165,19 @@ fn strings<'a>(
     let values: Vec<&str> = values.collect();
     file.write_vlen_strings(name, &values)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_library_cannot_write_is_told_of_the_file_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = SpikeSet::new("x", 2, vec!["a".into()], vec![]).unwrap();
+        let temporary = folder.path().join("no/such");
+        let error = write(&temporary, Path::new("out.h5"), &set, None).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("out.h5 cannot be written: "), "{text}");
+    }
 }
