@@ -238,7 +238,17 @@ impl Transcription<'_> {
         }
         let (shared, faults) = (Mutex::new((journal, state)), Mutex::new(Vec::new()));
         for (rate, indices) in left {
-            let cochlea = Cochlea::new(self.cochlea, rate)?;
+            let cochlea = match Cochlea::new(self.cochlea, rate) {
+                Ok(cochlea) => cochlea,
+                Err(error) => {
+                    let names = indices
+                        .iter()
+                        .map(|&i| recordings[i].sound.name().display());
+                    let mut faults = faults.lock().expect("no thread panicked");
+                    faults.extend(names.map(|name| format!("{name}: {error}")));
+                    continue;
+                }
+            };
             indices.par_iter().try_for_each(|&index| {
                 let (sound, print) = (&recordings[index].sound, prints[index]);
                 let train = sound.check_length(cochlea.output_rate()).and_then(|()| {

@@ -67,7 +67,7 @@ pub enum AudioFault {
         /// Its value.
         found: String,
         /// What is read.
-        allowed: &'static str,
+        allowed: String,
     },
     /// The samples cannot be decoded.
     #[error("its samples cannot be decoded: {0}")]
@@ -253,16 +253,20 @@ struct Frames<'a> {
 
 impl Frames<'_> {
     fn value(&mut self) -> Result<f64, EncodeError> {
+        let frame = u64::from(self.file.format.frame);
         let truncated = || AudioFault::Truncated {
             what: "frames",
-            expected: self.file.frames,
-            found: self.index,
+            expected: self.file.frames * frame,
+            found: self.index * frame,
         };
         let path = &self.file.path;
         let fault = match self.values.next() {
             Some(Ok(value)) if value.is_finite() => return Ok(value),
             Some(Ok(_)) => AudioFault::NotFinite { index: self.index },
-            Some(Err(hound::Error::IoError(error))) if error.kind() != ErrorKind::UnexpectedEof => {
+            // The decoder says of the end of a file that it is something else.
+            Some(Err(hound::Error::IoError(error)))
+                if ![ErrorKind::UnexpectedEof, ErrorKind::Other].contains(&error.kind()) =>
+            {
                 return Err(EncodeError::io(path, error));
             }
             Some(Err(hound::Error::IoError(_))) | None => truncated(),
@@ -379,7 +383,7 @@ fn data_length(size: u32, streamed: bool, rest: u64) -> Result<u64, AudioFault> 
         return Err(AudioFault::Unsupported {
             what: "length",
             found: format!("{length} bytes"),
-            allowed: "less than 4 GiB",
+            allowed: "less than 4 GiB".into(),
         });
     }
     Ok(length)
@@ -391,7 +395,7 @@ fn format_chunk(reader: &mut (impl Read + Seek), size: u32) -> Result<Format, Wa
         return Err(AudioFault::Unsupported {
             what: "format chunk",
             found: format!("{size} bytes long"),
-            allowed: "16 to 64 bytes",
+            allowed: format!("16 to {LONGEST_FORMAT} bytes"),
         }
         .into());
     }

@@ -300,6 +300,53 @@ fn settings_that_cannot_be_used_are_refused_before_the_journal_is_touched() {
     }
 }
 
+/// That a membrane has no response is known only when its table is made.
+#[test]
+fn recordings_of_a_rate_without_a_cochlea_are_named_beside_the_others() {
+    let track = |name: &str, rate, volume: f64| Recording {
+        name: RecordingName {
+            label: name.into(),
+            speaker: "ann".into(),
+            take: 0,
+        },
+        sound: Sound::Track(Track {
+            name: name.into(),
+            rate,
+            samples: (0..4_000)
+                .map(|i| volume * (0.1 * f64::from(i)).sin())
+                .collect(),
+        }),
+    };
+    let recordings = [
+        track("good", 24_000, 0.5),
+        track("silent", 24_000, 0.0),
+        track("high", 384_000, 0.5),
+        track("higher", 384_000, 0.6),
+    ];
+    let mut cochlea = config();
+    cochlea.membrane.decay = 0.1;
+    let transcription = Transcription {
+        cochlea: &cochlea,
+        least_rate: AS_RECORDED,
+        seed: Seed(3),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("a.partial");
+    let error = transcription.run("test", &recordings, &journal, &|_| ());
+    let error = error.unwrap_err().to_string();
+    for words in [
+        "silent cannot be used",
+        "high: membrane",
+        "higher: membrane",
+    ] {
+        assert!(error.contains(words), "{words:?} is missing in {error}");
+    }
+    let good = transcription.run("test", &recordings[..1], &journal, &|state| {
+        assert_eq!(state.found, 1);
+    });
+    assert_eq!(good.unwrap().len(), 1);
+}
+
 #[test]
 fn recordings_of_several_rates_are_one_set() {
     let folder = tempfile::tempdir().unwrap();

@@ -281,6 +281,31 @@ fn samples_that_are_no_numbers_are_refused() {
     }
 }
 
+/// After it was opened, as by another program.
+#[test]
+fn files_that_grow_shorter_are_told_in_bytes() {
+    let (_folder, path) = folder_and_file();
+    let integers = format(1, 2, 4, 16, b"");
+    let doubles = format(3, 2, 16, 64, b"");
+    for (chunk, frame) in [(integers, 4), (doubles, 16)] {
+        let whole = file(&chunk, &vec![0; 4 * frame]);
+        std::fs::write(&path, &whole).unwrap();
+        let opened = WavFile::open(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 2 * frame - 1]).unwrap();
+        let samples: Result<Vec<f64>, _> = Audio::samples(&opened).unwrap().collect();
+        let Err(EncodeError::Audio { fault, .. }) = samples else {
+            panic!("no fault of the audio: {samples:?}");
+        };
+        let bytes = frame as u64;
+        let wanted = AudioFault::Truncated {
+            what: "frames",
+            expected: 4 * bytes,
+            found: bytes,
+        };
+        assert_eq!(fault, wanted);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     /// Whatever bytes are changed or cut off, there are samples or an error.

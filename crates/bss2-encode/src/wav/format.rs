@@ -67,10 +67,12 @@ impl Format {
         }
         let rate = u32::from_le_bytes(chunk[4..8].try_into().expect("four bytes"));
         if !RATES.contains(&rate) {
-            return unsupported("rate", format!("{rate} Hz"), "1 to 384 kHz");
+            let allowed = format!("{} to {} Hz", RATES.start(), RATES.end());
+            return unsupported("rate", format!("{rate} Hz"), allowed);
         }
         if channels == 0 || channels > MOST_CHANNELS {
-            return unsupported("number of channels", channels.to_string(), "1 to 64");
+            let allowed = format!("1 to {MOST_CHANNELS}");
+            return unsupported("number of channels", channels.to_string(), allowed);
         }
         if frame % channels != 0 {
             let found = format!("{frame} bytes for {channels} channels");
@@ -123,11 +125,11 @@ impl Format {
 fn unsupported<T>(
     what: &'static str,
     found: String,
-    allowed: &'static str,
+    allowed: impl Into<String>,
 ) -> Result<T, AudioFault> {
     Err(AudioFault::Unsupported {
         what,
         found,
-        allowed,
+        allowed: allowed.into(),
     })
 }
