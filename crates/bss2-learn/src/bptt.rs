@@ -126,7 +126,8 @@ impl<T: Real> Bptt<T> {
     ///
     /// # Errors
     /// When batch, labels, recording or weights do not fit each other; for a grid or model
-    /// outside its range.
+    /// outside its range; [`LearnError::Untraced`] for a recording without the traces of the
+    /// outputs.
     pub fn loss(
         &mut self,
         objective: &Objective,
@@ -134,7 +135,7 @@ impl<T: Real> Bptt<T> {
         batch: RecordedBatch<'_, T>,
         ties: Option<Address>,
     ) -> Result<LossTerms, LearnError> {
-        self.check(objective, pass, batch)?;
+        self.check(objective, pass, batch, self.shape.hidden)?;
         let samples = &mut self.samples;
         read_out(
             samples,
@@ -152,7 +153,8 @@ impl<T: Real> Bptt<T> {
     /// remain.
     ///
     /// # Errors
-    /// As [`Bptt::loss`].
+    /// As [`Bptt::loss`], and [`LearnError::Untraced`] for a recording without the traces of
+    /// all neurons.
     pub fn gradient(
         &mut self,
         objective: &Objective,
@@ -161,7 +163,7 @@ impl<T: Real> Bptt<T> {
         ties: Option<Address>,
         gradient: &mut Weights<T>,
     ) -> Result<LossTerms, LearnError> {
-        self.check(objective, pass, batch)?;
+        self.check(objective, pass, batch, 0)?;
         gradient.check(self.shape)?;
         self.load(pass.weights);
         match objective.surrogate {
@@ -191,11 +193,13 @@ impl<T: Real> Bptt<T> {
         self.usable
     }
 
+    /// `first` is the first neuron whose traces are needed.
     fn check(
         &self,
         objective: &Objective,
         pass: PassWeights<'_, T>,
         batch: RecordedBatch<'_, T>,
+        first: usize,
     ) -> Result<(), LearnError> {
         let mut faults = objective.model.faults();
         faults.extend(grid_faults(batch.grid));
@@ -223,6 +227,10 @@ impl<T: Real> Bptt<T> {
                     wanted,
                 });
             }
+        }
+        let traced_from = recording.traced_from();
+        if traced_from > first {
+            return Err(LearnError::Untraced { traced_from, first });
         }
         for (i, &label) in batch.labels.iter().enumerate() {
             if usize::from(label) >= shape.outputs {

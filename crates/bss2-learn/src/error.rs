@@ -42,6 +42,16 @@ pub enum LearnError {
         /// How many there should be.
         wanted: usize,
     },
+    /// A recording was made without traces that are needed.
+    #[error(
+        "the recording has the traces of neuron {traced_from} and later ones, needed are those from {first} on (`Recording::trace_from`)"
+    )]
+    Untraced {
+        /// First neuron whose traces were asked for.
+        traced_from: usize,
+        /// First neuron whose traces are needed.
+        first: usize,
+    },
     /// A label has no output neuron.
     #[error("sample {sample} has label {label}, but the network has {outputs} outputs")]
     Label {
@@ -59,14 +69,16 @@ pub enum LearnError {
         faults: Vec<Fault>,
     },
     /// A weight is no number, or beyond what the hardware or a training's `weight_limit` allows.
-    #[error("a {layer} weight is {value}, allowed are {}", within(*limit))]
+    #[error("{} {layer} weight is {value}, allowed are {}", article(*layer), within(*limit, limited_by))]
     WeightRange {
         /// Projection.
         layer: Layer,
         /// The first offending weight.
         value: f32,
-        /// Largest magnitude.
+        /// Largest magnitude; of output weights, which are finite only, the largest number.
         limit: f32,
+        /// The setting that the limit comes from.
+        limited_by: &'static str,
     },
     /// A stored state does not belong to this training.
     #[error(
@@ -107,11 +119,18 @@ pub enum LearnError {
 }
 
 /// The range of a weight; a limit may be wider than it says by rounding.
-fn within(limit: f32) -> String {
+fn within(limit: f32, limited_by: &str) -> String {
     if limit < f32::MAX {
-        format!("-{limit:.4} to {limit:.4} (train.weight_limit)")
+        format!("-{limit:.4} to {limit:.4} ({limited_by})")
     } else {
         "finite numbers".to_owned()
+    }
+}
+
+fn article(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Hidden | Layer::Recurrent => "a",
+        Layer::Output => "an",
     }
 }
 

@@ -78,14 +78,19 @@ impl SignedMatrix {
             #[inline(always)]
             || round(from.as_slice(), scale, weights),
         );
-        let limit = f32::from(SignedWeight::MAX.get()) / scale;
         // Written so that a NaN is refused as well.
         if !sums.in_range {
             let value = from.iter().copied().find(|w| !fits(w * scale));
+            let limit = match layer {
+                Layer::Hidden | Layer::Recurrent => f32::from(SignedWeight::MAX.get()) / scale,
+                // Their scale makes all that are finite fit.
+                Layer::Output => f32::MAX,
+            };
             return Err(LearnError::WeightRange {
                 layer,
                 value: value.unwrap_or(f32::NAN),
                 limit,
+                limited_by: "quantise.hidden_scale",
             });
         }
         Ok(sums)
@@ -217,7 +222,17 @@ mod tests {
         for bad in [0.27, -1e30, f32::NAN] {
             let w = weights(&[0.0, bad], &[0.1, 0.1]);
             let error = q.fill(&w, &QuantiseConfig::default()).unwrap_err();
-            assert!(error.to_string().contains("hidden"), "{error}");
+            let text = format!(
+                "a hidden weight is {bad}, allowed are -0.2625 to 0.2625 (quantise.hidden_scale)"
+            );
+            assert_eq!(error.to_string(), text);
+        }
+        for bad in [f32::NAN, f32::INFINITY] {
+            let w = weights(&[0.0, 0.1], &[0.1, bad]);
+            let error = q.fill(&w, &QuantiseConfig::default()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("an output weight is"), "{text}");
+            assert!(text.ends_with("allowed are finite numbers"), "{text}");
         }
         let w = weights(&[0.002, -0.002], &[0.0, 0.0]);
         q.fill(&w, &QuantiseConfig::default()).unwrap();

@@ -463,6 +463,7 @@ fn check_range(weights: &Weights, limit: f32) -> Result<(), LearnError> {
                 layer,
                 value: value.unwrap_or(f32::NAN),
                 limit,
+                limited_by: "train.weight_limit",
             });
         }
     }

@@ -113,6 +113,46 @@ fn extreme_membranes_give_finite_numbers() {
 }
 
 #[test]
+fn traces_that_were_not_asked_for_have_no_gradient() {
+    let random = Random::new(8, SHAPE, 10, 3);
+    let weights = random.weights_f32();
+    let objective = Objective::default();
+    let mut ideal = Ideal::new(SHAPE, random.grid, &objective.model, Reset::Subtract).unwrap();
+    ideal.load(&weights).unwrap();
+    let mut bptt = Bptt::new(SHAPE);
+    let pass = PassWeights {
+        weights: &weights,
+        keep: None,
+    };
+    for (from, loss, gradient) in [
+        (0, true, true),
+        (1, true, false),
+        (SHAPE.hidden, true, false),
+        (SHAPE.hidden + 1, false, false),
+    ] {
+        let mut recording = Recording::default();
+        recording.trace_from(from);
+        ideal.forward(&random.batch, &mut recording).unwrap();
+        let batch = RecordedBatch {
+            inputs: &random.batch,
+            labels: &random.labels,
+            recording: &recording,
+            grid: random.grid,
+        };
+        let found = bptt.loss(&objective, pass, batch, None);
+        assert_eq!(found.is_ok(), loss, "{from}: {found:?}");
+        let mut into = Weights::zeros(SHAPE);
+        let found = bptt.gradient(&objective, pass, batch, None, &mut into);
+        assert_eq!(found.is_ok(), gradient, "{from}: {found:?}");
+        if let Err(error) = found {
+            let words =
+                format!("the traces of neuron {from} and later ones, needed are those from 0");
+            assert!(error.to_string().contains(&words), "{error}");
+        }
+    }
+}
+
+#[test]
 fn empty_batches_and_single_steps_are_no_exception() {
     for steps in [1, 2] {
         let random = Random::new(3, SHAPE, steps, 3);
@@ -216,7 +256,7 @@ fn weights_beyond_the_limit_are_refused_and_tested_ones_kept() {
     let before = other.weights().clone();
     let error = other.set_weights(&weights).unwrap_err().to_string();
     assert!(
-        error.contains("hidden weight is") && error.contains("0.2625"),
+        error.contains("a hidden weight is") && error.contains("0.2625 (train.weight_limit)"),
         "{error}"
     );
     assert_eq!(other.weights(), &before);
@@ -224,7 +264,7 @@ fn weights_beyond_the_limit_are_refused_and_tested_ones_kept() {
     assert_eq!(other.weights(), &weights);
     weights.output[(0, 0)] = f32::NAN;
     let error = trainer.set_weights(&weights).unwrap_err().to_string();
-    assert!(error.contains("output weight is NaN"), "{error}");
+    assert!(error.contains("an output weight is NaN"), "{error}");
 }
 
 #[test]
