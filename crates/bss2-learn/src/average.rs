@@ -20,11 +20,17 @@ use crate::network::Weights;
 
 /// Moves `mean` to the average after a step, counted from 1, of which `weights`
 /// are the result; `memory` is N, 1 or more.
-pub(crate) fn follow(mean: &mut Weights, weights: &Weights, step: u64, memory: f64) {
+pub(crate) fn follow(
+    path: SimdPath,
+    mean: &mut Weights,
+    weights: &Weights,
+    step: u64,
+    memory: f64,
+) {
     let share = (1.0 / memory.min(step as f64)) as f32;
     for ((_, mean), (_, weights)) in mean.layers_mut().zip(weights.layers()) {
         let (mean, weights) = (mean.as_mut_slice(), weights.as_slice());
-        SimdPath::Native.dispatch(
+        path.dispatch(
             #[inline(always)]
             || {
                 for (mean, &w) in mean.iter_mut().zip(weights) {
@@ -55,7 +61,7 @@ mod tests {
             let mut weights = Weights::zeros(shape);
             let value = (step * step) as f32;
             weights.layers_mut().for_each(|(_, w)| w.fill(value));
-            follow(&mut mean, &weights, step, 4.0);
+            follow(SimdPath::Native, &mut mean, &weights, step, 4.0);
             let t = step as f32;
             expected = match step {
                 1..=4 => (t + 1.0) * (2.0 * t + 1.0) / 6.0,

@@ -69,6 +69,7 @@ pub struct Trainer {
     masked: Weights,
     mask: DropoutMask,
     recording: Recording,
+    path: SimdPath,
 }
 
 impl Trainer {
@@ -107,6 +108,7 @@ impl Trainer {
             masked: Weights::zeros(shape),
             mask: DropoutMask::all(shape.hidden),
             recording: Recording::default(),
+            path: SimdPath::Native,
             config,
             shape,
             grid,
@@ -120,6 +122,8 @@ impl Trainer {
     pub fn with_path(self, path: SimdPath) -> Self {
         Self {
             bptt: self.bptt.with_path(path),
+            optimiser: self.optimiser.with_path(path),
+            path,
             ..self
         }
     }
@@ -267,7 +271,8 @@ impl Trainer {
             .update(learning_rate, &mut self.weights, &self.gradient);
         self.step += 1;
         if let Some(mean) = &mut self.average {
-            average::follow(mean, &self.weights, self.step, self.config.average_steps);
+            let memory = self.config.average_steps;
+            average::follow(self.path, mean, &self.weights, self.step, memory);
         }
         Ok(StepReport {
             loss,

@@ -287,10 +287,11 @@ fn pool(threads: usize) -> rayon::ThreadPool {
         .unwrap()
 }
 
-/// Some steps of training; returns the weights and the last recording.
-fn train(random: &Random, path: SimdPath, reset: Reset) -> (Weights, Recording) {
+/// Some steps of training; returns the weights, their average and the last recording.
+fn train(random: &Random, path: SimdPath, reset: Reset) -> (Weights, Weights, Recording) {
     let config = TrainConfig {
         dropout: 0.2,
+        average_steps: 2.0,
         weight_limit: 10.0,
         ..TrainConfig::default()
     };
@@ -307,7 +308,9 @@ fn train(random: &Random, path: SimdPath, reset: Reset) -> (Weights, Recording) 
             .unwrap();
         assert!(report.hidden_spikes > 0);
     }
-    (trainer.weights().clone(), trainer.recording().clone())
+    let [weights, tested] = [trainer.weights(), trainer.tested_weights()].map(Clone::clone);
+    assert_ne!(weights, tested);
+    (weights, tested, trainer.recording().clone())
 }
 
 proptest! {

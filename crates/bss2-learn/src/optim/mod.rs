@@ -5,7 +5,7 @@ mod rule;
 mod sgd;
 mod smorms3;
 
-use bss2_event::Fault;
+use bss2_event::{Fault, SimdPath};
 use serde::{Deserialize, Serialize};
 
 pub use adam::AdamConfig;
@@ -89,6 +89,7 @@ pub struct Optimiser<T = f32> {
     frozen: Vec<Layer>,
     /// Magnitude within which hidden and recurrent weights stay.
     limit: Option<T>,
+    path: SimdPath,
     state: OptimiserState<T>,
 }
 
@@ -105,6 +106,7 @@ impl<T: Real> Optimiser<T> {
             config,
             frozen: Vec::new(),
             limit: None,
+            path: SimdPath::Native,
             state: OptimiserState {
                 steps: 0,
                 moments: lengths.map(zeros).collect(),
@@ -125,6 +127,12 @@ impl<T: Real> Optimiser<T> {
     pub fn within(mut self, limit: T) -> Self {
         self.limit = Some(limit);
         self
+    }
+
+    /// Forces an instruction set, to compare their results.
+    #[must_use]
+    pub fn with_path(self, path: SimdPath) -> Self {
+        Self { path, ..self }
     }
 
     /// What it remembers.
@@ -179,7 +187,14 @@ impl<T: Real> Optimiser<T> {
         for (((layer, w), (_, g)), state) in parts.zip(&mut self.state.moments) {
             if !self.frozen.contains(&layer) {
                 let limit = self.limit.filter(|_| layer != Layer::Output);
-                apply(rule, limit, w.as_mut_slice(), g.as_slice(), state);
+                apply(
+                    self.path,
+                    rule,
+                    limit,
+                    w.as_mut_slice(),
+                    g.as_slice(),
+                    state,
+                );
             }
         }
     }

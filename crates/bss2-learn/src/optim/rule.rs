@@ -28,6 +28,7 @@ const TASK: usize = 256 * BLOCK;
 
 /// Moves weights once; those that are limited end within it.
 pub(crate) fn apply<T: Real, const N: usize>(
+    path: SimdPath,
     rule: impl Rule<T, N>,
     limit: Option<T>,
     weights: &mut [T],
@@ -45,7 +46,7 @@ pub(crate) fn apply<T: Real, const N: usize>(
         .zip(gradient.par_chunks(TASK))
         .zip(state.par_chunks_mut(N * TASK))
         .for_each(|((weights, gradient), state)| {
-            SimdPath::Native.dispatch(
+            path.dispatch(
                 #[inline(always)]
                 || {
                     apply_task(rule, weights, gradient, state);
