@@ -11,6 +11,8 @@
 //! ```
 //!
 //! The output layer integrates hidden spikes the same way and has no threshold.
+//! `S_in` counts: of an input channel that fires twice within a step both spikes
+//! act, as they do on a chip. The public code keeps one.
 //!
 //! # Source
 //! Cramer et al. 2022, public code.
@@ -77,8 +79,8 @@ impl<T: Real> Ideal<T> {
     /// A network with all weights zero.
     ///
     /// # Errors
-    /// [`LearnError::Config`] for a time constant that is not positive, an
-    /// empty grid or a refractory period of no step.
+    /// [`LearnError::Config`] for a time constant that is not positive, a grid without
+    /// steps or time, sizes above 65,536 or a refractory period of no step.
     pub fn new(
         shape: NetworkShape,
         grid: TimeGrid,

@@ -77,7 +77,8 @@ impl Trainer {
     /// substrate to come.
     ///
     /// # Errors
-    /// [`LearnError::Config`] with every fault of the configuration.
+    /// [`LearnError::Config`] with every fault of the configuration, or with those of shape
+    /// and grid: sizes above 65,536, a grid without steps or time.
     pub fn new(
         config: TrainConfig,
         shape: NetworkShape,

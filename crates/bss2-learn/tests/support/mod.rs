@@ -7,15 +7,15 @@ pub(crate) mod oracle;
 
 use bss2_event::{Seconds, SpikeBatch, TimeGrid};
 
-/// A batch with a spike in the middle of each bin that is set:
+/// A batch with as many spikes in the middle of each bin as it counts:
 /// `[sample, time, channel]`.
 pub(crate) fn batch_from_bins(bins: &[u8], channels: usize, grid: TimeGrid) -> SpikeBatch {
     let mut batch = SpikeBatch::new(channels);
     for (id, sample) in bins.chunks_exact(channels * grid.steps).enumerate() {
-        let spikes = sample.iter().enumerate().filter(|(_, n)| **n > 0);
-        let spikes = spikes.map(|(i, _)| {
+        let spikes = sample.iter().enumerate().flat_map(|(i, &count)| {
             let middle = ((i / channels) as f64 + 0.5) * grid.dt.get();
-            (Seconds::new(middle), (i % channels) as u16)
+            let spike = (Seconds::new(middle), (i % channels) as u16);
+            std::iter::repeat_n(spike, count.into())
         });
         batch.push(id as u64, spikes).unwrap();
     }

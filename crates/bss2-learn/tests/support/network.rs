@@ -35,7 +35,8 @@ impl Random {
         };
         let draws = at(9);
         let bins: Vec<u8> = (0..(samples * steps * shape.inputs) as u32)
-            .map(|i| u8::from(draws.element(i).uniform(0) < 0.12))
+            .map(|i| draws.element(i).uniform(0))
+            .map(|draw| u8::from(draw < 0.12) + u8::from(draw < 0.03))
             .collect();
         let inputs = bins
             .chunks_exact(steps * shape.inputs)
