@@ -7,25 +7,32 @@ use bss2_encode::{DataSet, find_mnist};
 
 /// A folder named by a variable, else one beside the project; `None`, and a
 /// line that says so, where there is none.
+///
+/// # Panics
+/// Where the variable names a folder that there is not.
 pub(crate) fn folder(variable: &str, shared: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable).map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../../../shared")
-                .join(shared)
-        },
-        PathBuf::from,
-    );
+    if let Some(named) = std::env::var_os(variable).map(PathBuf::from) {
+        let path = named.display();
+        assert!(
+            named.is_dir(),
+            "{variable} names {path}, which is no folder"
+        );
+        return Some(named);
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared")
+        .join(shared);
+    let path = folder.display();
     if folder.is_dir() {
         return Some(folder);
     }
-    // The harness captures what `eprintln` writes.
-    let _ = writeln!(
-        stderr(),
-        "skipped: {} is not there ({variable} names another)",
-        folder.display()
-    );
+    skip(&format!("{path} is not there ({variable} names another)"));
     None
+}
+
+/// Says why a test is skipped, past the harness, which captures what `eprintln` writes.
+pub(crate) fn skip(reason: &str) {
+    let _ = writeln!(stderr(), "skipped: {reason}");
 }
 
 /// The folder of MNIST's files, or `None`.
@@ -33,8 +40,7 @@ pub(crate) fn mnist() -> Option<PathBuf> {
     match find_mnist(DataSet::Mnist, Some(&folder("BSS2_DATA", "data")?)) {
         Ok(found) => Some(found.folder),
         Err(error) => {
-            // The harness captures what `eprintln` writes.
-            let _ = writeln!(stderr(), "skipped: {error}");
+            skip(&error.to_string());
             None
         }
     }

@@ -15,11 +15,20 @@ pub(crate) struct Golden {
 
 impl Golden {
     /// Opens a file, or says that the test is skipped.
+    ///
+    /// # Panics
+    /// Where the variable names a folder that there is not.
     pub(crate) fn open(name: &str) -> Option<Self> {
-        let folder = std::env::var_os("BSS2_GOLDEN").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"),
-            PathBuf::from,
-        );
+        let folder = if let Some(named) = std::env::var_os("BSS2_GOLDEN").map(PathBuf::from) {
+            let path = named.display();
+            assert!(
+                named.is_dir(),
+                "BSS2_GOLDEN names {path}, which is no folder"
+            );
+            named
+        } else {
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden")
+        };
         let path = folder.join(format!("{name}.npz"));
         if !path.exists() {
             // The harness captures what `eprintln` writes.
