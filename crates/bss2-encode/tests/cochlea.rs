@@ -332,7 +332,7 @@ fn hair_cells_too_fast_for_the_rate_and_membranes_without_a_response_are_refused
 }
 
 #[test]
-fn silence_after_sound_is_spontaneous_and_every_rate_works() {
+fn every_rate_works() {
     for rate in [11_025, 22_051, 48_000, 192_000] {
         let track = track(rate, rate as usize / 10);
         let cochlea = Cochlea::new(&config(16), rate).unwrap();

@@ -20,7 +20,8 @@ use super::response::{Grid, Group, LANES, Lanes, Position};
 const PAIRS: usize = LANES / 2;
 
 /// Transforms of one length of stretch. The scalar ones, since those for
-/// vector instructions round differently from machine to machine.
+/// vector instructions round differently from machine to machine; their sines
+/// and cosines are those of the system's mathematics, and so alike where that is.
 pub(super) struct Plan {
     forward: Arc<dyn Fft<f64>>,
     inverse: Arc<dyn Fft<f64>>,
