@@ -203,7 +203,7 @@ impl Encoder {
                 found: side,
                 need: format!(
                     "augmentation turns full images, larger than {0} x {0}: pass those that were \
-                     not reduced, or set augmentation.order to after-reduction",
+                     not reduced, or set encoder.augmentation.order to after-reduction",
                     self.reduction.side
                 ),
             });

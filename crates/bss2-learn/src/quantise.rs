@@ -90,7 +90,7 @@ impl SignedMatrix {
                 layer,
                 value: value.unwrap_or(f32::NAN),
                 limit,
-                limited_by: "quantise.hidden_scale",
+                limited_by: "chip.quantise.hidden_scale",
             });
         }
         Ok(sums)
@@ -223,7 +223,7 @@ mod tests {
             let w = weights(&[0.0, bad], &[0.1, 0.1]);
             let error = q.fill(&w, &QuantiseConfig::default()).unwrap_err();
             let text = format!(
-                "a hidden weight is {bad}, allowed are -0.2625 to 0.2625 (quantise.hidden_scale)"
+                "a hidden weight is {bad}, allowed are -0.2625 to 0.2625 (chip.quantise.hidden_scale)"
             );
             assert_eq!(error.to_string(), text);
         }

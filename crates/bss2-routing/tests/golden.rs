@@ -13,10 +13,16 @@ struct Golden(NpzArchive<BufReader<File>>);
 impl Golden {
     /// `None`, with a word on stderr, where the file is not to be had.
     fn open() -> Option<Self> {
-        let folder = std::env::var_os("BSS2_GOLDEN").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"),
-            PathBuf::from,
-        );
+        let folder = if let Some(named) = std::env::var_os("BSS2_GOLDEN").map(PathBuf::from) {
+            let path = named.display();
+            assert!(
+                named.is_dir(),
+                "BSS2_GOLDEN names {path}, which is no folder"
+            );
+            named
+        } else {
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden")
+        };
         let path = folder.join("routing.npz");
         if !path.exists() {
             // The harness captures what `eprintln` writes.

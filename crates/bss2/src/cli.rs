@@ -18,11 +18,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use miette::{IntoDiagnostic, MietteHandlerOpts, miette};
 
 use crate::chip::ChipConfig;
-use crate::config::{Assignment, Experiment, SubstrateKind};
+use crate::config::{Assignment, DataConfig, Experiment, SubstrateKind};
 use crate::data::Data;
 use crate::evaluation;
 use crate::note;
-use crate::run_folder;
+use crate::run_folder::{self, RunFolder};
 use crate::training::State;
 
 use progress::TranscriptBar;
@@ -128,14 +128,28 @@ struct Trained {
 
 impl Trained {
     /// Of an experiment, the run's own or a changed one, with the weights of a checkpoint.
-    fn load(mut experiment: Experiment, checkpoint: &Path) -> miette::Result<Self> {
+    fn load(
+        mut experiment: Experiment,
+        run: &Path,
+        checkpoint: &CheckpointFlag,
+    ) -> miette::Result<Self> {
+        let own = RunFolder::read_config(run)?;
+        // Who asks for other samples, or for other changes of them, need not be told.
+        let asked = DataConfig {
+            folder: own.data.folder.clone(),
+            file: own.data.file.clone(),
+            ..experiment.data.clone()
+        };
+        let same = own.data == asked
+            && own.encoder == experiment.encoder
+            && own.speech == experiment.speech;
         experiment.seal().map_err(crate::Error::from)?;
         use_threads(experiment.run.threads)?;
         let bar = TranscriptBar::new();
         let data = Data::load_watched(&mut experiment, &|state| bar.show(&state))?;
         bar.finish();
-        let state = State::read(checkpoint)?;
-        if !state.knows(&data) {
+        let state = State::read(&checkpoint.path(run))?;
+        if same && !state.knows(&data) {
             note!("warning: these are other data than those that the run was trained with");
         }
         Ok(Self {

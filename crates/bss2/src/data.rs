@@ -366,9 +366,15 @@ fn cut<S>(
 
 /// Warns where fewer samples are there than are asked for.
 fn shortage(config: &DataConfig, train: usize, test: usize) -> impl Iterator<Item = String> {
+    // Held-out samples take the place of those of the test.
+    let tests = if config.hold_out > 0 {
+        0
+    } else {
+        config.test_images
+    };
     let parts = [
         ("data.train_images", config.train_images, train),
-        ("data.test_images", config.test_images, test),
+        ("data.test_images", tests, test),
     ];
     let short = parts.into_iter().filter(|(_, asked, there)| asked > there);
     short.map(|(key, asked, there)| {

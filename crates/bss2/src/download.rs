@@ -12,7 +12,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// Longest time to wait for a connection, for a first answer and for what follows it.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
+const PATIENCE: Duration = Duration::from_secs(20);
 /// No file of ours is larger; a server that sends more sends something else.
 const LARGEST: u64 = 1 << 30;
 
@@ -59,6 +59,16 @@ pub fn fetch(
     mirrors: &[String],
     target: &Path,
     verify: impl Fn(&[u8]) -> Result<(), String>,
+    watch: impl FnMut(Progress),
+) -> Result<(), DownloadError> {
+    fetch_within(PATIENCE, mirrors, target, verify, watch)
+}
+
+fn fetch_within(
+    patience: Duration,
+    mirrors: &[String],
+    target: &Path,
+    verify: impl Fn(&[u8]) -> Result<(), String>,
     mut watch: impl FnMut(Progress),
 ) -> Result<(), DownloadError> {
     let fail = |path: &Path, source| DownloadError::Io {
@@ -70,7 +80,7 @@ pub fn fetch(
     let part = PathBuf::from(part);
     let mut attempts = Vec::new();
     for url in mirrors {
-        match transfer(url, &part, &mut watch) {
+        match transfer(patience, url, &part, &mut watch) {
             Ok(()) => {}
             Err(Attempt::Remote(reason)) => {
                 attempts.push(format!("  {url}: {reason}"));
@@ -101,11 +111,16 @@ enum Attempt {
     Local(io::Error),
 }
 
-fn transfer(url: &str, part: &Path, watch: &mut impl FnMut(Progress)) -> Result<(), Attempt> {
+fn transfer(
+    patience: Duration,
+    url: &str,
+    part: &Path,
+    watch: &mut impl FnMut(Progress),
+) -> Result<(), Attempt> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_connect(Some(PATIENCE))
-        .timeout_recv_response(Some(PATIENCE))
-        .timeout_per_read(Some(PATIENCE))
+        .timeout_connect(Some(patience))
+        .timeout_recv_response(Some(patience))
+        .timeout_per_read(Some(patience))
         .build()
         .into();
     let have = fs::metadata(part).map_or(0, |data| data.len());
@@ -118,7 +133,7 @@ fn transfer(url: &str, part: &Path, watch: &mut impl FnMut(Progress)) -> Result<
         // The part is as long as the file or longer: start anew.
         Err(ureq::Error::StatusCode(416)) if have > 0 => {
             fs::remove_file(part).map_err(Attempt::Local)?;
-            return transfer(url, part, watch);
+            return transfer(patience, url, part, watch);
         }
         Err(error) => return Err(Attempt::Remote(error.to_string())),
     };
@@ -244,7 +259,8 @@ mod tests {
             // The rest never comes.
             let _ = wait.recv();
         });
-        fetch(&[stalled, serve(1, CONTENT)], &target, right, |_| ()).unwrap();
+        let mirrors = [stalled, serve(1, CONTENT)];
+        fetch_within(Duration::from_secs(2), &mirrors, &target, right, |_| ()).unwrap();
         assert_eq!(fs::read(&target).unwrap(), CONTENT);
         drop(done);
         server.join().unwrap();

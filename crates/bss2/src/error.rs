@@ -30,8 +30,8 @@ pub enum Error {
     /// The data set or the encoder.
     #[error(transparent)]
     #[diagnostic(help(
-        "`--data DIR` names another folder, `bss2 data check` looks at all data sets, \
-         `bss2 data fetch` downloads MNIST"
+        "`--data DIR` names another folder, `--set data.file=FILE` another file of recordings; \
+         `bss2 data check` looks at all data sets, `bss2 data fetch` downloads MNIST"
     ))]
     Encode(#[from] EncodeError),
     /// Learning, or a checkpoint.

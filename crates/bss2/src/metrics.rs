@@ -28,7 +28,7 @@ pub struct EpochMetrics {
     /// Mean number of hidden spikes per training image.
     pub hidden_spikes_per_image: f64,
     /// Mean number of events per training image that a link or a bus of the chip
-    /// could not carry.
+    /// could not carry, or that the reset of inference mode took.
     #[serde(default)]
     pub lost_events_per_image: f64,
     /// Mean number of input spikes per training image or recording that come

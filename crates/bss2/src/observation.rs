@@ -32,7 +32,7 @@ pub struct Observation {
     /// Layers whose weights all round to zero.
     pub silent_layers: Vec<Layer>,
     /// Mean number of an image's input spikes and spikes that a link or a bus of the chip
-    /// could not carry everywhere.
+    /// could not carry everywhere, or that the reset of inference mode took.
     pub lost_events_per_image: f64,
 }
 
@@ -76,7 +76,8 @@ impl Observation {
         for indices in indices.chunks(test_batch(experiment, &*substrate)) {
             feed.encode(indices, presentation, &mut batch)?;
             let labels = &observation.labels[indices[0] as usize..][..indices.len()];
-            lost_events += trainer.observe(substrate, &batch, labels)?.run.lost_events;
+            let run = trainer.observe(substrate, &batch, labels)?.run;
+            lost_events += run.lost_events + run.reset_events;
             let predictions = trainer.predictions().map(|class| class as u8);
             observation.predictions.extend(predictions);
             observation.inputs.append(&batch);

@@ -17,6 +17,7 @@ use bss2_learn::{Layer, LearnError, Snapshot, Substrate, Trainer, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::awake::awake;
+use crate::chip::RunMode;
 use crate::config::{Experiment, SubstrateKind};
 use crate::data::{Data, Feed};
 use crate::error::Error;
@@ -312,7 +313,7 @@ impl<'a> Training<'a> {
             totals.loss += report.loss.total() * report.samples as f64;
             totals.correct += report.correct as u64;
             totals.hidden_spikes += report.hidden_spikes;
-            totals.lost_events += report.run.lost_events;
+            totals.lost_events += report.run.lost_events + report.run.reset_events;
             totals.lost_inputs += lost_inputs + report.run.unsent_inputs;
             images += report.samples;
             images_per_s = images as f64 / begin.elapsed().as_secs_f64();
@@ -367,7 +368,13 @@ impl<'a> Training<'a> {
         let sample = self.experiment.data.sample();
         let lost = metrics.lost_events_per_image;
         if lost > 0.0 && self.epochs.iter().all(|e| e.lost_events_per_image == 0.0) {
-            observer.warning(&evaluation::loss_warning(lost, sample));
+            let resets = self.experiment.chip.mode == RunMode::Inference;
+            let or = if resets {
+                ", or the reset comes first"
+            } else {
+                ""
+            };
+            observer.warning(&(evaluation::loss_warning(lost, sample) + or));
         }
         let late = metrics.lost_inputs_per_image;
         if late > 0.0 && self.epochs.iter().all(|e| e.lost_inputs_per_image == 0.0) {

@@ -445,15 +445,14 @@ impl Declaration {
     /// Series that are drawn case by case in one panel must have the same cases.
     fn fault_of_cases(&self) -> Option<String> {
         let figure = self.figure.as_ref()?;
-        let names = |id: &String| -> Vec<Option<String>> {
-            let series = self.series.iter().find(|series| series.id == *id);
-            let sweep = series.and_then(|series| series.sweep.as_ref());
-            let steps = sweep.map(|sweep| sweep.steps(false)).unwrap_or_default();
-            steps.into_iter().map(|step| step.name).collect()
+        let names = |id: &String| -> Option<Vec<Option<String>>> {
+            let series = self.series.iter().find(|series| series.id == *id)?;
+            let steps = series.sweep.as_ref()?.steps(false);
+            Some(steps.into_iter().map(|step| step.name).collect())
         };
         let mut panels = figure.panels.iter();
         let unlike = panels.find(|panel| {
-            let all: BTreeSet<_> = panel.series.iter().map(names).collect();
+            let all: BTreeSet<_> = panel.series.iter().filter_map(names).collect();
             figure.x == Horizontal::Case && all.len() > 1
         })?;
         Some(format!("{}: its series have other cases", unlike.title))

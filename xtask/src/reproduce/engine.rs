@@ -161,10 +161,12 @@ impl<'a> Shared<'a> {
         self.tested(place).is_file()
     }
 
-    /// Whether a training is complete, with its weights and all tests that are asked for now.
+    /// Whether a training is complete, with weights that others may need and all tests that are asked for now.
     fn is_trained(&self, place: usize) -> bool {
         let path = self.trained(place);
-        if !path.is_file() || !run_folder::last_checkpoint_path(&self.run(place)).is_file() {
+        let checkpoint = run_folder::last_checkpoint_path(&self.run(place));
+        let needed = self.plan.jobs[place].work != Work::Reference;
+        if !path.is_file() || needed && !checkpoint.is_file() {
             return false;
         }
         // Whoever needs what cannot be read says so.

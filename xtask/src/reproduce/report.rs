@@ -22,12 +22,10 @@ mod scene;
 mod svg;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use miette::{IntoDiagnostic, WrapErr};
+use miette::IntoDiagnostic;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -238,13 +236,9 @@ impl<'a> Report<'a> {
     pub(super) fn write(&self, out: &Path) -> miette::Result<()> {
         super::write(&out.join("results.npz"), &arrays::npz(self)?)?;
         super::write(&out.join("report.json"), self.json()?.as_bytes())?;
-        let folder = out.join("figures");
-        let mut drawn = BTreeSet::new();
         for (name, svg) in self.sections.iter().flat_map(figures::files) {
-            super::write(&folder.join(&name), svg.as_bytes())?;
-            drawn.insert(OsString::from(name));
+            super::write(&out.join("figures").join(name), svg.as_bytes())?;
         }
-        remove_others(&folder, &drawn)?;
         super::write(&out.join("report.md"), markdown::page(self).as_bytes())?;
         super::write(&out.join("report.html"), html::page(self).as_bytes())
     }
@@ -400,19 +394,6 @@ impl Section<'_> {
     }
 }
 
-/// Removes the figures of an earlier report, of other experiments perhaps.
-fn remove_others(folder: &Path, drawn: &BTreeSet<OsString>) -> miette::Result<()> {
-    let of_figure = |path: &PathBuf| path.extension().is_some_and(|end| end == "svg");
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let others = files.filter(|file| !drawn.contains(&file.file_name()));
-    for path in others.map(|file| file.path()).filter(of_figure) {
-        fs::remove_file(&path)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("{} cannot be removed", path.display()))?;
-    }
-    Ok(())
-}
-
 /// All images that there are.
 const ALL: usize = usize::MAX;
 
@@ -489,18 +470,18 @@ fn judge(
     claims.collect()
 }
 
-/// How many claims ended how, of which some were to hold by construction.
+/// How many claims ended how, of which some are made to hold.
 fn counts(of: impl Fn(Verdict) -> usize, constructed: usize) -> String {
     let ends = Verdict::ALL.map(|verdict| format!("{} {}", of(verdict), verdict.label()));
     let mut text = ends.join(", ");
     if constructed > 0 {
-        text += &format!("; {constructed} of these hold{CONSTRUCTED}");
+        text += &format!("; {constructed} of these are {CONSTRUCTED}");
     }
     text
 }
 
 /// What is said of a claim that the model is made to fulfil.
-const CONSTRUCTED: &str = " by construction";
+const CONSTRUCTED: &str = "by construction";
 
 /// A claim's numbers as text: paper, band, and what was found.
 fn claim_numbers(claim: &JudgedClaim) -> [String; 3] {

@@ -120,7 +120,8 @@ pub(super) fn run(task: Task) -> miette::Result<ExitCode> {
 
 impl Common {
     fn speech(&self) -> miette::Result<SpeechConfig> {
-        let counts = |key: &str| key == config::RECIPE || key.starts_with("speech.");
+        let counts =
+            |key: &str| [config::RECIPE, "speech"].contains(&key) || key.starts_with("speech.");
         if let Some(assignment) = self.set.iter().find(|a| !counts(&a.key)) {
             return Err(miette!(
                 help = "only the keys of section speech have one; --threads is a flag of its own",

@@ -43,12 +43,11 @@ pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let experiment = config::load(Some(&own), &assignments)?;
     arguments.substrate.check(&experiment)?;
     super::refuse_without_chip(&experiment, mode.as_slice())?;
-    let checkpoint = arguments.checkpoint.path(&arguments.run);
     let Trained {
         experiment,
         data,
         state,
-    } = Trained::load(experiment, &checkpoint)?;
+    } = Trained::load(experiment, &arguments.run, &arguments.checkpoint)?;
     let mut substrate = substrates::build(&experiment, &data)?;
     for warning in substrate.warnings() {
         note!("warning: {warning}");

@@ -31,12 +31,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> miette::Result<ExitCode> {
     let own = RunFolder::config_path(&arguments.run)?;
     let experiment = config::load(Some(&own), &arguments.place.assignments())?;
-    let checkpoint = arguments.checkpoint.path(&arguments.run);
     let Trained {
         experiment,
         data,
         state,
-    } = Trained::load(experiment, &checkpoint)?;
+    } = Trained::load(experiment, &arguments.run, &arguments.checkpoint)?;
     let weights = state.weights().clone();
     let mut substrate = substrates::build(&experiment, &data)?;
     let images = arguments.images as usize;

@@ -74,7 +74,7 @@ pub(super) fn page(report: &Report) -> String {
                     }
                     @let constructed = all.iter().filter(|claim| claim.by_construction).count();
                     @if constructed > 0 {
-                        p.dim { (constructed) " of these hold" (CONSTRUCTED) "." }
+                        p.dim { (constructed) " of these are " (CONSTRUCTED) "." }
                     }
                 }
                 nav { ul {
@@ -152,7 +152,7 @@ fn claims(claims: &[&JudgedClaim]) -> Markup {
                         td {
                             a href={ "#" (claim.experiment) } { (claim.id) } br; (claim.text)
                             small { (claim.unit) }
-                            @if claim.by_construction { small { "holds" (CONSTRUCTED) } }
+                            @if claim.by_construction { small { (CONSTRUCTED) } }
                             @if let Some(reason) = &claim.not_run {
                                 small { "not run: " (words(reason)) }
                             }

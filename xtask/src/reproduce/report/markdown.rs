@@ -48,7 +48,7 @@ const HEAD: [&str; 6] = ["claim", "of", "paper", "band", "found", "verdict"];
 
 /// What the words of a claim end with that is to hold by construction.
 fn constructed() -> String {
-    format!(" (holds{CONSTRUCTED})")
+    format!(" ({CONSTRUCTED})")
 }
 
 fn cell_of(verdict: Verdict) -> String {
@@ -190,7 +190,7 @@ mod tests {
         };
         let (a, b) = (
             claim("`a` |holds|", "**reproduced**"),
-            claim("`b` (holds by construction)", "**not reproduced**"),
+            claim("`b` (by construction)", "**not reproduced**"),
         );
         let head = HEAD.map(str::to_owned).to_vec();
         let part = |row: &Vec<String>| table(vec![head.clone(), row.clone()]);
@@ -199,7 +199,7 @@ mod tests {
         let all = gathered(&text);
         assert!(
             all.starts_with(
-                "1 reproduced, 0 better, 1 not reproduced, 0 not run; 1 of these hold by \
+                "1 reproduced, 0 better, 1 not reproduced, 0 not run; 1 of these are by \
                  construction."
             ),
             "{all}"
