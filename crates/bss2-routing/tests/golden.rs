@@ -1,36 +1,25 @@
 //! The published numbering of sources and rows, array by array.
 
+#[path = "../../bss2-event/tests/support/reference.rs"]
+mod reference;
+
 use std::fs::File;
-use std::io::{BufReader, Write, stderr};
-use std::path::PathBuf;
+use std::io::BufReader;
 
 use bss2_event::Site;
 use bss2_routing::{Addressing, NeuronLabel, Synram};
 use npyz::npz::NpzArchive;
+
+use reference::{folder, skip};
 
 struct Golden(NpzArchive<BufReader<File>>);
 
 impl Golden {
     /// `None`, with a word on stderr, where the file is not to be had.
     fn open() -> Option<Self> {
-        let folder = if let Some(named) = std::env::var_os("BSS2_GOLDEN").map(PathBuf::from) {
-            let path = named.display();
-            assert!(
-                named.is_dir(),
-                "BSS2_GOLDEN names {path}, which is no folder"
-            );
-            named
-        } else {
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden")
-        };
-        let path = folder.join("routing.npz");
+        let path = folder("BSS2_GOLDEN", "golden")?.join("routing.npz");
         if !path.exists() {
-            // The harness captures what `eprintln` writes.
-            let _ = writeln!(
-                stderr(),
-                "skipped: {} is missing, set BSS2_GOLDEN",
-                path.display()
-            );
+            skip(&format!("{} is not there", path.display()));
             return None;
         }
         Some(Self(

@@ -161,7 +161,8 @@ impl<'a> Shared<'a> {
         self.tested(place).is_file()
     }
 
-    /// Whether a training is complete, with weights that others may need and all tests that are asked for now.
+    /// Whether a training is complete, with weights that others may need and all tests that are
+    /// asked for now.
     fn is_trained(&self, place: usize) -> bool {
         let path = self.trained(place);
         let checkpoint = run_folder::last_checkpoint_path(&self.run(place));

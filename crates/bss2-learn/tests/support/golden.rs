@@ -1,12 +1,15 @@
 //! Golden arrays: `BSS2_GOLDEN`, else `../shared/golden` seen from the
 //! workspace.
 
+#[path = "../../../bss2-event/tests/support/reference.rs"]
+mod reference;
+
 use std::collections::BTreeMap;
-use std::io::{Write, stderr};
-use std::path::PathBuf;
 
 use nalgebra::DMatrix;
 use npyz::npz::NpzArchive;
+
+use reference::{folder, skip};
 
 /// All arrays of a file, integers widened to `f64`.
 pub(crate) struct Golden {
@@ -19,20 +22,9 @@ impl Golden {
     /// # Panics
     /// Where the variable names a folder that there is not.
     pub(crate) fn open(name: &str) -> Option<Self> {
-        let folder = if let Some(named) = std::env::var_os("BSS2_GOLDEN").map(PathBuf::from) {
-            let path = named.display();
-            assert!(
-                named.is_dir(),
-                "BSS2_GOLDEN names {path}, which is no folder"
-            );
-            named
-        } else {
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden")
-        };
-        let path = folder.join(format!("{name}.npz"));
+        let path = folder("BSS2_GOLDEN", "golden")?.join(format!("{name}.npz"));
         if !path.exists() {
-            // The harness captures what `eprintln` writes.
-            let _ = writeln!(stderr(), "skipped: {} is not there", path.display());
+            skip(&format!("{} is not there", path.display()));
             return None;
         }
         let mut archive = NpzArchive::open(&path).expect("a golden file can be read");
