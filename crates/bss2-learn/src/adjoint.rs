@@ -16,7 +16,7 @@
 //! not once for a step.
 
 use crate::events::{InputSteps, SpikeList};
-use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, OUTPUT_LANES, blocks};
 use crate::loss::SampleLoss;
 use crate::neuron::Decay;
 use crate::real::Real;
@@ -31,20 +31,17 @@ pub(crate) struct BackwardWeights<T> {
     pub(crate) recurrent: Option<BlockedMatrix<T>>,
 }
 
-/// What is kept of one sample until weight gradients are summed.
+/// Buffers for a sample at a time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SampleAdjoint<T> {
-    pub(crate) loss: SampleLoss<T>,
+pub(crate) struct Adjoint<T> {
     pub(crate) inputs: InputSteps,
     pub(crate) spikes: SpikeList,
     /// `[block][time]`: `gI` of hidden neurons; step 0 is unused.
     hidden: Vec<Lanes<T>>,
     /// `[block][time]`: `gIo`.
-    output: Vec<Lanes<T>>,
+    output: Vec<Lanes<T, OUTPUT_LANES>>,
     /// `[block]`: spikes of each hidden neuron.
     counts: Vec<Lanes<T>>,
-    /// Sum of their squares.
-    pub(crate) squared_counts: f64,
     /// Outputs whose readout is the trace at this step; none for sums.
     maxima: SpikeList,
     /// Of blocks that meet by recurrence.
@@ -76,24 +73,31 @@ pub(crate) struct Pass<'a, T, D> {
     pub(crate) burst_slope: T,
 }
 
-impl<T: Real> SampleAdjoint<T> {
-    /// Finds the spikes of hidden neurons.
+impl<T: Real> Adjoint<T> {
+    /// Finds the spikes of hidden neurons, and says what the squares of each neuron's number
+    /// add up to.
     #[inline(always)]
-    pub(crate) fn collect(&mut self, spikes: &[u8], hidden: usize, neurons: usize) {
+    pub(crate) fn collect(&mut self, spikes: &[u8], hidden: usize, neurons: usize) -> f64 {
         self.spikes.clear();
         for row in spikes.chunks_exact(neurons) {
             self.spikes.push_step(&row[..hidden]);
         }
         self.counts.clear();
         self.counts.resize(blocks(hidden), Lanes::ZERO);
-        self.squared_counts = 0.0;
+        let mut squared_counts = 0.0;
         for &source in self.spikes.sources() {
             let source = usize::from(source);
             let count = &mut self.counts[source / LANES].0[source % LANES];
             // (n + 1)^2 = n^2 + 2 n + 1.
-            self.squared_counts += 2.0 * count.to_f64() + 1.0;
+            squared_counts += 2.0 * count.to_f64() + 1.0;
             *count += T::ONE;
         }
+        squared_counts
+    }
+
+    /// Hidden spikes of the sample.
+    pub(crate) fn hidden_spikes(&self) -> u64 {
+        self.spikes.sources().len() as u64
     }
 
     /// `[time]`: `gI` of a block of hidden neurons; step 0 is unused.
@@ -104,7 +108,7 @@ impl<T: Real> SampleAdjoint<T> {
 
     /// `[time]`: `gIo` of a block of outputs.
     #[inline(always)]
-    pub(crate) fn output(&self, block: usize, steps: usize) -> &[Lanes<T>] {
+    pub(crate) fn output(&self, block: usize, steps: usize) -> &[Lanes<T, OUTPUT_LANES>] {
         &self.output[block * steps..][..steps]
     }
 
@@ -115,17 +119,18 @@ impl<T: Real> SampleAdjoint<T> {
         &mut self,
         pass: Pass<'_, T, D>,
         traces: &[T],
+        loss: &SampleLoss<T>,
         spike_slope: T,
     ) {
-        self.run_output(&pass);
+        self.run_output(&pass, loss);
         let hidden_blocks = blocks(pass.hidden);
         self.hidden.resize(hidden_blocks * pass.steps, Lanes::ZERO);
         let Some(recurrent) = &pass.weights.recurrent else {
             for block in 0..hidden_blocks {
-                let mut state = self.begin(&pass, block);
+                let mut state = BlockAdjoint::begin(&pass, block, loss);
                 for t in (1..pass.steps).rev() {
                     let error = self.error(&pass, block, &state, spike_slope);
-                    self.step_back(&pass, block, t, traces, &error, &mut state);
+                    self.step_back(&pass, (block, t), traces, loss, &error, &mut state);
                 }
             }
             return;
@@ -133,14 +138,14 @@ impl<T: Real> SampleAdjoint<T> {
         let mut states = std::mem::take(&mut self.states);
         states.clear();
         for block in 0..hidden_blocks {
-            states.push(self.begin(&pass, block));
+            states.push(BlockAdjoint::begin(&pass, block, loss));
         }
         // Blocks meet at every step.
         for t in (1..pass.steps).rev() {
             for (block, state) in states.iter_mut().enumerate() {
                 let mut error = self.error(&pass, block, state, spike_slope);
                 self.add_recurrent(&pass, recurrent, block, t, &mut error);
-                self.step_back(&pass, block, t, traces, &error, state);
+                self.step_back(&pass, (block, t), traces, loss, &error, state);
             }
         }
         self.states = states;
@@ -148,18 +153,18 @@ impl<T: Real> SampleAdjoint<T> {
 
     /// Adjoint currents of the output layer, and the maxima of each step.
     #[inline(always)]
-    fn run_output<D>(&mut self, pass: &Pass<'_, T, D>) {
+    fn run_output<D>(&mut self, pass: &Pass<'_, T, D>, loss: &SampleLoss<T>) {
         self.maxima.clear();
         for t in 0..pass.steps {
             self.maxima
-                .push_where(self.loss.argmax.iter().map(|&at| at as usize == t));
+                .push_where(loss.argmax.iter().map(|&at| at as usize == t));
         }
-        let output_blocks = blocks(pass.outputs);
+        let output_blocks = pass.outputs.div_ceil(OUTPUT_LANES);
         self.output.resize(output_blocks * pass.steps, Lanes::ZERO);
         for block in 0..output_blocks {
-            let range = block * LANES..(block + 1) * LANES;
-            let slope = Lanes::read(&self.loss.slope[range.start..], T::ZERO);
-            let every_step = if self.loss.argmax.is_empty() {
+            let range = block * OUTPUT_LANES..(block + 1) * OUTPUT_LANES;
+            let slope = Lanes::read(&loss.slope[range.start..], T::ZERO);
+            let every_step = if loss.argmax.is_empty() {
                 slope
             } else {
                 Lanes::ZERO
@@ -174,26 +179,13 @@ impl<T: Real> SampleAdjoint<T> {
                 for &o in self.maxima.events().at(t) {
                     let o = usize::from(o);
                     if range.contains(&o) {
-                        membrane.0[o % LANES] += slope.0[o % LANES];
+                        membrane.0[o % OUTPUT_LANES] += slope.0[o % OUTPUT_LANES];
                     }
                 }
                 current = membrane.zip(&current, |m, i| m + a * i);
                 self.output[block * pass.steps + t] = current;
             }
         }
-    }
-
-    /// A block after the last step.
-    #[inline(always)]
-    fn begin<D>(&self, pass: &Pass<'_, T, D>, block: usize) -> BlockAdjoint<T> {
-        let mut state = BlockAdjoint::NONE;
-        if self.loss.argmax.is_empty() {
-            let rows = pass.weights.output.block(block);
-            for (row, &slope) in rows.iter().zip(&self.loss.slope) {
-                state.every_step = state.every_step.zip(row, |sum, w| sum + slope * w);
-            }
-        }
-        state
     }
 
     /// `gS` without recurrence.
@@ -237,9 +229,9 @@ impl<T: Real> SampleAdjoint<T> {
     fn step_back<D: Derivative<T>>(
         &mut self,
         pass: &Pass<'_, T, D>,
-        block: usize,
-        t: usize,
+        (block, t): (usize, usize),
         traces: &[T],
+        loss: &SampleLoss<T>,
         error: &Lanes<T>,
         state: &mut BlockAdjoint<T>,
     ) {
@@ -259,7 +251,7 @@ impl<T: Real> SampleAdjoint<T> {
         let mut readout = (state.every_step).zip(&state.readout_membrane, |every, m| every + b * m);
         let rows = pass.weights.output.block(block);
         for &o in self.maxima.events().at(t) {
-            let slope = self.loss.slope[usize::from(o)];
+            let slope = loss.slope[usize::from(o)];
             readout = readout.zip(&rows[usize::from(o)], |sum, w| sum + slope * w);
         }
         state.readout_membrane = readout;
@@ -275,4 +267,17 @@ impl<T: Real> BlockAdjoint<T> {
         membrane: Lanes::ZERO,
         current: Lanes::ZERO,
     };
+
+    /// A block after the last step.
+    #[inline(always)]
+    fn begin<D>(pass: &Pass<'_, T, D>, block: usize, loss: &SampleLoss<T>) -> Self {
+        let mut state = Self::NONE;
+        if loss.argmax.is_empty() {
+            let rows = pass.weights.output.block(block);
+            for (row, &slope) in rows.iter().zip(&loss.slope) {
+                state.every_step = state.every_step.zip(row, |sum, w| sum + slope * w);
+            }
+        }
+        state
+    }
 }

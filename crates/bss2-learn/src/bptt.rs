@@ -9,9 +9,9 @@ use bss2_event::random::Address;
 use bss2_event::{Recording, SimdPath, SpikeBatch, TimeGrid};
 use rayon::prelude::*;
 
-use crate::adjoint::{BackwardWeights, Pass, SampleAdjoint};
+use crate::adjoint::{Adjoint, BackwardWeights, Pass};
 use crate::error::LearnError;
-use crate::gradient::{finish, sum};
+use crate::gradient::{Sums, finish};
 use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
 use crate::network::{Layer, NetworkShape, Weights, grid_faults};
@@ -65,39 +65,54 @@ impl<T> RecordedBatch<'_, T> {
 
 /// Backpropagation through time; owns its buffers.
 ///
-/// Memory: one number for each sample, step and neuron, rounded up to blocks of
-/// 64 neurons.
+/// Memory: for each of four parts of a batch the weights, and one number for each step and
+/// neuron, rounded up to blocks of 64 neurons.
 #[derive(Debug, Clone)]
 pub struct Bptt<T = f32> {
     shape: NetworkShape,
     path: SimdPath,
     weights: BackwardWeights<T>,
-    hidden: BlockedMatrix<T>,
-    recurrent: Option<BlockedMatrix<T>>,
-    output: BlockedMatrix<T>,
-    samples: Vec<SampleAdjoint<T>>,
+    parts: Vec<Part<T>>,
+    samples: Vec<SampleLoss<T>>,
     /// All numbers of the last gradient.
     usable: bool,
+}
+
+/// Parts of a batch, each the work of one thread: a few, since each has sums of its own
+/// which have to be joined.
+const PARTS: usize = 4;
+
+/// What a part of a batch needs, and gives.
+#[derive(Debug, Clone)]
+struct Part<T> {
+    /// Of the sample at hand.
+    adjoint: Adjoint<T>,
+    sums: Sums<T>,
+    tally: Tally,
+}
+
+/// Counted over the samples of a part.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    /// Without the terms of weights.
+    loss: LossTerms,
+    correct: usize,
+    hidden_spikes: u64,
 }
 
 impl<T: Real> Bptt<T> {
     /// Buffers for a network.
     #[must_use]
     pub fn new(shape: NetworkShape) -> Self {
-        let recurrent = || {
-            let zeros = || BlockedMatrix::zeros(shape.hidden, shape.hidden);
-            shape.recurrent.then(zeros)
-        };
+        let zeros = || BlockedMatrix::zeros(shape.hidden, shape.hidden);
         Self {
             shape,
             path: SimdPath::Native,
             weights: BackwardWeights {
                 output: BlockedMatrix::zeros(shape.hidden, shape.outputs),
-                recurrent: recurrent(),
+                recurrent: shape.recurrent.then(zeros),
             },
-            hidden: BlockedMatrix::zeros(shape.hidden, shape.inputs),
-            recurrent: recurrent(),
-            output: BlockedMatrix::zeros(shape.outputs, shape.hidden),
+            parts: Vec::new(),
             samples: Vec::new(),
             usable: true,
         }
@@ -111,14 +126,19 @@ impl<T: Real> Bptt<T> {
 
     /// Readouts and losses of the samples of the last call.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = &SampleLoss<T>> {
-        self.samples.iter().map(|sample| &sample.loss)
+        self.samples.iter()
+    }
+
+    /// Samples of the last call whose label was predicted.
+    #[must_use]
+    pub fn correct(&self) -> usize {
+        self.parts.iter().map(|part| part.tally.correct).sum()
     }
 
     /// Hidden spikes of all samples of the last call.
     #[must_use]
     pub fn hidden_spikes(&self) -> u64 {
-        let counts = self.samples.iter().map(|s| s.spikes.sources().len() as u64);
-        counts.sum()
+        self.parts.iter().map(|p| p.tally.hidden_spikes).sum()
     }
 
     /// The loss of a recorded batch. `ties` addresses draws among equal maxima;
@@ -136,16 +156,8 @@ impl<T: Real> Bptt<T> {
         ties: Option<Address>,
     ) -> Result<LossTerms, LearnError> {
         self.check(objective, pass, batch, self.shape.hidden)?;
-        let samples = &mut self.samples;
-        read_out(
-            samples,
-            (self.shape, self.path),
-            objective,
-            batch,
-            ties,
-            |_, _| (),
-        );
-        Ok(self.terms(objective, pass.weights, batch))
+        self.read_out(objective, batch, ties, |_| (), |_, _, _| ());
+        Ok(self.terms(&objective.regularisers, pass.weights))
     }
 
     /// The loss of a recorded batch and its gradient by the weights as they are
@@ -179,13 +191,8 @@ impl<T: Real> Bptt<T> {
                 self.run_back(objective, arc_tangent(alpha), batch, ties);
             }
         }
-        self.sum_gradients(batch);
-        let (usable, terms) = rayon::join(
-            || self.finish(&objective.regularisers, pass, gradient),
-            || self.terms(objective, pass.weights, batch),
-        );
-        self.usable = usable;
-        Ok(terms)
+        self.usable = self.finish(&objective.regularisers, pass, gradient);
+        Ok(self.terms(&objective.regularisers, pass.weights))
     }
 
     /// Whether the last gradient can be followed: all of it are numbers up to 1e18.
@@ -244,23 +251,14 @@ impl<T: Real> Bptt<T> {
         Ok(())
     }
 
-    fn terms(
-        &self,
-        objective: &Objective,
-        weights: &Weights<T>,
-        batch: RecordedBatch<'_, T>,
-    ) -> LossTerms {
-        let (terms, share) = (&objective.regularisers, batch.share());
+    fn terms(&self, terms: &Regularisers, weights: &Weights<T>) -> LossTerms {
         let mut loss = LossTerms::default();
         // In the order of samples, whoever computed them.
-        for sample in &self.samples {
-            let bursts = sample.squared_counts;
-            let excess = terms.excess(sample.spikes.sources().len() as u64);
-            loss.nll += sample.loss.nll * share;
-            loss.bursts += terms.bursts * bursts * share / self.shape.hidden.max(1) as f64;
-            loss.readout += terms.readout * sample.loss.squared_scores * share
-                / self.shape.outputs.max(1) as f64;
-            loss.homeostatic += terms.homeostatic * excess * excess * share;
+        for of_part in self.parts.iter().map(|part| &part.tally.loss) {
+            loss.nll += of_part.nll;
+            loss.bursts += of_part.bursts;
+            loss.readout += of_part.readout;
+            loss.homeostatic += of_part.homeostatic;
         }
         for (layer, matrix) in weights.layers() {
             let strength = terms.weights(layer);
@@ -289,8 +287,9 @@ impl<T: Real> Bptt<T> {
     ) {
         let (shape, path, terms) = (self.shape, self.path, &objective.regularisers);
         let (share, steps, recording) = (batch.share(), batch.grid.steps, batch.recording);
+        let weights = std::mem::take(&mut self.weights);
         let back = Pass {
-            weights: &self.weights,
+            weights: &weights,
             decay: Decay::new(&objective.model, batch.grid.dt),
             surrogate,
             hidden: shape.hidden,
@@ -298,59 +297,21 @@ impl<T: Real> Bptt<T> {
             steps,
             burst_slope: T::from_f64(2.0 * terms.bursts * share / shape.hidden.max(1) as f64),
         };
-        read_out(
-            &mut self.samples,
-            (shape, path),
-            objective,
-            batch,
-            ties,
-            |i, sample| {
-                sample.inputs.fill(batch.inputs.sample(i), batch.grid);
-                let excess = terms.excess(sample.spikes.sources().len() as u64);
-                let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
-                path.dispatch(
-                    #[inline(always)]
-                    || sample.run(back, recording.sample_traces(i), slope),
-                );
-            },
-        );
-    }
-
-    /// Sums the gradients of the weights over all samples.
-    fn sum_gradients(&mut self, batch: RecordedBatch<'_, T>) {
-        let (samples, steps, path) = (&self.samples[..], batch.grid.steps, self.path);
-        let (hidden, output, recurrent) = (&mut self.hidden, &mut self.output, &mut self.recurrent);
-        let to_hidden = || {
-            sum(
-                hidden,
-                samples,
-                path,
+        let begin = |part: &mut Part<T>| part.sums.clear();
+        self.read_out(objective, batch, ties, begin, |i, loss, part| {
+            let (inputs, adjoint) = (batch.inputs.sample(i), &mut part.adjoint);
+            adjoint.inputs.fill(inputs, batch.grid);
+            let excess = terms.excess(adjoint.hidden_spikes());
+            let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
+            path.dispatch(
                 #[inline(always)]
-                |i, sample, block| {
-                    let events = sample.inputs.events(batch.inputs.sample(i));
-                    (sample.hidden(block, steps), events)
+                || {
+                    adjoint.run(back, recording.sample_traces(i), loss, slope);
+                    part.sums.add(adjoint, inputs, steps);
                 },
             );
-        };
-        let from_hidden = || {
-            sum(
-                output,
-                samples,
-                path,
-                #[inline(always)]
-                |_, sample, block| (sample.output(block, steps), sample.spikes.events()),
-            );
-            if let Some(recurrent) = recurrent {
-                sum(
-                    recurrent,
-                    samples,
-                    path,
-                    #[inline(always)]
-                    |_, sample, block| (sample.hidden(block, steps), sample.spikes.events()),
-                );
-            }
-        };
-        rayon::join(to_hidden, from_hidden);
+        });
+        self.weights = weights;
     }
 
     /// Writes the sums as matrices, with what the weights' regularisers add, and says whether
@@ -362,60 +323,82 @@ impl<T: Real> Bptt<T> {
         gradient: &mut Weights<T>,
     ) -> bool {
         let mut usable = true;
-        for (layer, to) in gradient.layers_mut() {
-            let (blocked, weights, keep) = match layer {
-                Layer::Hidden => (&self.hidden, &pass.weights.hidden, pass.keep),
-                Layer::Output => (&self.output, &pass.weights.output, None),
+        let layers = gradient.layers_mut().zip(pass.weights.layers());
+        for ((layer, to), (_, weights)) in layers {
+            let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
+            let decay = (T::from_f64(decay), weights);
+            let sums = self.parts.iter().map(|part| &part.sums);
+            usable &= match layer {
+                Layer::Hidden => {
+                    let parts: Vec<_> = sums.map(|sums| &sums.hidden).collect();
+                    finish(&parts, pass.keep, decay, self.path, to)
+                }
                 Layer::Recurrent => {
-                    let (Some(blocked), Some(weights)) = (&self.recurrent, &pass.weights.recurrent)
-                    else {
-                        continue;
-                    };
-                    (blocked, weights, None)
+                    let parts: Vec<_> = sums.filter_map(|sums| sums.recurrent.as_ref()).collect();
+                    finish(&parts, None, decay, self.path, to)
+                }
+                Layer::Output => {
+                    let parts: Vec<_> = sums.map(|sums| &sums.output).collect();
+                    finish(&parts, None, decay, self.path, to)
                 }
             };
-            let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
-            usable &= finish(blocked, keep, weights, T::from_f64(decay), self.path, to);
         }
         usable
     }
-}
 
-/// Finds spikes, readout and loss of each sample; `then` goes on with it while it is in
-/// a near cache.
-fn read_out<T: Real>(
-    samples: &mut Vec<SampleAdjoint<T>>,
-    (shape, path): (NetworkShape, SimdPath),
-    objective: &Objective,
-    batch: RecordedBatch<'_, T>,
-    ties: Option<Address>,
-    then: impl Fn(usize, &mut SampleAdjoint<T>) + Sync,
-) {
-    let recording = batch.recording;
-    let share = batch.share();
-    let score_slope = 2.0 * objective.regularisers.readout * share / shape.outputs.max(1) as f64;
-    samples.resize_with(batch.labels.len(), SampleAdjoint::default);
-    samples
-        .par_iter_mut()
-        .with_min_len(4)
-        .enumerate()
-        .for_each(|(i, sample)| {
-            let id = batch.inputs.sample(i).id();
-            let presentation = batch.inputs.presentation();
-            let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
-            let (neurons, label) = (shape.neurons(), usize::from(batch.labels[i]));
-            let config = &objective.loss;
-            path.dispatch(
-                #[inline(always)]
-                || {
-                    let traces = recording.sample_traces(i);
-                    sample.collect(recording.sample_spikes(i), shape.hidden, neurons);
-                    sample
-                        .loss
-                        .read(config, traces, neurons, shape.hidden, ties);
-                },
-            );
-            sample.loss.weigh(config, label, share, score_slope);
-            then(i, sample);
+    /// Finds spikes, readout and loss of each sample; `then` goes on with it while it is in
+    /// a near cache, with the buffers of its part.
+    fn read_out(
+        &mut self,
+        objective: &Objective,
+        batch: RecordedBatch<'_, T>,
+        ties: Option<Address>,
+        begin: impl Fn(&mut Part<T>) + Sync,
+        then: impl Fn(usize, &SampleLoss<T>, &mut Part<T>) + Sync,
+    ) {
+        let (shape, path, recording) = (self.shape, self.path, batch.recording);
+        let (hidden, outputs) = (shape.hidden.max(1) as f64, shape.outputs.max(1) as f64);
+        let (terms, share) = (&objective.regularisers, batch.share());
+        let score_slope = 2.0 * terms.readout * share / outputs;
+        let (config, samples) = (&objective.loss, batch.labels.len());
+        self.samples.resize_with(samples, SampleLoss::default);
+        let of_part = samples.div_ceil(PARTS).max(1);
+        self.parts.resize_with(samples.div_ceil(of_part), || Part {
+            adjoint: Adjoint::default(),
+            sums: Sums::zeros(shape),
+            tally: Tally::default(),
         });
+        let parts = self.samples.par_chunks_mut(of_part).zip(&mut self.parts);
+        parts.enumerate().for_each(|(p, (samples, part))| {
+            begin(part);
+            let mut tally = Tally::default();
+            for (i, loss) in (p * of_part..).zip(samples) {
+                let id = batch.inputs.sample(i).id();
+                let presentation = batch.inputs.presentation();
+                let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
+                let mut squared_counts = 0.0;
+                path.dispatch(
+                    #[inline(always)]
+                    || {
+                        let traces = recording.sample_traces(i);
+                        let (spikes, neurons) = (recording.sample_spikes(i), shape.neurons());
+                        squared_counts = part.adjoint.collect(spikes, shape.hidden, neurons);
+                        loss.read(config, traces, neurons, shape.hidden, ties);
+                    },
+                );
+                let label = usize::from(batch.labels[i]);
+                loss.weigh(config, label, share, score_slope);
+                let spikes = part.adjoint.hidden_spikes();
+                let excess = terms.excess(spikes);
+                tally.hidden_spikes += spikes;
+                tally.correct += usize::from(loss.prediction == label);
+                tally.loss.nll += loss.nll * share;
+                tally.loss.bursts += terms.bursts * squared_counts * share / hidden;
+                tally.loss.readout += terms.readout * loss.squared_scores * share / outputs;
+                tally.loss.homeostatic += terms.homeostatic * excess * excess * share;
+                then(i, loss, part);
+            }
+            part.tally = tally;
+        });
+    }
 }

@@ -1,46 +1,74 @@
 //! Sums of weight gradients over a batch.
 //!
 //! `dL/dW = sum over samples and t of gI[t] S[t-1]'`: each event adds one row
-//! of adjoint currents. Tasks share out blocks of targets, not samples, and
-//! each goes through the samples in their order: there are no partial sums to
-//! join, and the result cannot depend on the number of threads.
+//! of adjoint currents. A batch is cut into a few parts, whatever the number of threads; each
+//! is summed sample by sample, while what the sample went backwards with is in the first level
+//! of cache, and parts are joined in their order: the result cannot depend on the number of
+//! threads.
 
-use bss2_event::SimdPath;
+use bss2_event::{SampleSpikes, SimdPath};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
-use crate::adjoint::SampleAdjoint;
+use crate::adjoint::Adjoint;
 use crate::events::StepEvents;
-use crate::lanes::{BlockedMatrix, LANES, Lanes};
+use crate::lanes::{BlockedMatrix, Lanes, OUTPUT_LANES};
+use crate::network::NetworkShape;
 use crate::real::Real;
 
-/// Sums a projection's gradient over all samples into `gradient`. `of` gives, for a sample
-/// and a block of targets, their adjoint currents `[time]` and the events that meet them.
-pub(crate) fn sum<'a, T: Real>(
-    gradient: &mut BlockedMatrix<T>,
-    samples: &'a [SampleAdjoint<T>],
-    path: SimdPath,
-    of: impl Fn(usize, &'a SampleAdjoint<T>, usize) -> (&'a [Lanes<T>], StepEvents<'a>) + Sync,
-) {
-    if gradient.sources() == 0 {
-        return;
-    }
-    gradient.blocks_mut().enumerate().for_each(|(block, rows)| {
-        path.dispatch(
-            #[inline(always)]
-            || {
-                rows.fill(Lanes::ZERO);
-                for (i, sample) in samples.iter().enumerate() {
-                    let (currents, events) = of(i, sample, block);
-                    add_sample(rows, currents, events);
-                }
-            },
-        );
-    });
+/// Sums over some samples.
+#[derive(Debug, Clone)]
+pub(crate) struct Sums<T> {
+    pub(crate) hidden: BlockedMatrix<T>,
+    pub(crate) recurrent: Option<BlockedMatrix<T>>,
+    pub(crate) output: BlockedMatrix<T, OUTPUT_LANES>,
 }
 
+impl<T: Real> Sums<T> {
+    pub(crate) fn zeros(shape: NetworkShape) -> Self {
+        let to_hidden = |sources| BlockedMatrix::zeros(shape.hidden, sources);
+        Self {
+            hidden: to_hidden(shape.inputs),
+            recurrent: shape.recurrent.then(|| to_hidden(shape.hidden)),
+            output: BlockedMatrix::zeros(shape.outputs, shape.hidden),
+        }
+    }
+
+    /// Begins anew.
+    pub(crate) fn clear(&mut self) {
+        self.hidden.clear();
+        self.output.clear();
+        if let Some(recurrent) = &mut self.recurrent {
+            recurrent.clear();
+        }
+    }
+
+    /// Adds a sample that went backwards.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, adjoint: &Adjoint<T>, inputs: SampleSpikes<'_>, steps: usize) {
+        let inputs = adjoint.inputs.events(inputs);
+        let spikes = adjoint.spikes.events();
+        for (block, rows) in self.hidden.blocks_mut().enumerate() {
+            add_events(rows, adjoint.hidden(block, steps), inputs);
+        }
+        if let Some(recurrent) = &mut self.recurrent {
+            for (block, rows) in recurrent.blocks_mut().enumerate() {
+                add_events(rows, adjoint.hidden(block, steps), spikes);
+            }
+        }
+        for (block, rows) in self.output.blocks_mut().enumerate() {
+            add_events(rows, adjoint.output(block, steps), spikes);
+        }
+    }
+}
+
+/// Adds to each source's row the adjoint currents of the steps after its events.
 #[inline(always)]
-fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: StepEvents<'_>) {
+fn add_events<T: Real, const N: usize>(
+    rows: &mut [Lanes<T, N>],
+    currents: &[Lanes<T, N>],
+    events: StepEvents<'_>,
+) {
     for (t, current) in currents.iter().enumerate().skip(1) {
         let current = *current;
         for &source in events.at(t - 1) {
@@ -51,19 +79,18 @@ fn add_sample<T: Real>(rows: &mut [Lanes<T>], currents: &[Lanes<T>], events: Ste
 }
 
 /// Numbers of a matrix that one task writes, about.
-const TASK: usize = 1 << 13;
+const TASK: usize = 1 << 12;
 
 /// Gradients from here on have no place in f32 once they are squared: a moment that became
 /// infinite would hold its weight for ever.
 const LARGEST: f64 = 1e18;
 
-/// Writes a blocked gradient as a matrix: each row times `keep[target]`, plus
+/// Writes the sum of blocked gradients as a matrix: each row times `keep[target]`, plus
 /// `decay` times the weight. Says whether all of it are numbers within [`LARGEST`].
-pub(crate) fn finish<T: Real>(
-    gradient: &BlockedMatrix<T>,
+pub(crate) fn finish<T: Real, const N: usize>(
+    parts: &[&BlockedMatrix<T, N>],
     keep: Option<&[T]>,
-    weights: &DMatrix<T>,
-    decay: T,
+    (decay, weights): (T, &DMatrix<T>),
     path: SimdPath,
     to: &mut DMatrix<T>,
 ) -> bool {
@@ -76,13 +103,16 @@ pub(crate) fn finish<T: Real>(
         .par_chunks_mut(targets)
         .zip(weights)
         .enumerate()
-        .with_min_len((TASK / targets).max(1))
+        .with_min_len((TASK / targets.next_multiple_of(N)).max(1))
         .map(|(source, (column, weights))| {
             path.dispatch(
                 #[inline(always)]
                 || {
-                    for (block, first) in (0..targets).step_by(LANES).enumerate() {
-                        let row = &gradient.block(block)[source];
+                    for (block, first) in (0..targets).step_by(N).enumerate() {
+                        let mut row = Lanes::ZERO;
+                        for part in parts {
+                            row = row.plus(&part.block(block)[source]);
+                        }
                         row.write(&mut column[first..]);
                     }
                     if let Some(keep) = keep {

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
 use crate::events::{InputSteps, SpikeList, StepEvents};
-use crate::lanes::{BlockedMatrix, LANES, Lanes, blocks, write_part};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, OUTPUT_LANES, blocks, write_part};
 use crate::network::{NetworkShape, Weights, grid_faults};
 use crate::neuron::{
     BlockState, Decay, HoldAtLeak, Integrate, MembraneRule, NeuronModel, Subtract, add_events,
@@ -62,7 +62,7 @@ pub struct Ideal<T = f32> {
     path: SimdPath,
     hidden: BlockedMatrix<T>,
     recurrent: Option<BlockedMatrix<T>>,
-    output: BlockedMatrix<T>,
+    output: BlockedMatrix<T, OUTPUT_LANES>,
     scratch: Vec<Scratch<T>>,
 }
 
@@ -226,12 +226,12 @@ impl<T: Real> Ideal<T> {
                         neurons,
                         trace_from: samples.trace_from,
                     };
-                    rows.write(0, block * LANES, self.shape.hidden, &state.membrane, true);
+                    rows.write(0, (block * LANES, self.shape.hidden), &state.membrane, true);
                     for t in 1..steps {
                         let mut drive = Lanes::ZERO;
                         add_events(&mut drive, &self.hidden, block, input, t - 1);
                         state.advance(self.decay, &drive, rule);
-                        rows.write(t, block * LANES, self.shape.hidden, &state.membrane, true);
+                        rows.write(t, (block * LANES, self.shape.hidden), &state.membrane, true);
                     }
                 }
             }
@@ -280,7 +280,7 @@ impl<T: Real> Ideal<T> {
                     add_events(&mut drive, recurrent, block, scratch.spikes.events(), t - 1);
                     state.advance(self.decay, &drive, rule);
                 }
-                rows.write(t, block * LANES, hidden, &state.membrane, true);
+                rows.write(t, (block * LANES, hidden), &state.membrane, true);
             }
             let row = &rows.spikes[t * rows.neurons..][..hidden];
             scratch.spikes.push_step(row);
@@ -289,16 +289,16 @@ impl<T: Real> Ideal<T> {
 
     #[inline(always)]
     fn read_out(&self, hidden: StepEvents<'_>, rows: &mut Rows<'_, T>) {
-        for block in 0..blocks(self.shape.outputs) {
-            let first = self.shape.hidden + block * LANES;
-            let mut state = BlockState::REST;
+        for block in 0..self.shape.outputs.div_ceil(OUTPUT_LANES) {
+            let first = self.shape.hidden + block * OUTPUT_LANES;
+            let mut state: BlockState<T, OUTPUT_LANES> = BlockState::REST;
             for t in 0..self.grid.steps {
                 if t > 0 {
                     let mut drive = Lanes::ZERO;
                     add_events(&mut drive, &self.output, block, hidden, t - 1);
                     state.advance(self.decay, &drive, Integrate);
                 }
-                rows.write(t, first, rows.neurons, &state.membrane, false);
+                rows.write(t, (first, rows.neurons), &state.membrane, false);
             }
         }
     }
@@ -333,16 +333,22 @@ impl<T: Real> Rows<'_, T> {
     /// Writes a block of membranes that begins at neuron `first` of a layer
     /// that ends before neuron `end`, and whether they are above threshold.
     #[inline(always)]
-    fn write(&mut self, t: usize, first: usize, end: usize, membrane: &Lanes<T>, spiking: bool) {
+    fn write<const N: usize>(
+        &mut self,
+        t: usize,
+        (first, end): (usize, usize),
+        membrane: &Lanes<T, N>,
+        spiking: bool,
+    ) {
         let row = t * self.neurons;
         let range = row + first..row + end;
         if end > self.trace_from {
             membrane.write(&mut self.traces[range.clone()]);
         }
         let spikes = &mut self.spikes[range];
-        let mut above = [0; LANES];
+        let mut above = [0; N];
         if spiking {
-            for l in 0..LANES {
+            for l in 0..N {
                 above[l] = u8::from(membrane.0[l] > T::ONE);
             }
         }

@@ -3,7 +3,6 @@
 
 use bss2_event::SimdPath;
 use nalgebra::DMatrix;
-use rayon::prelude::*;
 
 use crate::real::Real;
 
@@ -11,13 +10,16 @@ use crate::real::Real;
 /// weighs little (64 is 10 % faster than 32 on 256-246-10).
 pub(crate) const LANES: usize = 64;
 
+/// Targets of a block of outputs, of which there are few.
+pub(crate) const OUTPUT_LANES: usize = 32;
+
 /// One number for each target of a block; on a cache line of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(align(64))]
-pub(crate) struct Lanes<T>(pub(crate) [T; LANES]);
+pub(crate) struct Lanes<T, const N: usize = LANES>(pub(crate) [T; N]);
 
-impl<T: Real> Lanes<T> {
-    pub(crate) const ZERO: Self = Self([T::ZERO; LANES]);
+impl<T: Real, const N: usize> Lanes<T, N> {
+    pub(crate) const ZERO: Self = Self([T::ZERO; N]);
 
     /// Combines two blocks lane by lane. Values in, value out: a compiler need
     /// not ask whether blocks overlap.
@@ -25,8 +27,8 @@ impl<T: Real> Lanes<T> {
     pub(crate) fn zip(&self, other: &Self, f: impl Fn(T, T) -> T) -> Self {
         // Not `array::from_fn`: its closure is not always inlined, and then
         // keeps the baseline's instructions.
-        let mut lanes = [T::ZERO; LANES];
-        for l in 0..LANES {
+        let mut lanes = [T::ZERO; N];
+        for l in 0..N {
             lanes[l] = f(self.0[l], other.0[l]);
         }
         Self(lanes)
@@ -38,7 +40,7 @@ impl<T: Real> Lanes<T> {
         self.zip(other, |a, b| a + b)
     }
 
-    /// Reads the first [`LANES`] numbers; where there are fewer, lanes beyond are `fill`.
+    /// Reads the first `N` numbers; where there are fewer, lanes beyond are `fill`.
     #[inline(always)]
     pub(crate) fn read(from: &[T], fill: T) -> Self {
         if let Some(whole) = from.first_chunk() {
@@ -51,7 +53,7 @@ impl<T: Real> Lanes<T> {
     /// be one of any length as well.
     #[inline(never)]
     fn read_part(from: &[T], fill: T) -> Self {
-        let mut lanes = Self([fill; LANES]);
+        let mut lanes = Self([fill; N]);
         lanes.0[..from.len()].copy_from_slice(from);
         lanes
     }
@@ -69,7 +71,7 @@ impl<T: Real> Lanes<T> {
 
 /// Writes fewer numbers than a block has.
 #[inline(never)]
-pub(crate) fn write_part<T: Copy>(lanes: &[T; LANES], to: &mut [T]) {
+pub(crate) fn write_part<T: Copy, const N: usize>(lanes: &[T; N], to: &mut [T]) {
     to.copy_from_slice(&lanes[..to.len()]);
 }
 
@@ -82,18 +84,18 @@ pub(crate) fn blocks(targets: usize) -> usize {
 /// to a block is one row, and a block's rows stay in a near cache while all
 /// samples of a task pass.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BlockedMatrix<T> {
+pub(crate) struct BlockedMatrix<T, const N: usize = LANES> {
     targets: usize,
     sources: usize,
-    rows: Vec<Lanes<T>>,
+    rows: Vec<Lanes<T, N>>,
 }
 
-impl<T: Real> BlockedMatrix<T> {
+impl<T: Real, const N: usize> BlockedMatrix<T, N> {
     pub(crate) fn zeros(targets: usize, sources: usize) -> Self {
         Self {
             targets,
             sources,
-            rows: vec![Lanes::ZERO; blocks(targets) * sources],
+            rows: vec![Lanes::ZERO; targets.div_ceil(N) * sources],
         }
     }
 
@@ -104,7 +106,7 @@ impl<T: Real> BlockedMatrix<T> {
             return;
         }
         for (block, rows) in self.rows.chunks_exact_mut(self.sources).enumerate() {
-            let first = block * LANES;
+            let first = block * N;
             for (column, row) in from.as_slice().chunks_exact(self.targets).zip(rows) {
                 *row = Lanes::read(&column[first..], T::ZERO);
             }
@@ -119,7 +121,7 @@ impl<T: Real> BlockedMatrix<T> {
             .chunks_exact(self.sources.max(1))
             .enumerate()
         {
-            let (block, lane) = (target / LANES, target % LANES);
+            let (block, lane) = (target / N, target % N);
             let rows = &mut self.rows[block * self.sources..][..self.sources];
             for (row, &w) in rows.iter_mut().zip(column) {
                 row.0[lane] = w;
@@ -129,17 +131,18 @@ impl<T: Real> BlockedMatrix<T> {
 
     /// Rows of a block, by source.
     #[inline(always)]
-    pub(crate) fn block(&self, block: usize) -> &[Lanes<T>] {
+    pub(crate) fn block(&self, block: usize) -> &[Lanes<T, N>] {
         &self.rows[block * self.sources..][..self.sources]
     }
 
-    /// Rows of each block, for tasks that share them out.
-    pub(crate) fn blocks_mut(&mut self) -> rayon::slice::ChunksExactMut<'_, Lanes<T>> {
-        self.rows.par_chunks_exact_mut(self.sources.max(1))
+    /// Rows of each block.
+    #[inline(always)]
+    pub(crate) fn blocks_mut(&mut self) -> std::slice::ChunksExactMut<'_, Lanes<T, N>> {
+        self.rows.chunks_exact_mut(self.sources.max(1))
     }
 
-    pub(crate) fn sources(&self) -> usize {
-        self.sources
+    pub(crate) fn clear(&mut self) {
+        self.rows.fill(Lanes::ZERO);
     }
 }
 
@@ -151,7 +154,7 @@ pub(crate) fn sum_of_squares<T: Real>(values: &[T], path: SimdPath) -> f64 {
         || {
             let mut total = 0.0;
             for stretch in values.chunks(LANES * LANES) {
-                let mut sum = Lanes::ZERO;
+                let mut sum: Lanes<T> = Lanes::ZERO;
                 for part in stretch.chunks(LANES) {
                     sum = sum.zip(&Lanes::read(part, T::ZERO), |sum, v| sum + v * v);
                 }
@@ -169,12 +172,12 @@ mod tests {
     #[test]
     fn a_matrix_and_its_transpose_are_found_in_their_blocks() {
         let matrix = DMatrix::from_fn(LANES + 3, 5, |t, s| (100 * t + s) as f64);
-        let mut blocked = BlockedMatrix::zeros(LANES + 3, 5);
+        let mut blocked: BlockedMatrix<f64> = BlockedMatrix::zeros(LANES + 3, 5);
         blocked.fill(&matrix);
         let (last, at) = (LANES + 2, |t: usize, s: usize| (100 * t + s) as f64);
         assert_eq!(blocked.block(1)[4].0[2], at(last, 4));
         assert_eq!(blocked.block(1)[4].0[3], 0.0);
-        let mut transposed = BlockedMatrix::zeros(5, LANES + 3);
+        let mut transposed: BlockedMatrix<f64> = BlockedMatrix::zeros(5, LANES + 3);
         transposed.fill_transposed(&matrix);
         let row = &transposed.block(0)[last].0;
         assert_eq!(

@@ -4,7 +4,7 @@ use bss2_event::{Fault, Seconds};
 use serde::{Deserialize, Serialize};
 
 use crate::events::StepEvents;
-use crate::lanes::{BlockedMatrix, Lanes};
+use crate::lanes::{BlockedMatrix, LANES, Lanes};
 use crate::real::Real;
 
 /// Time constants of the model. The learner takes every neuron for ideal,
@@ -117,13 +117,13 @@ impl<T: Real> MembraneRule<T> for HoldAtLeak<T> {
 
 /// State of a block of neurons.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BlockState<T> {
-    current: Lanes<T>,
-    pub(crate) membrane: Lanes<T>,
-    memory: Lanes<T>,
+pub(crate) struct BlockState<T, const N: usize = LANES> {
+    current: Lanes<T, N>,
+    pub(crate) membrane: Lanes<T, N>,
+    memory: Lanes<T, N>,
 }
 
-impl<T: Real> BlockState<T> {
+impl<T: Real, const N: usize> BlockState<T, N> {
     pub(crate) const REST: Self = Self {
         current: Lanes::ZERO,
         membrane: Lanes::ZERO,
@@ -135,7 +135,7 @@ impl<T: Real> BlockState<T> {
     pub(crate) fn advance(
         &mut self,
         decay: Decay<T>,
-        drive: &Lanes<T>,
+        drive: &Lanes<T, N>,
         rule: impl MembraneRule<T>,
     ) {
         let Decay {
@@ -151,9 +151,9 @@ impl<T: Real> BlockState<T> {
 
 /// Adds the rows of all sources that fired in a step.
 #[inline(always)]
-pub(crate) fn add_events<T: Real>(
-    drive: &mut Lanes<T>,
-    weights: &BlockedMatrix<T>,
+pub(crate) fn add_events<T: Real, const N: usize>(
+    drive: &mut Lanes<T, N>,
+    weights: &BlockedMatrix<T, N>,
     block: usize,
     events: StepEvents<'_>,
     step: usize,

@@ -277,7 +277,7 @@ impl Trainer {
         }
         Ok(StepReport {
             loss,
-            correct: self.correct(labels),
+            correct: self.bptt.correct(),
             samples: labels.len(),
             hidden_spikes: self.bptt.hidden_spikes(),
             learning_rate,
@@ -361,7 +361,7 @@ impl Trainer {
         }
         Ok(Evaluation {
             loss,
-            correct: self.correct(labels),
+            correct: self.bptt.correct(),
             samples: labels.len(),
             hidden_spikes: self.bptt.hidden_spikes(),
             run,
@@ -442,11 +442,6 @@ impl Trainer {
                 wanted_grid: self.grid,
             })
         }
-    }
-
-    fn correct(&self, labels: &[u8]) -> usize {
-        let right = self.predictions().zip(labels);
-        right.filter(|(p, l)| *p == usize::from(**l)).count()
     }
 
     /// Lets the average of the weights begin with them.
