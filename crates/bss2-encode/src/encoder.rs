@@ -1,6 +1,6 @@
 //! From images to a batch of spikes.
 
-use bss2_event::{RangeError, Seed, SimdPath, SpikeBatch};
+use bss2_event::{RangeError, Seed, SpikeBatch};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -237,13 +237,8 @@ impl Task {
         epoch: u32,
     ) {
         let Some(reducer) = reducer else {
-            self.brightest = SimdPath::Native.dispatch(
-                #[inline(always)]
-                || {
-                    let images = indices.iter().map(|&i| images.image(i as usize));
-                    images.fold(0, |most, image| most.max(brightest(image)))
-                },
-            );
+            let brightest = |&i: &u32| images.image(i as usize).iter().copied().max();
+            self.brightest = indices.iter().filter_map(brightest).max().unwrap_or(0);
             return;
         };
         let channels = self.spikes.channels();
@@ -274,7 +269,7 @@ impl Task {
                 },
             );
         }
-        self.brightest = brightest(&self.inputs);
+        self.brightest = self.inputs.iter().copied().max().unwrap_or(0);
     }
 
     /// Encodes the inputs: those of `images`, or else those gathered before.
@@ -287,26 +282,14 @@ impl Task {
     ) -> Result<(), EncodeError> {
         self.spikes.clear();
         let channels = self.spikes.channels();
-        SimdPath::Native.dispatch(
-            #[inline(always)]
-            || {
-                for (place, &index) in indices.iter().enumerate() {
-                    let pixels = match images {
-                        Some(images) => images.image(index as usize),
-                        None => &self.inputs[place * channels..][..channels],
-                    };
-                    let (latency, spikes) = (&mut self.latency, &mut self.spikes);
-                    code.push(index.into(), pixels, origin, latency, spikes)?;
-                }
-                Ok(())
-            },
-        )
+        for (place, &index) in indices.iter().enumerate() {
+            let pixels = match images {
+                Some(images) => images.image(index as usize),
+                None => &self.inputs[place * channels..][..channels],
+            };
+            let (latency, spikes) = (&mut self.latency, &mut self.spikes);
+            code.push(index.into(), pixels, origin, latency, spikes)?;
+        }
+        Ok(())
     }
-}
-
-/// The largest value of an image, zero of none.
-#[inline(always)]
-fn brightest(pixels: &[u8]) -> u8 {
-    // Not `max`, which looks at one after the other.
-    pixels.iter().fold(0, |most, &value| most.max(value))
 }

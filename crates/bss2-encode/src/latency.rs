@@ -74,8 +74,6 @@ pub struct LatencyCode {
     ranks: [u16; 256],
     /// Distinct times in seconds, ascending.
     ranked: Vec<f64>,
-    /// The smallest value with a spike: all above have one, too.
-    dimmest: Option<u8>,
 }
 
 /// Memory that a [`LatencyCode`] works in, to be used again.
@@ -113,13 +111,11 @@ impl LatencyConfig {
             let place = ranked.binary_search_by(|t| t.total_cmp(&time));
             place.map_or(SILENT, |rank| rank as u16)
         });
-        let dimmest = ranks.iter().position(|&rank| rank != SILENT);
         Ok(LatencyCode {
             reference: self.reference,
             times,
             ranks,
             ranked,
-            dimmest: dimmest.map(|value| value as u8),
         })
     }
 }
@@ -155,7 +151,6 @@ impl LatencyCode {
     /// Equally bright pixels spike together, so the spikes are sorted by
     /// counting values; nothing is allocated once `scratch` and `batch` have
     /// grown.
-    #[inline(always)]
     pub(crate) fn push(
         &self,
         id: u64,
@@ -164,14 +159,14 @@ impl LatencyCode {
         scratch: &mut LatencyScratch,
         batch: &mut SpikeBatch,
     ) -> Result<(), EventError> {
-        scratch.spiking.clear();
-        if let Some(dimmest) = self.dimmest {
-            for_each_from(dimmest, pixels, |channel, value| {
-                let rank = self.ranks[usize::from(value)];
-                scratch.spiking.push((rank, channel as u16));
-            });
+        scratch.spiking.resize(pixels.len(), (0, 0));
+        let mut count = 0;
+        for (channel, &value) in pixels.iter().enumerate() {
+            let rank = self.ranks[usize::from(value)];
+            scratch.spiking[count] = (rank, channel as u16);
+            count += usize::from(rank != SILENT);
         }
-        let (spiking, count) = (&scratch.spiking[..], scratch.spiking.len());
+        let spiking = &scratch.spiking[..count];
         let ends = &mut scratch.ends;
         ends.clear();
         ends.resize(self.ranked.len() + 1, 0);
@@ -198,35 +193,6 @@ impl LatencyCode {
             *place += 1;
         }
         batch.push_sorted(id, &scratch.times, &scratch.channels)
-    }
-}
-
-/// Pixels that are looked at together.
-const STRETCH: usize = 64;
-
-/// Calls with place and value of each pixel from a value on, in order. Most are dark: they
-/// are passed over by eights.
-#[inline(always)]
-fn for_each_from(least: u8, pixels: &[u8], mut found: impl FnMut(usize, u8)) {
-    for (stretch, first) in pixels.chunks(STRETCH).zip((0..).step_by(STRETCH)) {
-        let mut bright = [0; STRETCH];
-        if let Ok(whole) = <&[u8; STRETCH]>::try_from(stretch) {
-            for i in 0..STRETCH {
-                bright[i] = u8::from(whole[i] >= least);
-            }
-        } else {
-            for (bright, &value) in bright.iter_mut().zip(stretch) {
-                *bright = u8::from(value >= least);
-            }
-        }
-        for (eight, word) in bright.as_chunks().0.iter().enumerate() {
-            let mut word = u64::from_le_bytes(*word);
-            while word != 0 {
-                let i = 8 * eight + word.trailing_zeros() as usize / 8;
-                found(first + i, stretch[i]);
-                word &= word - 1;
-            }
-        }
     }
 }
 

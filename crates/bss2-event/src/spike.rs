@@ -1,7 +1,6 @@
 //! Batches of spikes: one allocation for many samples.
 
 use crate::error::EventError;
-use crate::simd::SimdPath;
 use crate::units::Seconds;
 
 /// The input spikes of many samples, compressed by sample.
@@ -112,21 +111,13 @@ impl SpikeBatch {
         channels: &[u16],
     ) -> Result<(), EventError> {
         assert_eq!(times.len(), channels.len(), "one channel per time");
-        let (valid, sorted) = SimdPath::Native.dispatch(
-            #[inline(always)]
-            || {
-                (
-                    all_valid(times, channels, self.channels),
-                    are_sorted(times, channels),
-                )
-            },
-        );
-        if !valid {
-            for (&time, &channel) in times.iter().zip(channels) {
-                self.check(id, time, channel)?;
-            }
+        for (i, (&time, &channel)) in times.iter().zip(channels).enumerate() {
+            self.check(id, time, channel)?;
+            assert!(
+                i == 0 || (times[i - 1], channels[i - 1]) <= (time, channel),
+                "spikes are sorted by (time, channel)"
+            );
         }
-        assert!(sorted, "spikes are sorted by (time, channel)");
         self.times.extend_from_slice(times);
         self.sources.extend_from_slice(channels);
         self.ids.push(id);
@@ -157,7 +148,8 @@ impl SpikeBatch {
                 channels: self.channels,
             });
         }
-        if !is_valid(time) {
+        // -0.0 would sort before 0.0 under a total order.
+        if !(time.is_finite() && time >= 0.0 && time.is_sign_positive()) {
             return Err(EventError::Time { sample, time });
         }
         Ok(())
@@ -205,32 +197,6 @@ impl SpikeBatch {
     pub fn samples(&self) -> impl ExactSizeIterator<Item = SampleSpikes<'_>> {
         (0..self.len()).map(|i| self.sample(i))
     }
-}
-
-/// Whether there can be a spike at this time, in seconds.
-#[inline(always)]
-fn is_valid(time: f64) -> bool {
-    // -0.0 would sort before 0.0 under a total order.
-    (time >= 0.0) & (time < f64::INFINITY) & time.is_sign_positive()
-}
-
-/// Without an early end: the faster the less there is to find.
-#[inline(always)]
-fn all_valid(times: &[f64], sources: &[u16], channels: usize) -> bool {
-    let times = times.iter().fold(true, |all, &time| all & is_valid(time));
-    let last = sources.iter().fold(0, |last, &source| last.max(source));
-    times & (sources.is_empty() | (usize::from(last) < channels))
-}
-
-/// Whether spikes are sorted by (time, channel); they have as many channels as times.
-#[inline(always)]
-fn are_sorted(times: &[f64], sources: &[u16]) -> bool {
-    let mut sorted = true;
-    for i in 1..times.len().min(sources.len()) {
-        let together = (times[i - 1] == times[i]) & (sources[i - 1] <= sources[i]);
-        sorted &= (times[i - 1] < times[i]) | together;
-    }
-    sorted
 }
 
 impl<'a> SampleSpikes<'a> {
