@@ -372,7 +372,9 @@ impl<T: Real> Bptt<T> {
         parts.enumerate().for_each(|(p, (samples, part))| {
             begin(part);
             let mut tally = Tally::default();
-            for (i, loss) in (p * of_part..).zip(samples) {
+            let places = p * of_part..p * of_part + samples.len();
+            // What was recorded last is still in a near cache.
+            for (i, loss) in places.zip(samples).rev() {
                 let id = batch.inputs.sample(i).id();
                 let presentation = batch.inputs.presentation();
                 let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
