@@ -79,8 +79,8 @@ impl<T: Real> Adjoint<T> {
     #[inline(always)]
     pub(crate) fn collect(&mut self, spikes: &[u8], hidden: usize, neurons: usize) -> f64 {
         self.spikes.clear();
-        for row in spikes.chunks_exact(neurons) {
-            self.spikes.push_step(&row[..hidden]);
+        for begin in (0..spikes.len()).step_by(neurons) {
+            self.spikes.push_step(&spikes[begin..], hidden);
         }
         self.counts.clear();
         self.counts.resize(blocks(hidden), Lanes::ZERO);

@@ -79,39 +79,44 @@ impl SpikeList {
         self.sources.clear();
     }
 
-    /// Adds a step: neurons whose entry is not zero.
+    /// Adds a step: those of the first `neurons` entries that are not zero. What lies behind
+    /// them is passed over: so whole vectors are read.
     #[inline(always)]
-    pub(crate) fn push_step(&mut self, spikes: &[u8]) {
-        // Most neurons are silent: stretches of them are passed over at once.
-        let (stretches, rest) = spikes.as_chunks::<STRETCH>();
-        for (place, stretch) in stretches.iter().enumerate() {
+    pub(crate) fn push_step(&mut self, spikes: &[u8], neurons: usize) {
+        for first in (0..neurons).step_by(STRETCH) {
+            let (spikes, count) = (&spikes[first..], neurons - first);
+            let mut stretch = [0; STRETCH];
+            if let Some(whole) = spikes.first_chunk() {
+                stretch = *whole;
+            } else {
+                stretch[..spikes.len()].copy_from_slice(spikes);
+            }
+            if count < STRETCH {
+                for i in 0..STRETCH {
+                    stretch[i] = if i < count { stretch[i] } else { 0 };
+                }
+            }
+            // Most neurons are silent: stretches of them are passed over at once.
             let mut any = 0;
             for i in 0..STRETCH {
                 any |= stretch[i];
             }
             if any != 0 {
-                self.push_stretch(place * STRETCH, stretch);
+                self.push_stretch(first, &stretch);
             }
         }
-        self.push_stretch(stretches.len() * STRETCH, rest);
         self.offsets.push(self.sources.len() as u32);
     }
 
     /// Adds neurons from `first` on to a step that is not over.
     #[inline(always)]
-    fn push_stretch(&mut self, first: usize, spikes: &[u8]) {
-        let (words, rest) = spikes.as_chunks::<8>();
-        for (i, word) in words.iter().enumerate() {
+    fn push_stretch(&mut self, first: usize, spikes: &[u8; STRETCH]) {
+        for (i, word) in spikes.as_chunks::<8>().0.iter().enumerate() {
             let mut word = u64::from_le_bytes(*word);
             while word != 0 {
                 let byte = word.trailing_zeros() / 8;
                 self.sources.push((first + 8 * i) as u16 + byte as u16);
                 word &= !(0xff << (8 * byte));
-            }
-        }
-        for (i, &spike) in rest.iter().enumerate() {
-            if spike != 0 {
-                self.sources.push((first + 8 * words.len() + i) as u16);
             }
         }
     }
@@ -212,9 +217,12 @@ mod tests {
         for n in [0, 7, 8, 20, 63, 192, 212] {
             row[n] = 1;
         }
-        list.push_step(&row);
-        list.push_step(&row[..7]);
+        // To the end of the row, within a stretch, and within one that the row does not fill.
+        for neurons in [213, 7, 200] {
+            list.push_step(&row, neurons);
+        }
         assert_eq!(list.events().at(0), &[0, 7, 8, 20, 63, 192, 212]);
         assert_eq!(list.events().at(1), &[0]);
+        assert_eq!(list.events().at(2), &[0, 7, 8, 20, 63, 192]);
     }
 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LearnError;
 use crate::events::{InputSteps, SpikeList, StepEvents};
-use crate::lanes::{BlockedMatrix, LANES, Lanes, OUTPUT_LANES, blocks, write_part};
+use crate::lanes::{BlockedMatrix, LANES, Lanes, OUTPUT_LANES, blocks, write_first};
 use crate::network::{NetworkShape, Weights, grid_faults};
 use crate::neuron::{
     BlockState, Decay, HoldAtLeak, Integrate, MembraneRule, NeuronModel, Subtract, add_events,
@@ -252,8 +252,8 @@ impl<T: Real> Ideal<T> {
                 self.run_recurrent(rule, recurrent, input, &mut rows, scratch);
             } else {
                 for t in 0..steps {
-                    let row = &rows.spikes[t * neurons..][..self.shape.hidden];
-                    scratch.spikes.push_step(row);
+                    let row = &rows.spikes[t * neurons..];
+                    scratch.spikes.push_step(row, self.shape.hidden);
                 }
             }
             self.read_out(scratch.spikes.events(), &mut rows);
@@ -282,8 +282,8 @@ impl<T: Real> Ideal<T> {
                 }
                 rows.write(t, (block * LANES, hidden), &state.membrane, true);
             }
-            let row = &rows.spikes[t * rows.neurons..][..hidden];
-            scratch.spikes.push_step(row);
+            let row = &rows.spikes[t * rows.neurons..];
+            scratch.spikes.push_step(row, hidden);
         }
     }
 
@@ -340,23 +340,17 @@ impl<T: Real> Rows<'_, T> {
         membrane: &Lanes<T, N>,
         spiking: bool,
     ) {
-        let row = t * self.neurons;
-        let range = row + first..row + end;
+        let (begin, count) = (t * self.neurons + first, end - first);
         if end > self.trace_from {
-            membrane.write(&mut self.traces[range.clone()]);
+            write_first(&membrane.0, count, &mut self.traces[begin..]);
         }
-        let spikes = &mut self.spikes[range];
         let mut above = [0; N];
         if spiking {
             for l in 0..N {
                 above[l] = u8::from(membrane.0[l] > T::ONE);
             }
         }
-        if let Some(whole) = spikes.first_chunk_mut() {
-            *whole = above;
-        } else {
-            write_part(&above, spikes);
-        }
+        write_first(&above, count, &mut self.spikes[begin..]);
     }
 }
 

@@ -69,9 +69,25 @@ impl<T: Real, const N: usize> Lanes<T, N> {
     }
 }
 
+/// Writes the first `count` lanes, or all, to the beginning of `to`. Where there is room for a
+/// block, what lies behind them is read and written back: so whole vectors move.
+#[inline(always)]
+pub(crate) fn write_first<T: Copy, const N: usize>(lanes: &[T; N], count: usize, to: &mut [T]) {
+    let Some(whole) = to.first_chunk_mut() else {
+        return write_part(lanes, &mut to[..count]);
+    };
+    let (mut new, old) = (*lanes, *whole);
+    if count < N {
+        for l in 0..N {
+            new[l] = if l < count { new[l] } else { old[l] };
+        }
+    }
+    *whole = new;
+}
+
 /// Writes fewer numbers than a block has.
 #[inline(never)]
-pub(crate) fn write_part<T: Copy, const N: usize>(lanes: &[T; N], to: &mut [T]) {
+fn write_part<T: Copy, const N: usize>(lanes: &[T; N], to: &mut [T]) {
     to.copy_from_slice(&lanes[..to.len()]);
 }
 

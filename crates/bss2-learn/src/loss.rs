@@ -8,6 +8,7 @@
 use bss2_event::random::Address;
 use serde::{Deserialize, Serialize};
 
+use crate::lanes::{Lanes, OUTPUT_LANES};
 use crate::real::Real;
 
 /// How the trace of an output becomes its score.
@@ -102,25 +103,11 @@ impl<T: Real> SampleLoss<T> {
                 let after_first = config.readout == Readout::MaxAfterFirst;
                 // A run of one sample has no other.
                 let first_step = usize::from(after_first && traces.len() > neurons);
-                let begin = &traces[first_step * neurons..];
-                // Comparisons pass over what is no number: a product with zero does not, and
-                // a maximum that is none stays so.
-                let first_values = begin[outputs.clone()].iter();
-                self.readout.extend(first_values.map(|&v| v + v * T::ZERO));
-                self.argmax.resize(outputs.len(), first_step as u32);
-                let later = traces
-                    .chunks_exact(neurons)
-                    .enumerate()
-                    .skip(first_step + 1);
-                for (t, row) in later {
-                    let values = row[outputs.clone()].iter();
-                    let best = self.readout.iter_mut().zip(&mut self.argmax);
-                    for ((best, at), &value) in best.zip(values) {
-                        *at = if value > *best { t as u32 } else { *at };
-                        *best = value.larger(*best) + value * T::ZERO;
-                    }
+                for block in outputs.clone().step_by(OUTPUT_LANES) {
+                    self.find_maxima(&traces[block..], neurons, neurons - block, first_step);
                 }
                 if let Some(ties) = ties {
+                    let begin = &traces[first_step * neurons..];
                     for o in 0..outputs.len() {
                         let draw = ties.element(o as u32);
                         let column = begin[first + o..].iter().step_by(neurons);
@@ -143,6 +130,32 @@ impl<T: Real> SampleLoss<T> {
                 self.prediction = o;
             }
         }
+    }
+
+    /// Reads out the first outputs, a block at most, of traces that begin with them and have a
+    /// row after each `neurons` numbers.
+    #[inline(always)]
+    fn find_maxima(&mut self, traces: &[T], neurons: usize, count: usize, first_step: usize) {
+        let count = count.min(OUTPUT_LANES);
+        // Comparisons pass over what is no number: a product with zero does not, and
+        // a maximum that is none stays so.
+        // Lanes behind the outputs hold what comes next in the recording.
+        let begin: Lanes<T, OUTPUT_LANES> = Lanes::read(&traces[first_step * neurons..], T::ZERO);
+        let mut best = begin.zip(&begin, |v, w| v + w * T::ZERO);
+        let mut at = [first_step as u32; OUTPUT_LANES];
+        for t in first_step + 1..traces.len().div_ceil(neurons) {
+            let (values, former) = (Lanes::read(&traces[t * neurons..], T::ZERO), best);
+            best = values.zip(&former, |value, best| value.larger(best) + value * T::ZERO);
+            for l in 0..OUTPUT_LANES {
+                at[l] = if values.0[l] > former.0[l] {
+                    t as u32
+                } else {
+                    at[l]
+                };
+            }
+        }
+        self.readout.extend_from_slice(&best.0[..count]);
+        self.argmax.extend_from_slice(&at[..count]);
     }
 
     /// Cost and slopes, of which `share` (1 / batch size) counts for the batch;
