@@ -340,7 +340,9 @@ impl<T: Real> Rows<'_, T> {
         membrane: &Lanes<T, N>,
         spiking: bool,
     ) {
-        let (begin, count) = (t * self.neurons + first, end - first);
+        // Outputs come last and write over what hidden blocks leave on their lanes.
+        let room = end.max((first + N).min(self.neurons));
+        let (begin, count) = (t * self.neurons + first, room - first);
         if end > self.trace_from {
             write_first(&membrane.0, count, &mut self.traces[begin..]);
         }
