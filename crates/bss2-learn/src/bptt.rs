@@ -87,7 +87,8 @@ const PARTS: usize = 4;
 struct Part<T> {
     /// Of the sample at hand.
     adjoint: Adjoint<T>,
-    sums: Sums<T>,
+    /// None before the first gradient.
+    sums: Option<Sums<T>>,
     tally: Tally,
 }
 
@@ -297,19 +298,25 @@ impl<T: Real> Bptt<T> {
             steps,
             burst_slope: T::from_f64(2.0 * terms.bursts * share / shape.hidden.max(1) as f64),
         };
-        let begin = |part: &mut Part<T>| part.sums.clear();
+        let begin = |part: &mut Part<T>| {
+            part.sums.get_or_insert_with(|| Sums::zeros(shape)).clear();
+        };
         self.read_out(objective, batch, ties, begin, |i, loss, part| {
             let (inputs, adjoint) = (batch.inputs.sample(i), &mut part.adjoint);
             adjoint.inputs.fill(inputs, batch.grid);
             let excess = terms.excess(adjoint.hidden_spikes());
             let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
+            // One kernel each: in a common one the compiler runs out of registers.
             path.dispatch(
                 #[inline(always)]
-                || {
-                    adjoint.run(back, recording.sample_traces(i), loss, slope);
-                    part.sums.add(adjoint, inputs, steps);
-                },
+                || adjoint.run(back, recording.sample_traces(i), loss, slope),
             );
+            if let Some(sums) = &mut part.sums {
+                path.dispatch(
+                    #[inline(always)]
+                    || sums.add(adjoint, inputs, steps),
+                );
+            }
         });
         self.weights = weights;
     }
@@ -327,7 +334,7 @@ impl<T: Real> Bptt<T> {
         for ((layer, to), (_, weights)) in layers {
             let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
             let decay = (T::from_f64(decay), weights);
-            let sums = self.parts.iter().map(|part| &part.sums);
+            let sums = self.parts.iter().filter_map(|part| part.sums.as_ref());
             usable &= match layer {
                 Layer::Hidden => {
                     let parts: Vec<_> = sums.map(|sums| &sums.hidden).collect();
@@ -365,7 +372,7 @@ impl<T: Real> Bptt<T> {
         let of_part = samples.div_ceil(PARTS).max(1);
         self.parts.resize_with(samples.div_ceil(of_part), || Part {
             adjoint: Adjoint::default(),
-            sums: Sums::zeros(shape),
+            sums: None,
             tally: Tally::default(),
         });
         let parts = self.samples.par_chunks_mut(of_part).zip(&mut self.parts);
