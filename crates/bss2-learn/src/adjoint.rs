@@ -83,7 +83,7 @@ impl<T: Real> Adjoint<T> {
             self.spikes.push_step(&spikes[begin..], hidden);
         }
         self.counts.clear();
-        self.counts.resize(blocks(hidden), Lanes::ZERO);
+        self.counts.resize(blocks::<LANES>(hidden), Lanes::ZERO);
         let mut squared_counts = 0.0;
         for &source in self.spikes.sources() {
             let source = usize::from(source);
@@ -123,7 +123,7 @@ impl<T: Real> Adjoint<T> {
         spike_slope: T,
     ) {
         self.run_output(&pass, loss);
-        let hidden_blocks = blocks(pass.hidden);
+        let hidden_blocks = blocks::<LANES>(pass.hidden);
         self.hidden.resize(hidden_blocks * pass.steps, Lanes::ZERO);
         let Some(recurrent) = &pass.weights.recurrent else {
             for block in 0..hidden_blocks {
@@ -159,11 +159,11 @@ impl<T: Real> Adjoint<T> {
             self.maxima
                 .push_where(loss.argmax.iter().map(|&at| at as usize == t));
         }
-        let output_blocks = pass.outputs.div_ceil(OUTPUT_LANES);
+        let output_blocks = blocks::<OUTPUT_LANES>(pass.outputs);
         self.output.resize(output_blocks * pass.steps, Lanes::ZERO);
         for block in 0..output_blocks {
             let range = block * OUTPUT_LANES..(block + 1) * OUTPUT_LANES;
-            let slope = Lanes::read(&loss.slope[range.start..], T::ZERO);
+            let slope = Lanes::read(&loss.slope[range.start..]);
             let every_step = if loss.argmax.is_empty() {
                 slope
             } else {
@@ -239,7 +239,7 @@ impl<T: Real> Adjoint<T> {
         // Lanes past the hidden neurons hold what comes next in the recording; nobody reads
         // what they make of it.
         let recorded = &traces[row + block * LANES..];
-        let v = Lanes::read(recorded, T::ZERO);
+        let v = Lanes::read(recorded);
         let Decay {
             membrane: b,
             current: a,

@@ -16,6 +16,7 @@ use crate::lanes::{BlockedMatrix, sum_of_squares};
 use crate::loss::{LossConfig, SampleLoss};
 use crate::network::{Layer, NetworkShape, Weights, grid_faults};
 use crate::neuron::{Decay, NeuronModel};
+use crate::reading::{Reading, Tally};
 use crate::real::Real;
 use crate::regulariser::{LossTerms, Regularisers};
 use crate::surrogate::{Derivative, SuperSpike, Surrogate, Triangle, arc_tangent};
@@ -58,47 +59,36 @@ pub struct RecordedBatch<'a, T = f32> {
 
 impl<T> RecordedBatch<'_, T> {
     /// Of a sample in what is averaged over the batch.
-    fn share(&self) -> f64 {
+    pub(crate) fn share(&self) -> f64 {
         1.0 / self.labels.len().max(1) as f64
     }
 }
 
+/// Parts of a batch that go backwards, each the work of one thread: a few, since each has sums of
+/// its own which have to be joined.
+const PARTS: usize = 4;
+
+/// Samples of a part that is only read out.
+const READ: usize = 4;
+
 /// Backpropagation through time; owns its buffers.
 ///
-/// Memory: for each of four parts of a batch the weights, and one number for each step and
-/// neuron, rounded up to blocks of 64 neurons.
+/// Memory, for each of at most four parts of a batch: sums as large as the weights, once there
+/// was a gradient, and one number for each step and neuron; with hidden neurons rounded up to
+/// blocks of 64 and outputs to blocks of 32.
 #[derive(Debug, Clone)]
 pub struct Bptt<T = f32> {
     shape: NetworkShape,
     path: SimdPath,
     weights: BackwardWeights<T>,
-    parts: Vec<Part<T>>,
+    /// Of the samples at hand, one for each part of the batch.
+    adjoints: Vec<Adjoint<T>>,
+    /// Gradients of the parts.
+    sums: Vec<Sums<T>>,
     samples: Vec<SampleLoss<T>>,
+    tallies: Vec<Tally>,
     /// All numbers of the last gradient.
     usable: bool,
-}
-
-/// Parts of a batch, each the work of one thread: a few, since each has sums of its own
-/// which have to be joined.
-const PARTS: usize = 4;
-
-/// What a part of a batch needs, and gives.
-#[derive(Debug, Clone)]
-struct Part<T> {
-    /// Of the sample at hand.
-    adjoint: Adjoint<T>,
-    /// None before the first gradient.
-    sums: Option<Sums<T>>,
-    tally: Tally,
-}
-
-/// Counted over the samples of a part.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    /// Without the terms of weights.
-    loss: LossTerms,
-    correct: usize,
-    hidden_spikes: u64,
 }
 
 impl<T: Real> Bptt<T> {
@@ -113,8 +103,10 @@ impl<T: Real> Bptt<T> {
                 output: BlockedMatrix::zeros(shape.hidden, shape.outputs),
                 recurrent: shape.recurrent.then(zeros),
             },
-            parts: Vec::new(),
+            adjoints: Vec::new(),
+            sums: Vec::new(),
             samples: Vec::new(),
+            tallies: Vec::new(),
             usable: true,
         }
     }
@@ -133,13 +125,13 @@ impl<T: Real> Bptt<T> {
     /// Samples of the last call whose label was predicted.
     #[must_use]
     pub fn correct(&self) -> usize {
-        self.parts.iter().map(|part| part.tally.correct).sum()
+        self.tallies.iter().map(|part| part.correct).sum()
     }
 
     /// Hidden spikes of all samples of the last call.
     #[must_use]
     pub fn hidden_spikes(&self) -> u64 {
-        self.parts.iter().map(|p| p.tally.hidden_spikes).sum()
+        self.tallies.iter().map(|part| part.hidden_spikes).sum()
     }
 
     /// The loss of a recorded batch. `ties` addresses draws among equal maxima;
@@ -157,7 +149,14 @@ impl<T: Real> Bptt<T> {
         ties: Option<Address>,
     ) -> Result<LossTerms, LearnError> {
         self.check(objective, pass, batch, self.shape.hidden)?;
-        self.read_out(objective, batch, ties, |_| (), |_, _, _| ());
+        let reading = self.reading(objective, batch, ties);
+        self.part(batch, READ);
+        self.samples
+            .par_chunks_mut(READ)
+            .zip(&mut self.adjoints)
+            .enumerate()
+            .map(|(p, (samples, adjoint))| reading.read(p * READ, samples, adjoint, |_, _, _| ()))
+            .collect_into_vec(&mut self.tallies);
         Ok(self.terms(&objective.regularisers, pass.weights))
     }
 
@@ -252,17 +251,38 @@ impl<T: Real> Bptt<T> {
         Ok(())
     }
 
-    fn terms(&self, terms: &Regularisers, weights: &Weights<T>) -> LossTerms {
-        let mut loss = LossTerms::default();
-        // In the order of samples, whoever computed them.
-        for of_part in self.parts.iter().map(|part| &part.tally.loss) {
-            loss.nll += of_part.nll;
-            loss.bursts += of_part.bursts;
-            loss.readout += of_part.readout;
-            loss.homeostatic += of_part.homeostatic;
+    fn reading<'a>(
+        &self,
+        objective: &'a Objective,
+        batch: RecordedBatch<'a, T>,
+        ties: Option<Address>,
+    ) -> Reading<'a, T> {
+        Reading {
+            shape: self.shape,
+            path: self.path,
+            objective,
+            batch,
+            ties,
         }
+    }
+
+    /// Makes room for a batch in parts of so many samples.
+    fn part(&mut self, batch: RecordedBatch<'_, T>, of_part: usize) {
+        let samples = batch.labels.len();
+        self.samples.resize_with(samples, SampleLoss::default);
+        let parts = samples.div_ceil(of_part);
+        if self.adjoints.len() < parts {
+            self.adjoints.resize_with(parts, Adjoint::default);
+        }
+    }
+
+    fn terms(&self, regularisers: &Regularisers, weights: &Weights<T>) -> LossTerms {
+        // In the order of parts, whoever computed them.
+        let mut loss = (self.tallies.iter())
+            .fold(Tally::default(), Tally::plus)
+            .loss;
         for (layer, matrix) in weights.layers() {
-            let strength = terms.weights(layer);
+            let strength = regularisers.weights(layer);
             if strength != 0.0 && !matrix.is_empty() {
                 let squares = sum_of_squares(matrix.as_slice(), self.path);
                 loss.weights += strength * squares / matrix.len() as f64;
@@ -288,9 +308,15 @@ impl<T: Real> Bptt<T> {
     ) {
         let (shape, path, terms) = (self.shape, self.path, &objective.regularisers);
         let (share, steps, recording) = (batch.share(), batch.grid.steps, batch.recording);
-        let weights = std::mem::take(&mut self.weights);
+        let of_part = batch.labels.len().div_ceil(PARTS).max(1);
+        self.part(batch, of_part);
+        self.sums.resize_with(
+            self.samples.len().div_ceil(of_part).max(self.sums.len()),
+            || Sums::zeros(shape),
+        );
+        let reading = self.reading(objective, batch, ties);
         let back = Pass {
-            weights: &weights,
+            weights: &self.weights,
             decay: Decay::new(&objective.model, batch.grid.dt),
             surrogate,
             hidden: shape.hidden,
@@ -298,27 +324,29 @@ impl<T: Real> Bptt<T> {
             steps,
             burst_slope: T::from_f64(2.0 * terms.bursts * share / shape.hidden.max(1) as f64),
         };
-        let begin = |part: &mut Part<T>| {
-            part.sums.get_or_insert_with(|| Sums::zeros(shape)).clear();
-        };
-        self.read_out(objective, batch, ties, begin, |i, loss, part| {
-            let (inputs, adjoint) = (batch.inputs.sample(i), &mut part.adjoint);
-            adjoint.inputs.fill(inputs, batch.grid);
-            let excess = terms.excess(adjoint.hidden_spikes());
-            let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
-            // One kernel each: in a common one the compiler runs out of registers.
-            path.dispatch(
-                #[inline(always)]
-                || adjoint.run(back, recording.sample_traces(i), loss, slope),
-            );
-            if let Some(sums) = &mut part.sums {
-                path.dispatch(
-                    #[inline(always)]
-                    || sums.add(adjoint, inputs, steps),
-                );
-            }
-        });
-        self.weights = weights;
+        self.samples
+            .par_chunks_mut(of_part)
+            .zip(&mut self.adjoints)
+            .zip(&mut self.sums)
+            .enumerate()
+            .map(|(p, ((samples, adjoint), sums))| {
+                sums.clear();
+                reading.read(p * of_part, samples, adjoint, |i, loss, adjoint| {
+                    let inputs = batch.inputs.sample(i);
+                    adjoint.inputs.fill(inputs, batch.grid);
+                    let excess = terms.excess(adjoint.hidden_spikes());
+                    let slope = T::from_f64(2.0 * terms.homeostatic * excess * share);
+                    path.dispatch(
+                        #[inline(always)]
+                        || adjoint.run(back, recording.sample_traces(i), loss, slope),
+                    );
+                    path.dispatch(
+                        #[inline(always)]
+                        || sums.add(adjoint, inputs, steps),
+                    );
+                })
+            })
+            .collect_into_vec(&mut self.tallies);
     }
 
     /// Writes the sums as matrices, with what the weights' regularisers add, and says whether
@@ -334,7 +362,8 @@ impl<T: Real> Bptt<T> {
         for ((layer, to), (_, weights)) in layers {
             let decay = 2.0 * terms.weights(layer) / weights.len().max(1) as f64;
             let decay = (T::from_f64(decay), weights);
-            let sums = self.parts.iter().filter_map(|part| part.sums.as_ref());
+            // A part's tally for each that has been summed.
+            let sums = self.sums[..self.tallies.len()].iter();
             usable &= match layer {
                 Layer::Hidden => {
                     let parts: Vec<_> = sums.map(|sums| &sums.hidden).collect();
@@ -351,63 +380,5 @@ impl<T: Real> Bptt<T> {
             };
         }
         usable
-    }
-
-    /// Finds spikes, readout and loss of each sample; `then` goes on with it while it is in
-    /// a near cache, with the buffers of its part.
-    fn read_out(
-        &mut self,
-        objective: &Objective,
-        batch: RecordedBatch<'_, T>,
-        ties: Option<Address>,
-        begin: impl Fn(&mut Part<T>) + Sync,
-        then: impl Fn(usize, &SampleLoss<T>, &mut Part<T>) + Sync,
-    ) {
-        let (shape, path, recording) = (self.shape, self.path, batch.recording);
-        let (hidden, outputs) = (shape.hidden.max(1) as f64, shape.outputs.max(1) as f64);
-        let (terms, share) = (&objective.regularisers, batch.share());
-        let score_slope = 2.0 * terms.readout * share / outputs;
-        let (config, samples) = (&objective.loss, batch.labels.len());
-        self.samples.resize_with(samples, SampleLoss::default);
-        let of_part = samples.div_ceil(PARTS).max(1);
-        self.parts.resize_with(samples.div_ceil(of_part), || Part {
-            adjoint: Adjoint::default(),
-            sums: None,
-            tally: Tally::default(),
-        });
-        let parts = self.samples.par_chunks_mut(of_part).zip(&mut self.parts);
-        parts.enumerate().for_each(|(p, (samples, part))| {
-            begin(part);
-            let mut tally = Tally::default();
-            let places = p * of_part..p * of_part + samples.len();
-            // What was recorded last is still in a near cache.
-            for (i, loss) in places.zip(samples).rev() {
-                let id = batch.inputs.sample(i).id();
-                let presentation = batch.inputs.presentation();
-                let ties = ties.map(|ties| ties.sample(id).presentation(presentation));
-                let mut squared_counts = 0.0;
-                path.dispatch(
-                    #[inline(always)]
-                    || {
-                        let traces = recording.sample_traces(i);
-                        let (spikes, neurons) = (recording.sample_spikes(i), shape.neurons());
-                        squared_counts = part.adjoint.collect(spikes, shape.hidden, neurons);
-                        loss.read(config, traces, neurons, shape.hidden, ties);
-                    },
-                );
-                let label = usize::from(batch.labels[i]);
-                loss.weigh(config, label, share, score_slope);
-                let spikes = part.adjoint.hidden_spikes();
-                let excess = terms.excess(spikes);
-                tally.hidden_spikes += spikes;
-                tally.correct += usize::from(loss.prediction == label);
-                tally.loss.nll += loss.nll * share;
-                tally.loss.bursts += terms.bursts * squared_counts * share / hidden;
-                tally.loss.readout += terms.readout * loss.squared_scores * share / outputs;
-                tally.loss.homeostatic += terms.homeostatic * excess * excess * share;
-                then(i, loss, part);
-            }
-            part.tally = tally;
-        });
     }
 }

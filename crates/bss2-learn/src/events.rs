@@ -83,6 +83,7 @@ impl SpikeList {
     /// them is passed over: so whole vectors are read.
     #[inline(always)]
     pub(crate) fn push_step(&mut self, spikes: &[u8], neurons: usize) {
+        debug_assert!(spikes.len() >= neurons);
         for first in (0..neurons).step_by(STRETCH) {
             let (spikes, count) = (&spikes[first..], neurons - first);
             let mut stretch = [0; STRETCH];

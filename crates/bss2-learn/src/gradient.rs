@@ -2,8 +2,8 @@
 //!
 //! `dL/dW = sum over samples and t of gI[t] S[t-1]'`: each event adds one row
 //! of adjoint currents. A batch is cut into a few parts, whatever the number of threads; each
-//! is summed sample by sample, while what the sample went backwards with is in the first level
-//! of cache, and parts are joined in their order: the result cannot depend on the number of
+//! is summed sample by sample, while what the sample went backwards with is in a near cache, and
+//! parts are joined in their order: the result cannot depend on the number of
 //! threads.
 
 use bss2_event::{SampleSpikes, SimdPath};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::adjoint::Adjoint;
 use crate::events::StepEvents;
-use crate::lanes::{BlockedMatrix, Lanes, OUTPUT_LANES};
+use crate::lanes::{BlockedMatrix, Lanes, OUTPUT_LANES, write_first};
 use crate::network::NetworkShape;
 use crate::real::Real;
 
@@ -49,22 +49,22 @@ impl<T: Real> Sums<T> {
         let inputs = adjoint.inputs.events(inputs);
         let spikes = adjoint.spikes.events();
         for (block, rows) in self.hidden.blocks_mut().enumerate() {
-            add_events(rows, adjoint.hidden(block, steps), inputs);
+            add_currents(rows, adjoint.hidden(block, steps), inputs);
         }
         if let Some(recurrent) = &mut self.recurrent {
             for (block, rows) in recurrent.blocks_mut().enumerate() {
-                add_events(rows, adjoint.hidden(block, steps), spikes);
+                add_currents(rows, adjoint.hidden(block, steps), spikes);
             }
         }
         for (block, rows) in self.output.blocks_mut().enumerate() {
-            add_events(rows, adjoint.output(block, steps), spikes);
+            add_currents(rows, adjoint.output(block, steps), spikes);
         }
     }
 }
 
 /// Adds to each source's row the adjoint currents of the steps after its events.
 #[inline(always)]
-fn add_events<T: Real, const N: usize>(
+fn add_currents<T: Real, const N: usize>(
     rows: &mut [Lanes<T, N>],
     currents: &[Lanes<T, N>],
     events: StepEvents<'_>,
@@ -113,7 +113,7 @@ pub(crate) fn finish<T: Real, const N: usize>(
                         for part in parts {
                             row = row.plus(&part.block(block)[source]);
                         }
-                        row.write(&mut column[first..]);
+                        write_first(&row.0, N.min(targets - first), &mut column[first..]);
                     }
                     if let Some(keep) = keep {
                         for (g, &keep) in column.iter_mut().zip(keep) {

@@ -208,7 +208,7 @@ impl<T: Real> Ideal<T> {
         scratch: &mut Scratch<T>,
     ) {
         let (steps, neurons) = (self.grid.steps, self.shape.neurons());
-        let hidden_blocks = blocks(self.shape.hidden);
+        let hidden_blocks = blocks::<LANES>(self.shape.hidden);
         let len = steps * neurons;
         // Without recurrence blocks do not meet: each runs through all samples
         // and steps while its weights stay near.
@@ -271,7 +271,9 @@ impl<T: Real> Ideal<T> {
     ) {
         let hidden = self.shape.hidden;
         scratch.states.clear();
-        scratch.states.resize(blocks(hidden), BlockState::REST);
+        scratch
+            .states
+            .resize(blocks::<LANES>(hidden), BlockState::REST);
         for t in 0..self.grid.steps {
             for (block, state) in scratch.states.iter_mut().enumerate() {
                 if t > 0 {
@@ -289,7 +291,7 @@ impl<T: Real> Ideal<T> {
 
     #[inline(always)]
     fn read_out(&self, hidden: StepEvents<'_>, rows: &mut Rows<'_, T>) {
-        for block in 0..self.shape.outputs.div_ceil(OUTPUT_LANES) {
+        for block in 0..blocks::<OUTPUT_LANES>(self.shape.outputs) {
             let first = self.shape.hidden + block * OUTPUT_LANES;
             let mut state: BlockState<T, OUTPUT_LANES> = BlockState::REST;
             for t in 0..self.grid.steps {
@@ -320,7 +322,7 @@ impl<'a> Samples<'a> {
     }
 }
 
-/// Recording of one sample, `[time, neuron]`.
+/// Recording of one sample, `[time, neuron]`; outputs are written once all hidden blocks are.
 struct Rows<'a, T> {
     traces: &'a mut [T],
     spikes: &'a mut [u8],
@@ -340,9 +342,9 @@ impl<T: Real> Rows<'_, T> {
         membrane: &Lanes<T, N>,
         spiking: bool,
     ) {
-        // Outputs come last and write over what hidden blocks leave on their lanes.
-        let room = end.max((first + N).min(self.neurons));
-        let (begin, count) = (t * self.neurons + first, room - first);
+        // To the end of the block or of the row: lanes past the end of the hidden layer are
+        // those of outputs, which come later.
+        let (begin, count) = (t * self.neurons + first, N.min(self.neurons - first));
         if end > self.trace_from {
             write_first(&membrane.0, count, &mut self.traces[begin..]);
         }

@@ -40,39 +40,30 @@ impl<T: Real, const N: usize> Lanes<T, N> {
         self.zip(other, |a, b| a + b)
     }
 
-    /// Reads the first `N` numbers; where there are fewer, lanes beyond are `fill`.
+    /// Reads the first `N` numbers; where there are fewer, lanes beyond are zero.
     #[inline(always)]
-    pub(crate) fn read(from: &[T], fill: T) -> Self {
+    pub(crate) fn read(from: &[T]) -> Self {
         if let Some(whole) = from.first_chunk() {
             return Self(*whole);
         }
-        Self::read_part(from, fill)
+        Self::read_part(from)
     }
 
     /// A function of its own, as that which writes: or else the copy of a whole block would
     /// be one of any length as well.
     #[inline(never)]
-    fn read_part(from: &[T], fill: T) -> Self {
-        let mut lanes = Self([fill; N]);
+    fn read_part(from: &[T]) -> Self {
+        let mut lanes = Self::ZERO;
         lanes.0[..from.len()].copy_from_slice(from);
         lanes
     }
-
-    /// Writes as many lanes as there is room for in `to`.
-    #[inline(always)]
-    pub(crate) fn write(&self, to: &mut [T]) {
-        if let Some(whole) = to.first_chunk_mut() {
-            *whole = self.0;
-        } else {
-            write_part(&self.0, to);
-        }
-    }
 }
 
-/// Writes the first `count` lanes, or all, to the beginning of `to`. Where there is room for a
+/// Writes the first `count` lanes to the beginning of `to`. Where there is room for a
 /// block, what lies behind them is read and written back: so whole vectors move.
 #[inline(always)]
 pub(crate) fn write_first<T: Copy, const N: usize>(lanes: &[T; N], count: usize, to: &mut [T]) {
+    debug_assert!(count <= N);
     let Some(whole) = to.first_chunk_mut() else {
         return write_part(lanes, &mut to[..count]);
     };
@@ -91,14 +82,13 @@ fn write_part<T: Copy, const N: usize>(lanes: &[T; N], to: &mut [T]) {
     to.copy_from_slice(&lanes[..to.len()]);
 }
 
-/// Number of blocks for so many targets.
-pub(crate) fn blocks(targets: usize) -> usize {
-    targets.div_ceil(LANES)
+/// Number of blocks of `N` lanes for so many targets.
+pub(crate) fn blocks<const N: usize>(targets: usize) -> usize {
+    targets.div_ceil(N)
 }
 
 /// A matrix by block of targets: `[block][source][lane]`. What one event adds
-/// to a block is one row, and a block's rows stay in a near cache while all
-/// samples of a task pass.
+/// to a block is one row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BlockedMatrix<T, const N: usize = LANES> {
     targets: usize,
@@ -111,7 +101,7 @@ impl<T: Real, const N: usize> BlockedMatrix<T, N> {
         Self {
             targets,
             sources,
-            rows: vec![Lanes::ZERO; targets.div_ceil(N) * sources],
+            rows: vec![Lanes::ZERO; blocks::<N>(targets) * sources],
         }
     }
 
@@ -124,7 +114,7 @@ impl<T: Real, const N: usize> BlockedMatrix<T, N> {
         for (block, rows) in self.rows.chunks_exact_mut(self.sources).enumerate() {
             let first = block * N;
             for (column, row) in from.as_slice().chunks_exact(self.targets).zip(rows) {
-                *row = Lanes::read(&column[first..], T::ZERO);
+                *row = Lanes::read(&column[first..]);
             }
         }
     }
@@ -172,7 +162,7 @@ pub(crate) fn sum_of_squares<T: Real>(values: &[T], path: SimdPath) -> f64 {
             for stretch in values.chunks(LANES * LANES) {
                 let mut sum: Lanes<T> = Lanes::ZERO;
                 for part in stretch.chunks(LANES) {
-                    sum = sum.zip(&Lanes::read(part, T::ZERO), |sum, v| sum + v * v);
+                    sum = sum.zip(&Lanes::read(part), |sum, v| sum + v * v);
                 }
                 total += sum.0.iter().map(|v| v.to_f64()).sum::<f64>();
             }
@@ -184,6 +174,21 @@ pub(crate) fn sum_of_squares<T: Real>(values: &[T], path: SimdPath) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_behind_the_first_lanes_stays() {
+        let written = |count, room| {
+            let mut to = vec![9; room];
+            write_first(&[1, 2, 3, 4_u8], count, &mut to);
+            to
+        };
+        assert_eq!(written(0, 6), [9; 6]);
+        assert_eq!(written(2, 6), [1, 2, 9, 9, 9, 9]);
+        assert_eq!(written(4, 6), [1, 2, 3, 4, 9, 9]);
+        // No room for a block.
+        assert_eq!(written(2, 3), [1, 2, 9]);
+        assert_eq!(written(3, 3), [1, 2, 3]);
+    }
 
     #[test]
     fn a_matrix_and_its_transpose_are_found_in_their_blocks() {

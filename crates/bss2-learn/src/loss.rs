@@ -140,11 +140,11 @@ impl<T: Real> SampleLoss<T> {
         // Comparisons pass over what is no number: a product with zero does not, and
         // a maximum that is none stays so.
         // Lanes behind the outputs hold what comes next in the recording.
-        let begin: Lanes<T, OUTPUT_LANES> = Lanes::read(&traces[first_step * neurons..], T::ZERO);
+        let begin: Lanes<T, OUTPUT_LANES> = Lanes::read(&traces[first_step * neurons..]);
         let mut best = begin.zip(&begin, |v, w| v + w * T::ZERO);
         let mut at = [first_step as u32; OUTPUT_LANES];
         for t in first_step + 1..traces.len().div_ceil(neurons) {
-            let (values, former) = (Lanes::read(&traces[t * neurons..], T::ZERO), best);
+            let (values, former) = (Lanes::read(&traces[t * neurons..]), best);
             best = values.zip(&former, |value, best| value.larger(best) + value * T::ZERO);
             for l in 0..OUTPUT_LANES {
                 at[l] = if values.0[l] > former.0[l] {
@@ -269,6 +269,49 @@ mod tests {
             late += usize::from(loss.argmax[0] == 2);
         }
         assert!((400..600).contains(&late), "{late}");
+    }
+
+    #[test]
+    fn outputs_of_several_blocks_are_read_out_each_for_itself() {
+        let sizes = [
+            (0, 1, 1),
+            (1, 31, 2),
+            (3, 32, 5),
+            (2, 33, 5),
+            (5, 64, 3),
+            (1, 70, 9),
+        ];
+        for (hidden, outputs, steps) in sizes {
+            let neurons = hidden + outputs;
+            let mut traces: Vec<f64> = (0..steps * neurons)
+                .map(|i| (i * 7919 % 11) as f64)
+                .collect();
+            // They lie behind the outputs of the step before.
+            for row in traces.chunks_exact_mut(neurons) {
+                row[..hidden].fill(f64::NAN);
+            }
+            for readout in [Readout::MaxOverTime, Readout::MaxAfterFirst] {
+                let config = LossConfig {
+                    readout,
+                    ..LossConfig::default()
+                };
+                let begin = usize::from(readout == Readout::MaxAfterFirst && steps > 1);
+                for ties in [None, Some(Address::new(Seed(1), Domain::TieBreak))] {
+                    let mut loss = SampleLoss::default();
+                    loss.read(&config, &traces, neurons, hidden, ties);
+                    assert_eq!((loss.readout.len(), loss.argmax.len()), (outputs, outputs));
+                    for o in 0..outputs {
+                        let at = |t: usize| traces[t * neurons + hidden + o];
+                        let max = (begin..steps).map(at).fold(f64::MIN, f64::max);
+                        let found = loss.argmax[o] as usize;
+                        assert_eq!(loss.readout[o], max);
+                        assert!(found >= begin && at(found) == max);
+                        let first = (begin..steps).find(|&t| at(t) == max);
+                        assert!(ties.is_some() || Some(found) == first);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

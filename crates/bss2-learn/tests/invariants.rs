@@ -6,7 +6,7 @@ mod support;
 
 use bss2_event::{Recording, Seconds, SimdPath, SpikeBatch, TimeGrid};
 use bss2_learn::{
-    Bptt, Ideal, LossConfig, NetworkShape, NeuronModel, Objective, PassWeights, Readout,
+    Bptt, Ideal, LossConfig, LossTerms, NetworkShape, NeuronModel, Objective, PassWeights, Readout,
     RecordedBatch, Regularisers, Reset, Surrogate, TrainConfig, Trainer, Weights,
 };
 use proptest::prelude::*;
@@ -302,6 +302,42 @@ proptest! {
     }
 }
 
+fn recorded(random: &Random) -> Recording {
+    let model = NeuronModel::default();
+    let mut ideal = Ideal::<f32>::new(random.shape, random.grid, &model, Reset::Subtract).unwrap();
+    ideal.load(&random.weights_f32()).unwrap();
+    let mut recording = Recording::default();
+    ideal.forward(&random.batch, &mut recording).unwrap();
+    recording
+}
+
+/// Loss, gradient, right predictions and hidden spikes.
+type Found = (LossTerms, Weights, usize, u64);
+
+fn find(bptt: &mut Bptt, objective: &Objective, random: &Random, recording: &Recording) -> Found {
+    let weights = random.weights_f32();
+    let mut gradient = Weights::zeros(random.shape);
+    // What is not written differs from anything.
+    gradient.layers_mut().for_each(|(_, g)| g.fill(f32::NAN));
+    let pass = PassWeights {
+        weights: &weights,
+        keep: None,
+    };
+    let batch = RecordedBatch {
+        inputs: &random.batch,
+        labels: &random.labels,
+        recording,
+        grid: random.grid,
+    };
+    let terms = bptt.gradient(objective, pass, batch, None, &mut gradient);
+    (
+        terms.unwrap(),
+        gradient,
+        bptt.correct(),
+        bptt.hidden_spikes(),
+    )
+}
+
 fn pool(threads: usize) -> rayon::ThreadPool {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -369,6 +405,90 @@ proptest! {
             ideal.forward(&one, &mut alone).unwrap();
             prop_assert_eq!(alone.traces(), together.sample_traces(i));
             prop_assert_eq!(alone.spikes(), together.sample_spikes(i));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn threads_and_instruction_sets_change_no_bit_of_loss_and_gradient(
+        seed: u64, shape in shapes(), objective in objectives(), samples in 0..40_usize,
+    ) {
+        let random = Random::new(seed, shape, 15, samples);
+        let recording = recorded(&random);
+        let with =
+            |path| find(&mut Bptt::new(shape).with_path(path), &objective, &random, &recording);
+        let wanted = pool(1).install(|| with(SimdPath::Native));
+        for threads in [2, 3, 7] {
+            prop_assert_eq!(&pool(threads).install(|| with(SimdPath::Native)), &wanted);
+        }
+        for path in [SimdPath::Narrow, SimdPath::Baseline] {
+            prop_assert_eq!(&with(path), &wanted);
+        }
+    }
+
+    #[test]
+    fn what_batches_before_left_in_the_buffers_changes_no_bit(
+        seed: u64, shape in shapes(), objective in objectives(),
+    ) {
+        let mut used = Bptt::new(shape);
+        // Four parts, one, three, none, four and three.
+        let calls = [(8, 12), (1, 3), (5, 20), (0, 7), (40, 1), (6, 9)];
+        for (i, (samples, steps)) in calls.into_iter().enumerate() {
+            let random = Random::new(seed.wrapping_add(i as u64), shape, steps, samples);
+            let recording = recorded(&random);
+            let fresh = find(&mut Bptt::new(shape), &objective, &random, &recording);
+            prop_assert_eq!(&find(&mut used, &objective, &random, &recording), &fresh);
+            let right = used.samples().zip(&random.labels);
+            let right = right.filter(|(s, l)| s.prediction == usize::from(**l)).count();
+            prop_assert_eq!(used.correct(), right);
+            // A loss in between counts the same and leaves nothing in the sums.
+            let weights = random.weights_f32();
+            let pass = PassWeights { weights: &weights, keep: None };
+            let batch = RecordedBatch {
+                inputs: &random.batch,
+                labels: &random.labels,
+                recording: &recording,
+                grid: random.grid,
+            };
+            let terms = used.loss(&objective, pass, batch, None).unwrap();
+            let (loss, total) = (terms.total(), fresh.0.total());
+            prop_assert!((loss - total).abs() <= 1e-12 * total, "{} {}", loss, total);
+            prop_assert_eq!((used.correct(), used.hidden_spikes()), (fresh.2, fresh.3));
+            prop_assert_eq!(&find(&mut used.clone(), &objective, &random, &recording), &fresh);
+        }
+    }
+
+    #[test]
+    fn what_a_recording_held_before_does_not_show(
+        seed: u64, shape in shapes(), reset in resets(),
+        steps in 1..6_usize, samples in 1..13_usize,
+    ) {
+        let random = Random::new(seed, shape, steps, samples);
+        let model = NeuronModel::default();
+        let mut ideal = Ideal::<f32>::new(shape, random.grid, &model, reset).unwrap();
+        ideal.load(&random.weights_f32()).unwrap();
+        let mut clean = Recording::default();
+        ideal.forward(&random.batch, &mut clean).unwrap();
+        let (hidden, neurons) = (shape.hidden, shape.neurons());
+        for from in [0, hidden - 1, hidden, neurons - 1] {
+            let mut used = Recording::new(samples, steps, neurons);
+            let (traces, spikes) = used.parts_mut();
+            traces.fill(f32::NAN);
+            spikes.fill(7);
+            used.trace_from(from);
+            ideal.forward(&random.batch, &mut used).unwrap();
+            prop_assert_eq!(used.spikes(), clean.spikes());
+            let rows = used.traces().chunks_exact(neurons);
+            for (row, wanted) in rows.zip(clean.traces().chunks_exact(neurons)) {
+                for (layer, end) in [(0..hidden, hidden), (hidden..neurons, neurons)] {
+                    if end > from {
+                        prop_assert_eq!(&row[layer.clone()], &wanted[layer]);
+                    }
+                }
+            }
         }
     }
 }
