@@ -1,7 +1,9 @@
 //! Spike files: those of others, our own, and damaged ones.
 
+#[path = "../../bss2-event/tests/support/reference.rs"]
+mod reference;
+
 use std::env;
-use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -12,23 +14,16 @@ use bss2_encode::{
 };
 use half::f16;
 use proptest::prelude::*;
+use reference::{folder, skip};
 use rust_hdf5::{DatatypeMessage, H5File, H5Type, Selection};
 
 /// The small files in the published layout, if they are there.
 fn shd_like() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let places = env::var_os("BSS2_DATA").map(PathBuf::from);
-    let found = places
-        .into_iter()
-        .chain([shared])
-        .flat_map(|place| [place.join("shd_like"), place])
-        .find(|place| place.join("h5py_gzip.h5").is_file());
+    let data = folder("BSS2_DATA", "data")?;
+    let mut places = [data.join("shd_like"), data].into_iter();
+    let found = places.find(|place| place.join("h5py_gzip.h5").is_file());
     if found.is_none() {
-        // The harness captures what `eprintln` writes.
-        let _ = writeln!(
-            stderr(),
-            "skipped: the files h5py_gzip.h5 and pytables_f16.h5 are not there"
-        );
+        skip("the files h5py_gzip.h5 and pytables_f16.h5 are not there");
     }
     found
 }
@@ -164,18 +159,14 @@ assert list(f["extra/meta_info/body_height"][:]) == [171, 171]
             .output();
         match run {
             Ok(output) if output.status.code() == Some(77) => {
-                // The harness captures what `eprintln` writes.
-                let _ = writeln!(stderr(), "skipped: {python} has no h5py");
+                skip(&format!("{python} has no h5py"))
             }
             Ok(output) => assert!(
                 output.status.success(),
                 "{}",
                 String::from_utf8_lossy(&output.stderr)
             ),
-            Err(error) => drop(writeln!(
-                stderr(),
-                "skipped: {python} does not run ({error})"
-            )),
+            Err(error) => skip(&format!("{python} does not run ({error})")),
         }
     }
 }

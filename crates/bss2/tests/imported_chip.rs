@@ -1,28 +1,22 @@
 //! The published chip, where its calibration is in reach.
 
-use std::io::{Write, stderr};
-use std::path::PathBuf;
+#[path = "../../bss2-event/tests/support/reference.rs"]
+mod reference;
 
 use bss2::analog::calib::{CalibrationConfig, calibrate, characterise};
 use bss2::analog::{AnalogCore, CapMem, MismatchProfile};
 use bss2::event::{NeuronCircuits, Seed};
 use bss2::import;
+use reference::{folder, skip};
 
 #[test]
 fn the_published_chip_meets_its_targets_and_is_found_again() {
-    let folder = std::env::var_os("BSS2_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
+    let Some(folder) = folder("BSS2_DATA", "data") else {
+        return;
+    };
     let path = folder.join("cube66/calibration.npz");
     if !path.exists() {
-        // The harness captures what `eprintln` writes.
-        let _ = writeln!(
-            stderr(),
-            "skipped: {} is missing, set BSS2_DATA",
-            path.display()
-        );
-        return;
+        return skip(&format!("{} is missing", path.display()));
     }
     let imported = import::read(&path, "cube66").unwrap();
     assert!(imported.assumed.is_empty() && imported.pickled.is_empty());
