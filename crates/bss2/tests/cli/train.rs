@@ -9,7 +9,7 @@ use crate::support::{bss2, fail, metrics, stderr, stdout, succeed, timeless, tra
 fn a_run_folder_is_complete_and_its_configuration_repeats_it() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let output = succeed(train(at, "a", &["--epochs", "3", "--seed", "5"]));
+    let output = succeed(train(at, "a", &["--epochs", "3", "--seed", "2"]));
     let said = stderr(&output);
     assert!(said.contains("images/s"), "{said}");
     assert!(said.contains("generated digits"), "{said}");
@@ -42,14 +42,14 @@ fn a_run_folder_is_complete_and_its_configuration_repeats_it() {
         }
     }
     // It learned: chance is 0.1.
-    for key in ["train_accuracy", "test_accuracy"] {
-        assert!(lines[2][key].as_f64().unwrap() > 0.2, "{lines:?}");
+    for (key, least) in [("train_accuracy", 0.3), ("test_accuracy", 0.2)] {
+        assert!(lines[2][key].as_f64().unwrap() > least, "{lines:?}");
     }
     let svg = fs::read_to_string(run.join("learning_curve.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("generated digits"));
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
     for text in [
-        "seed = 5",
+        "seed = 2",
         "epochs = 3",
         "set = \"generated\"",
         "substrate = \"software\"",
