@@ -266,14 +266,15 @@ impl<T: Real> Bptt<T> {
         }
     }
 
-    /// Makes room for a batch in parts of so many samples.
-    fn part(&mut self, batch: RecordedBatch<'_, T>, of_part: usize) {
+    /// Makes room for a batch in parts of so many samples, and says how many parts it has.
+    fn part(&mut self, batch: RecordedBatch<'_, T>, of_part: usize) -> usize {
         let samples = batch.labels.len();
         self.samples.resize_with(samples, SampleLoss::default);
         let parts = samples.div_ceil(of_part);
         if self.adjoints.len() < parts {
             self.adjoints.resize_with(parts, Adjoint::default);
         }
+        parts
     }
 
     fn terms(&self, regularisers: &Regularisers, weights: &Weights<T>) -> LossTerms {
@@ -309,11 +310,10 @@ impl<T: Real> Bptt<T> {
         let (shape, path, terms) = (self.shape, self.path, &objective.regularisers);
         let (share, steps, recording) = (batch.share(), batch.grid.steps, batch.recording);
         let of_part = batch.labels.len().div_ceil(PARTS).max(1);
-        self.part(batch, of_part);
-        self.sums.resize_with(
-            self.samples.len().div_ceil(of_part).max(self.sums.len()),
-            || Sums::zeros(shape),
-        );
+        let parts = self.part(batch, of_part);
+        if self.sums.len() < parts {
+            self.sums.resize_with(parts, || Sums::zeros(shape));
+        }
         let reading = self.reading(objective, batch, ties);
         let back = Pass {
             weights: &self.weights,

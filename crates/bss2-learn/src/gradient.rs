@@ -3,8 +3,7 @@
 //! `dL/dW = sum over samples and t of gI[t] S[t-1]'`: each event adds one row
 //! of adjoint currents. A batch is cut into a few parts, whatever the number of threads; each
 //! is summed sample by sample, while what the sample went backwards with is in a near cache, and
-//! parts are joined in their order: the result cannot depend on the number of
-//! threads.
+//! parts are joined in their order: the result cannot depend on the number of threads.
 
 use bss2_event::{SampleSpikes, SimdPath};
 use nalgebra::DMatrix;
